@@ -1,0 +1,54 @@
+"""Everything livestyle raises on purpose.
+
+LivestyleError
+├── ConfigError      a setting is unknown, malformed or out of its limits
+├── MissingPackage   an optional package is not installed
+├── SourceError      the source cannot be opened, or ended for good
+│   └── SourceLost   it went away while running and may come back
+├── StylizerError    the stylizer cannot be built, or failed on a frame
+├── SinkError        the sink cannot be opened, or takes no more frames
+└── WorkerError      the worker process failed and is not restarted
+
+A message is one line: what failed, with the value, then what to do.
+"""
+
+from __future__ import annotations
+
+
+class LivestyleError(Exception):
+    """Base of all; `exit_code` is what the command returns for it."""
+
+    exit_code = 1
+
+
+class ConfigError(LivestyleError):
+    """A setting is unknown, malformed or out of its limits."""
+
+    exit_code = 2
+
+
+class MissingPackage(LivestyleError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; run: pip install 'livestyle[{extra}]'")
+
+
+class SourceError(LivestyleError):
+    """The source cannot be opened, or ended for good."""
+
+
+class SourceLost(SourceError):
+    """The source went away while running and may come back: open it again."""
+
+
+class StylizerError(LivestyleError):
+    """The stylizer cannot be built, or failed on a frame."""
+
+
+class SinkError(LivestyleError):
+    """The sink cannot be opened, or takes no more frames."""
+
+
+class WorkerError(LivestyleError):
+    """The worker process failed and is not restarted."""

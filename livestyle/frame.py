@@ -1,0 +1,34 @@
+"""Frame: a picture and when it was captured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+Size = tuple[int, int]  # (width, height) in pixels, everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture on its way from a Source to a Sink.
+
+    `pixels` are uint8 and C-contiguous. Their layout follows from where the frame is:
+    BGRA, (H, W, 4), as a Source gives it (the fourth byte means nothing);
+    RGB, (H, W, 3), as a Stylizer returns it;
+    I420, (H * 3 / 2, W), BT.601 limited range, as a Sink gets it: half the bytes of RGB, and what
+    cameras and encoders want.
+    """
+
+    pixels: Pixels
+    seq: int  # numbered by the source; gaps are frames that were dropped
+    captured_at: int  # ns of time.monotonic_ns() at the end of the capture, valid in all processes
+
+    def with_pixels(self, pixels: Pixels) -> Frame:
+        """The same moment with other pixels."""
+        return replace(self, pixels=pixels)

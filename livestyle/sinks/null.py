@@ -1,0 +1,21 @@
+"""The null sink takes every frame and keeps none: for measuring and for tests."""
+
+from __future__ import annotations
+
+from livestyle.frame import Frame
+
+
+class Null:
+    """A Sink that does nothing."""
+
+    name = "null"
+    note = ""
+
+    def write(self, frame: Frame) -> None:
+        """Drop the frame."""
+
+    def __enter__(self) -> Null:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass

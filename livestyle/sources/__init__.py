@@ -1,0 +1,77 @@
+"""Sources give frames: a screen, the testcard, a video file, a capture device."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from livestyle.errors import ConfigError, SourceError
+from livestyle.frame import Frame, Size
+
+
+class Source(Protocol):
+    """Gives frames. Opened on one thread, read from one other, closed by `with`.
+
+    `size` is (width, height) of the frames that `read` gives; it may change between two reads when
+    the screen's resolution does. `fps` is the source's own rate, or None where it is sampled as
+    often as it is asked (a screen).
+    """
+
+    name: str
+    size: Size
+    fps: float | None
+
+    def read(self) -> Frame:
+        """The picture now: BGRA (H, W, 4); blocks until there is one.
+
+        The caller owns the pixels; the source writes to them no more.
+
+        Raises SourceLost when the source went away and opening it again may help,
+        SourceError when it won't.
+        """
+        ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+
+SOURCES = ("auto", "screen", "screen:N", "screen:N,X,Y,W,H", "testcard", "file:PATH", "camera:N")
+
+
+def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
+    """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`).
+
+    size: what to draw or ask for where the source leaves the choice (testcard, camera).
+    fps: the rate to ask a camera for.
+
+    Raises ConfigError for an unknown or malformed `spec`, SourceError when it can't be opened.
+    """
+    kind, _, argument = spec.partition(":")
+    if kind == "screen":
+        from livestyle.sources.screen import Screen, parse_area
+
+        return Screen(*parse_area(argument))
+    if kind == "testcard" and not argument:
+        from livestyle.sources.testcard import Testcard
+
+        return Testcard(size or (1280, 720))
+    if kind == "file" and argument:
+        from livestyle.sources.file import VideoFile
+
+        return VideoFile(argument)
+    if kind == "camera":
+        from livestyle.sources.camera import Camera
+
+        if not argument.isdecimal():
+            raise ConfigError(f"source {spec!r}: a camera has a number, as in camera:0")
+        return Camera(int(argument), size, fps)
+    raise ConfigError(f"unknown source {spec!r}; choose from: {', '.join(SOURCES)}")
+
+
+def choose_source() -> tuple[str, str]:
+    """What `auto` stands for on this machine, and why in words."""
+    try:
+        with open_source("screen") as screen:
+            return "screen", "a screen of {}x{}".format(*screen.size)
+    except SourceError as error:
+        return "testcard", str(error)
