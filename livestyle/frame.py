@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Size = tuple[int, int]  # (width, height) in pixels, everywhere
 
 
+def even(size: Size) -> Size:
+    """The size without an odd last column or row: I420 has none."""
+    return max(2, size[0] // 2 * 2), max(2, size[1] // 2 * 2)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A picture on its way from a Source to a Sink.

@@ -18,8 +18,11 @@ class Sink(Protocol):
     by a slow disk, say).
     """
 
-    name: str
-    note: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def note(self) -> str: ...
 
     def write(self, frame: Frame) -> None:
         """Take one frame, I420 (H * 3 / 2, W); called once a tick, repeats of a frame included.

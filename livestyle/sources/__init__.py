@@ -16,9 +16,14 @@ class Source(Protocol):
     often as it is asked (a screen).
     """
 
-    name: str
-    size: Size
-    fps: float | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> Size: ...
+
+    @property
+    def fps(self) -> float | None: ...
 
     def read(self) -> Frame:
         """The picture now: BGRA (H, W, 4); blocks until there is one.

@@ -1,0 +1,1 @@
+"""What `livestyle bench` measures."""

@@ -1,0 +1,82 @@
+"""`livestyle bench lite`: the whole stylize stage beside the bare network, in one run."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from livestyle.canvas import Canvas, to_i420
+from livestyle.config import Config
+from livestyle.frame import Frame
+from livestyle.machine import describe_machine
+from livestyle.slot import Slot
+from livestyle.sources.testcard import draw
+from livestyle.stats import Timings
+from livestyle.stylizers.lite import Lite
+from livestyle.stylizers.style import find_style
+
+_WARM_UP = 10
+_PAIRS = 100
+
+
+def bench_lite(config: Config) -> dict[str, Any]:
+    """Time both in turn, 100 pairs after 10 not counted.
+
+    stage: a BGRA testcard frame scaled, styled, scaled, converted to I420 and put into the slot.
+    network: the style's IR as it was trained (float32 in, float32 out) on one such picture.
+    ratio: of the medians. Times in ms.
+
+    Raises ConfigError for an unknown style.
+    """
+    style = find_style(config.style)
+    output = config.output_size or (1280, 720)
+    lite = Lite(style, Canvas(output, config.aspect), config.size)
+    infer = _bare_network(lite)
+    frames = [Frame(draw(seq, output), seq, 0) for seq in range(8)]
+    stage_times, network_times = Timings(), Timings()
+    with Slot(output[0] * output[1] * 3 // 2) as slot:
+        for pair in range(_WARM_UP + _PAIRS):
+            stage_ns = _time(functools.partial(_stage, lite, slot, frames[pair % len(frames)]))
+            network_ns = _time(infer)
+            if pair >= _WARM_UP:
+                stage_times.record(stage_ns)
+                network_times.record(network_ns)
+    stage, network = stage_times.milliseconds(), network_times.milliseconds()
+    return {
+        "bench": "lite",
+        "machine": describe_machine(),
+        "openvino": ov.__version__,
+        "style": style.name,
+        "network_size": list(lite.size),
+        "output_size": list(output),
+        "pairs": _PAIRS,
+        "stage_ms": stage,
+        "network_ms": network,
+        "ratio": round((stage["p50"] or 0) / (network["p50"] or 1), 3),
+    }
+
+
+def _stage(lite: Lite, slot: Slot, frame: Frame) -> None:
+    styled = lite.stylize(frame)
+    slot.put(styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels))
+
+
+def _bare_network(lite: Lite) -> Callable[[], object]:
+    core = ov.Core()
+    model = core.read_model(lite.style.network)
+    model.reshape([1, 3, lite.size[1], lite.size[0]])
+    request = core.compile_model(model, "CPU", lite.options).create_infer_request()
+    picture = draw(0, lite.size)[:, :, 2::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255
+    request.set_input_tensor(ov.Tensor(np.ascontiguousarray(picture)))
+    return lambda: request.infer()
+
+
+def _time(call: Callable[[], object]) -> int:
+    started = time.perf_counter_ns()
+    call()
+    return time.perf_counter_ns() - started

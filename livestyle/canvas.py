@@ -1,0 +1,59 @@
+"""Canvas: the output picture, on which a stylizer paints what it made of a source picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+
+from livestyle.frame import Size
+from livestyle.placement import Placement
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+
+def scale(pixels: Pixels, size: Size, into: Pixels | None = None) -> Pixels:
+    """The picture at (width, height) `size`: averaged when it shrinks, bilinear when it grows."""
+    height, width = pixels.shape[:2]
+    if (width, height) == size and into is None:
+        return pixels
+    shrinks = size[0] < width or size[1] < height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cast("Pixels", cv2.resize(pixels, size, dst=into, interpolation=interpolation))
+
+
+class Canvas:
+    """An RGB picture, (height, width, 3) uint8, black where nothing is painted.
+
+    size: (width, height), both even. aspect: how a source picture of another shape is placed on it
+    ("fit", "fill" or "stretch", see `Placement`).
+    """
+
+    def __init__(self, size: Size, aspect: str) -> None:
+        self.size = size
+        self.pixels: Pixels = np.zeros((size[1], size[0], 3), np.uint8)
+        self._aspect = aspect
+        self._placement = Placement(size, size, aspect)
+
+    def place(self, source: Pixels) -> Pixels:
+        """Make room for a source picture. Returns the part of it that will be seen (a view)."""
+        size = source.shape[1], source.shape[0]
+        if size != self._placement.source_size:
+            self._placement = Placement(size, self.size, self._aspect)
+            self.pixels.fill(0)
+        return self._placement.crop(source)
+
+    @property
+    def room(self) -> Pixels:
+        """The part of the canvas that the placed source picture fills: a view to paint into."""
+        x, y, width, height = self._placement.rectangle
+        return self.pixels[y : y + height, x : x + width]
+
+
+def to_i420(rgb: Pixels, into: memoryview) -> None:
+    """Write an RGB picture (H, W, 3) as I420, BT.601 limited range, into H * W * 3 / 2 bytes."""
+    height, width = rgb.shape[:2]
+    planes = np.frombuffer(into, np.uint8).reshape(height * 3 // 2, width)
+    cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420, dst=planes)

@@ -1,0 +1,172 @@
+"""The livestyle command; the only place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from livestyle import __version__
+from livestyle.config import Config, add_flags, load_config, to_toml
+from livestyle.errors import ConfigError, LivestyleError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns its exit code: 0, 1 problem, 2 usage, 130 interrupted."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.command(arguments))
+    except LivestyleError as error:
+        say(f"livestyle: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def say(text: str) -> None:
+    """A line for the user: on stderr, because stdout may carry pictures or JSON."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="livestyle",
+        description="Restyle a running game, or anything on a screen, live, as a webcam.",
+    )
+    parser.add_argument("--version", action="version", version=f"livestyle {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="restyle a source live, into a camera or a page")
+    add_flags(run)
+    run.add_argument(
+        "--config", metavar="FILE", help="read settings from this TOML file; flags win"
+    )
+    run.add_argument("--print-config", action="store_true", help="print the settings and end")
+    run.set_defaults(command=_run)
+
+    stylize = commands.add_parser("stylize", help="restyle a picture or a video file")
+    stylize.add_argument("input", metavar="IN", help="a picture or a video file")
+    stylize.add_argument("output", metavar="OUT", help=".png, .jpg, .mp4 or .mkv (lossless)")
+    add_flags(stylize, ("stylizer", "style", "size"))
+    stylize.set_defaults(command=_stylize)
+
+    bench = commands.add_parser("bench", help="measure this machine")
+    bench.add_argument("what", choices=("lite",), help="lite: the stylize stage beside the network")
+    bench.add_argument("--json", metavar="FILE", help="write the figures there")
+    add_flags(bench, ("style", "size", "output_size"))
+    bench.set_defaults(command=_bench)
+
+    for name, command, help_text in (
+        ("doctor", _doctor, "what works on this machine, and how to get the rest"),
+        ("devices", _devices, "screens and cameras"),
+        ("styles", _styles, "the styles there are"),
+    ):
+        lister = commands.add_parser(name, help=help_text)
+        lister.add_argument("--json", action="store_true", help="as JSON, on stdout")
+        lister.set_defaults(command=command)
+    return parser
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    names = Config.__dataclass_fields__
+    flags = {name: value for name, value in vars(arguments).items() if name in names}
+    return load_config(flags, getattr(arguments, "config", None))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = _config(arguments)
+    if arguments.print_config:
+        print(to_toml(config), end="")
+        return 0
+    if config.report is not None and not Path(config.report).absolute().parent.is_dir():
+        raise ConfigError(f"--report {config.report!r}: its folder does not exist; make it first")
+    from livestyle.front import Front
+    from livestyle.status import StatusLine, summary
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    code = 0
+    with Front(config, say) as front:
+        for sink in front.sinks:
+            say(f"output: {sink.name}")
+        with StatusLine() as line:
+            try:
+                front.run(line.show)
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest takes seconds at most
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            report = front.finish()
+    say(summary(report))
+    if config.report is not None:
+        _write_json(config.report, report)
+    return code
+
+
+def _stylize(arguments: argparse.Namespace) -> int:
+    from livestyle.status import progress_bar
+    from livestyle.stylize import stylize_file
+
+    with progress_bar() as advance:
+        stylize_file(arguments.input, arguments.output, _config(arguments), advance)
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from livestyle.bench.lite import bench_lite
+
+    figures = bench_lite(_config(arguments))
+    if arguments.json is not None:
+        _write_json(arguments.json, figures)
+    print(json.dumps(figures))
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from livestyle.doctor import examine
+
+    checks = examine()
+    if arguments.json:
+        print(json.dumps([check.plain() for check in checks], indent=2))
+    else:
+        for check in checks:
+            print(f"{check.verdict:8} {check.subject}: {check.found}")
+            if check.fix:
+                print(f"         → {check.fix}")
+    return 1 if any(check.verdict == "broken" for check in checks) else 0
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from livestyle.devices import list_devices
+
+    devices = list_devices()
+    if arguments.json:
+        print(json.dumps([device.plain() for device in devices], indent=2))
+    for device in [] if arguments.json else devices:
+        print(f"{device.flag:26} {device.description}")
+    return 0
+
+
+def _styles(arguments: argparse.Namespace) -> int:
+    from livestyle.stylizers.style import list_styles
+
+    styles = list_styles()
+    if arguments.json:
+        print(json.dumps([style.plain() for style in styles], indent=2))
+    for style in [] if arguments.json else styles:
+        print(f"{style.name:16} {style.title}, {style.artist}: {style.description}")
+    return 0
+
+
+def _write_json(file: str, figures: dict[str, Any]) -> None:
+    from livestyle.machine import write_atomically
+
+    try:
+        write_atomically(file, json.dumps(figures, indent=2) + "\n")
+    except OSError as error:
+        raise LivestyleError(f"cannot write {file!r}: {error.strerror}") from error

@@ -1,0 +1,56 @@
+"""`livestyle devices`: the screens and cameras of this machine, as flags that choose them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+
+from livestyle.errors import SourceError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A screen or camera. `flag` is what to write: `--source screen:1`, `--sink v4l2:/dev/…`."""
+
+    flag: str
+    description: str
+
+    def plain(self) -> dict[str, str]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+
+def list_devices() -> list[Device]:
+    """What can be named as a source or a sink here; why there is none of a kind, where so."""
+    return [*_screens(), *_cameras(), Device("--source testcard", "a moving test scene, anywhere")]
+
+
+def _screens() -> list[Device]:
+    from livestyle.sources.screen import list_monitors
+
+    try:
+        monitors = list_monitors()
+    except SourceError as error:
+        return [Device("(no screen)", str(error))]
+    return [
+        Device(
+            f"--source screen:{monitor.number}",
+            f"{monitor.width}x{monitor.height} at {monitor.x},{monitor.y} {monitor.name}".strip(),
+        )
+        for monitor in monitors
+    ]
+
+
+def _cameras() -> list[Device]:
+    if not sys.platform.startswith("linux"):
+        return [Device("--sink virtualcam", "the virtual camera of OBS or UnityCapture")]
+    from livestyle.sinks.v4l2 import list_cameras
+
+    devices = []
+    for camera in list_cameras():
+        if camera.loopback:
+            devices.append(Device(f"--sink v4l2:{camera.path}", f"virtual camera {camera.label!r}"))
+        else:
+            number = camera.path.removeprefix("/dev/video")
+            devices.append(Device(f"--source camera:{number}", f"camera {camera.label!r}"))
+    return devices or [Device("(no camera)", "no /dev/video device; `livestyle doctor` tells how")]

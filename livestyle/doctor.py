@@ -1,0 +1,117 @@
+"""`livestyle doctor`: each thing a run needs, what was found, whether it is enough, and the fix."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from livestyle.errors import LivestyleError, SinkError, SourceError
+from livestyle.machine import describe_machine
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `verdict`: ok, limited (a run works without it) or broken (it does not)."""
+
+    subject: str
+    verdict: str
+    found: str
+    fix: str = ""
+
+    def plain(self) -> dict[str, str]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+
+def examine() -> list[Check]:
+    """Look at everything; nothing is changed and no camera is opened for writing."""
+    examinations: tuple[Callable[[], Check], ...] = (
+        _python,
+        _machine,
+        _screen,
+        _camera,
+        _styles,
+        _engine,
+        _libraries,
+    )
+    return [examination() for examination in examinations]
+
+
+def _python() -> Check:
+    return Check("Python", "ok", f"{platform.python_version()} in {sys.prefix}")
+
+
+def _machine() -> Check:
+    machine = describe_machine()
+    features = ", ".join(machine["cpu_features"]) or "no AVX2"
+    found = f"{machine['cpu']}, {machine['cores']} cores ({features})"
+    if machine["cores"] < 2:
+        return Check("processor", "limited", found, "expect dropped frames on one core")
+    return Check("processor", "ok", found)
+
+
+def _screen() -> Check:
+    from livestyle.sources.screen import list_monitors, performance_notes
+
+    try:
+        monitors = list_monitors()
+    except SourceError as error:
+        return Check("screen capture", "limited", str(error), "--source testcard and file: work")
+    sizes = ", ".join(f"{monitor.width}x{monitor.height}" for monitor in monitors)
+    if slow := "; ".join(performance_notes()):
+        return Check("screen capture", "limited", f"{sizes}, slowly: {slow}")
+    return Check("screen capture", "ok", sizes)
+
+
+def _camera() -> Check:
+    if not sys.platform.startswith("linux"):
+        return _virtualcam()
+    from livestyle.sinks.v4l2 import find_camera
+
+    try:
+        return Check("virtual camera", "ok", find_camera())
+    except SinkError as error:
+        found, _, fix = str(error).partition("; ")
+        return Check("virtual camera", "limited", found, fix or "--sink web works without")
+
+
+def _virtualcam() -> Check:
+    try:
+        version = importlib.metadata.version("pyvirtualcam")
+    except importlib.metadata.PackageNotFoundError:
+        fix = "pip install 'livestyle[virtualcam]', install OBS and open it once"
+        return Check("virtual camera", "limited", "pyvirtualcam is not installed", fix)
+    return Check("virtual camera", "ok", f"pyvirtualcam {version}; OBS must be installed")
+
+
+def _styles() -> Check:
+    from livestyle.stylizers.style import list_styles
+
+    try:
+        return Check("styles", "ok", ", ".join(style.name for style in list_styles()))
+    except LivestyleError as error:
+        return Check("styles", "broken", str(error), "install livestyle again")
+
+
+def _engine() -> Check:
+    try:
+        import openvino
+    except ImportError as error:
+        return Check("engine", "broken", f"openvino: {error}", "pip install openvino")
+    core = openvino.Core()
+    precision = core.get_property("CPU", "INFERENCE_PRECISION_HINT").to_string()
+    names = ", ".join(
+        core.get_property(name, "FULL_DEVICE_NAME") for name in core.available_devices
+    )
+    return Check("engine", "ok", f"OpenVINO {openvino.__version__} in {precision} on {names}")
+
+
+def _libraries() -> Check:
+    names = ("numpy", "opencv-python-headless", "mss", "av", "starlette", "uvicorn")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    display = os.environ.get("XDG_SESSION_TYPE", "")
+    return Check("libraries", "ok", versions + (f"; session {display}" if display else ""))

@@ -1,0 +1,96 @@
+"""Encoder: I420 pictures into a video file, for recordings and for `livestyle stylize`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+from av.video.reformatter import ColorRange, Colorspace
+
+from livestyle.errors import ConfigError, SinkError
+from livestyle.frame import Size
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+# by the file's ending: container, codec, options of each
+_FORMATS = {
+    # fragments, so that a recording that is cut off still plays up to there
+    ".mp4": (
+        "mp4",
+        "libx264",
+        {"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+        {"preset": "veryfast", "crf": "20"},
+    ),
+    ".mkv": ("matroska", "ffv1", {}, {"level": "3", "slices": "4"}),  # lossless
+}
+SUFFIXES = tuple(_FORMATS)
+
+
+class Encoder:
+    """Writes I420 pictures (H * 3 / 2, W) of one size to FILE.part, renamed to FILE by `close`."""
+
+    def __init__(self, file: str, size: Size, fps: float) -> None:
+        """Raises ConfigError for an unknown ending, SinkError when the file cannot be made."""
+        self.file = file
+        suffix = Path(file).suffix.lower()
+        if suffix not in _FORMATS:
+            raise ConfigError(f"cannot record {file!r}: the name ends in {' or '.join(SUFFIXES)}")
+        container, codec, container_options, codec_options = _FORMATS[suffix]
+        self._temporary = f"{file}.part"
+        with self._reported():
+            self._container = av.open(
+                self._temporary, "w", format=container, options=container_options
+            )
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = self._container.add_stream(codec, rate=rate, options=codec_options)
+        assert isinstance(stream, av.VideoStream)
+        self._stream = stream
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+        # what cv2's I420 is: BT.601, limited range
+        self._stream.codec_context.colorspace = Colorspace.ITU601
+        self._stream.codec_context.color_range = ColorRange.MPEG
+        self._stream.codec_context.time_base = 1 / rate
+
+    def write(self, pixels: Pixels, tick: int) -> None:
+        """Encode a picture that is shown from tick / fps on. Raises SinkError."""
+        frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+        frame.pts = tick
+        with self._reported():
+            self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Finish the file and give it its name. Raises SinkError."""
+        with self._reported():
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+        os.replace(self._temporary, self.file)
+
+    def discard(self) -> None:
+        """Leave no file."""
+        with contextlib.suppress(OSError):
+            self._container.close()
+        os.unlink(self._temporary)
+
+    def give_up(self) -> None:
+        """Keep what was written until a failure under the file's name: it plays up to there."""
+        with contextlib.suppress(OSError):
+            self._container.close()
+        with contextlib.suppress(OSError):
+            os.replace(self._temporary, self.file)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SinkError(
+                f"cannot write {self.file!r}: {error.strerror}; free some space or choose another "
+                "place"
+            ) from error

@@ -1,0 +1,151 @@
+"""The front process: owns the sinks, the output clock and the worker; never waits for any of them.
+
+It imports no torch, no CUDA and no OpenVINO (with --no-supervise it does: then all is one process).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from livestyle.card import draw_card, draw_hud
+from livestyle.config import Config
+from livestyle.frame import Size, even
+from livestyle.framelog import FrameLog
+from livestyle.inprocess import InProcess
+from livestyle.output import OutputClock
+from livestyle.pacing import SECOND
+from livestyle.report import Reporter
+from livestyle.sinks import Sink, choose_sink, open_sink
+from livestyle.slot import Slot
+from livestyle.sources import choose_source, open_source
+from livestyle.stylizers import choose_stylizer
+from livestyle.supervisor import Supervisor
+
+TICK = 0.25  # s between two looks at the worker
+CARD_AFTER = 2 * SECOND  # ns without a new frame, while the worker or the source is away
+
+Announce = Callable[[str], None]
+Status = dict[str, Any]
+
+
+class Front:
+    """One run of `livestyle run`, from opened sinks to the final report."""
+
+    def __init__(self, config: Config, announce: Announce) -> None:
+        """announce: told in one line what `auto` chose and where the result can be seen."""
+        self.config = _decide(config, announce)
+        self._announce = announce
+        self._opened = contextlib.ExitStack()
+        self._status: Status = {"state": "starting", "message": ""}
+        self._log: FrameLog | None = None
+
+    def __enter__(self) -> Front:
+        with self._opened:
+            self._open()
+            self._opened = self._opened.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._opened.close()
+
+    def _open(self) -> None:
+        config = self.config
+        self._size = config.output_size or _source_size(config)
+        width, height = self._size
+        self.sinks: list[Sink] = [
+            self._opened.enter_context(
+                open_sink(
+                    spec, self._size, config.fps, port=config.port, status=lambda: self._status
+                )
+            )
+            for spec in config.sink
+        ]
+        slot = self._opened.enter_context(Slot(width * height * 3 // 2))
+        worker_type = Supervisor if config.supervise else InProcess
+        self._worker = worker_type(config, self._size, slot)
+        self._opened.callback(self._worker.stop)
+        self._clock = OutputClock(slot, self.sinks, self._size, config.fps)
+        self._opened.callback(self._clock.stop)
+        if config.frame_log is not None:
+            self._log = self._opened.enter_context(FrameLog(config.frame_log))
+            self._clock.log = self._log.written
+        self._reporter = Reporter(config, self._size, self._worker, self._clock)
+        self._starting, self._moment = (
+            draw_card(self._size, text) for text in ("starting", "one moment")
+        )
+
+    def run(self, show: Callable[[Status], None]) -> None:
+        """Run until `seconds` are over; Ctrl-C ends it sooner, as KeyboardInterrupt.
+
+        show: given the live report a few times a second.
+
+        Raises LivestyleError when the worker never came up or no sink takes frames any more.
+        """
+        self._clock.card = self._starting
+        sys.setswitchinterval(0.0005)  # the clock's thread must not wait 5 ms for the page's
+        gc.collect()
+        gc.freeze()  # what was loaded stays: later collections need not look at it
+        self._worker.start()
+        self._clock.start(self.config.seconds)
+        while self._clock.running:
+            self._worker.poll(TICK)
+            self._watch()
+            self._status = {**self._reporter.live(), "sinks": self._sink_notes()}
+            show(self._status)
+        if self._clock.failure:
+            raise self._clock.failure
+
+    def finish(self) -> Status:
+        """Stop the clock and the worker. Returns the final report."""
+        self._clock.stop()
+        report = self._reporter.final()
+        self._worker.stop()
+        return report | self._reporter.worker_figures()  # with the last that the worker counted
+
+    def _watch(self) -> None:
+        counts = self._clock.counts
+        trouble = self._worker.state != "running" or self._worker.message
+        away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
+        if counts.newest_at and trouble and away:
+            self._clock.card = self._moment
+        if self.config.hud:
+            output = self._status.get("output") or {}
+            p50 = (output.get("latency_ms") or {}).get("p50")
+            fps = f"{output.get('unique_fps', 0):.0f} unique fps"
+            self._clock.hud = draw_hud(fps if p50 is None else f"{fps}  {p50:.0f} ms")
+        if self._log:
+            self._log.flush()
+
+    def _sink_notes(self) -> list[dict[str, str]]:
+        notes = [{"name": sink.name, "note": sink.note} for sink in self.sinks]
+        return notes + [{"name": "", "note": note} for note in self._clock.notes]
+
+
+def _decide(config: Config, announce: Announce) -> Config:
+    """The settings with every "auto" replaced by what this machine has, announced with the why."""
+    if config.source == "auto":
+        source, why = choose_source()
+        announce(f"source {source}: {why}")
+        config = dataclasses.replace(config, source=source)
+    if config.stylizer == "auto":
+        stylizer, why = choose_stylizer()
+        announce(f"stylizer {stylizer}: {why}")
+        config = dataclasses.replace(config, stylizer=stylizer)
+    if "auto" in config.sink:
+        chosen, why = choose_sink()
+        announce(f"sink {chosen}: {why}")
+        sinks = dict.fromkeys(chosen if spec == "auto" else spec for spec in config.sink)
+        config = dataclasses.replace(config, sink=tuple(sinks))
+    return config
+
+
+def _source_size(config: Config) -> Size:
+    """The source's size now. Also the first check of the source, before a camera is opened."""
+    with open_source(config.source, config.output_size, config.fps) as source:
+        return even(source.size)

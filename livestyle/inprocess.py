@@ -1,0 +1,54 @@
+"""InProcess: the worker's stages in this process, for `--no-supervise`; a failure ends the run."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from livestyle import worker
+from livestyle.config import Config
+from livestyle.frame import Size
+from livestyle.messages import Counts, Running
+from livestyle.pipeline import Pipeline
+from livestyle.slot import Slot
+
+
+class InProcess:
+    """What Supervisor is for a worker process, for stages that run here: nothing is restarted."""
+
+    def __init__(self, config: Config, output_size: Size, slot: Slot) -> None:
+        self.state = "loading"
+        self.message = ""
+        self.restarts = 0
+        self.running: Running | None = None
+        self._arguments = config, output_size, slot
+        self._opened = contextlib.ExitStack()
+        self._pipeline: Pipeline | None = None
+
+    def start(self) -> None:
+        """Open the stages and start them. Raises LivestyleError when they can't be opened."""
+        self._pipeline = self._opened.enter_context(worker.running_pipeline(*self._arguments))
+        self.state = "running"
+
+    def poll(self, timeout: float) -> None:
+        """Wait for `timeout` s and look. Raises what ended a stage."""
+        time.sleep(timeout)
+        self._look()
+
+    def counts(self) -> Counts:
+        """What the stages have counted."""
+        return self.running.counts if self.running else Counts()
+
+    def stop(self) -> None:
+        """End the stages."""
+        if self._pipeline:
+            self.running = self._pipeline.progress()
+            self._pipeline = None
+        self._opened.close()
+
+    def _look(self) -> None:
+        assert self._pipeline is not None
+        if self._pipeline.failure:
+            raise self._pipeline.failure
+        self.running = self._pipeline.progress()
+        self.message = self.running.trouble

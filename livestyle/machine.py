@@ -1,0 +1,68 @@
+"""What machine this is, for reports: figures mean nothing without it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from livestyle import __version__
+
+
+def describe_machine() -> dict[str, Any]:
+    """OS, processor, cores, memory and Python of this machine."""
+    return {
+        "os": platform.platform(),
+        "cpu": _cpu_name(),
+        "cpu_features": _cpu_features(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "python": platform.python_version(),
+        "livestyle": __version__,
+    }
+
+
+def write_atomically(file: str, text: str) -> None:
+    """Write a text file under a temporary name beside it, sync and rename. Raises OSError."""
+    target = Path(file)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
+    try:
+        with open(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _cpuinfo(field: str) -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == field:
+                return value.strip()
+    return ""
+
+
+def _cpu_name() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_features() -> list[str]:
+    """Those that decide how fast the networks run."""
+    flags = _cpuinfo("flags").split()
+    return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+
+
+def _memory_gib() -> float | None:
+    if not hasattr(os, "sysconf"):
+        return None
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)

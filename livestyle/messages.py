@@ -1,0 +1,63 @@
+"""What the worker tells the front, and what the front tells the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from livestyle.frame import Size
+from livestyle.stats import Timings
+
+
+@dataclass
+class Counts:
+    """What a worker has counted since it started."""
+
+    captured: int = 0
+    missed: int = 0  # ticks with no capture: the source was too slow or away
+    deferred: int = 0  # ticks left out on purpose, to capture just before the stylizer is free
+    reconnects: int = 0  # times a lost source was opened again
+    superseded: int = 0  # captured, but replaced before the stylizer took them
+    stylized: int = 0
+    stylize: Timings = field(default_factory=Timings)  # ns from a frame taken to the slot filled
+
+    def add(self, other: Counts) -> None:
+        """Count all that the other has counted."""
+        self.captured += other.captured
+        self.missed += other.missed
+        self.deferred += other.deferred
+        self.reconnects += other.reconnects
+        self.superseded += other.superseded
+        self.stylized += other.stylized
+        self.stylize.add(other.stylize)
+
+
+@dataclass(frozen=True)
+class Loading:
+    """The worker is not ready yet."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """The worker's stages run; sent a few times a second, which is also its sign of life."""
+
+    source: str
+    source_size: Size
+    stylizer: str
+    engine: str
+    stylizer_size: Size
+    counts: Counts
+    trouble: str  # one line on what is wrong (a lost source), or ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The worker ends: an error in one line."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Front to worker: finish and exit."""

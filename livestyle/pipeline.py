@@ -1,0 +1,93 @@
+"""Pipeline: the capture and the stylize thread of one process, from a source to a slot."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+
+from livestyle.canvas import to_i420
+from livestyle.capture import Capture, Forecast
+from livestyle.frame import Frame
+from livestyle.mailbox import Closed, Mailbox
+from livestyle.messages import Counts, Running
+from livestyle.slot import Slot
+from livestyle.sources import Source
+from livestyle.stylizers import Stylizer
+
+
+class Pipeline:
+    """source → mailbox → stylizer → slot, on two threads.
+
+    `failure` is what ended a stage; the other stage is then stopped too.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], Source], stylizer: Stylizer, slot: Slot, fps: float
+    ) -> None:
+        """Opens the source (errors appear here, before any thread exists) and starts nothing."""
+        self.failure: BaseException | None = None
+        self._counts = Counts()
+        self._capture = Capture(open_source, slot, fps, self._counts)
+        self._stylizer = stylizer
+        self._slot = slot
+        self._captured: Mailbox[Frame] = Mailbox()
+        self._forecast = Forecast()
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._guard, args=(stage,), name=name, daemon=True)
+            for name, stage in (("capture", self._run_capture), ("stylize", self._run_stylize))
+        ]
+
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop both threads, wait for them and close the source."""
+        self._end()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self._capture.close()
+
+    def progress(self) -> Running:
+        """What runs and what was counted, now."""
+        source, stylizer = self._capture.source, self._stylizer
+        self._counts.superseded = self._captured.superseded
+        return Running(
+            source=source.name,
+            source_size=source.size,
+            stylizer=stylizer.name,
+            engine=stylizer.engine,
+            stylizer_size=stylizer.size,
+            counts=self._counts,
+            trouble=self._capture.trouble,
+        )
+
+    def _run_capture(self) -> None:
+        self._capture.run(self._captured, self._forecast, self._stopping)
+
+    def _run_stylize(self) -> None:
+        while True:
+            frame = self._captured.take()
+            self._forecast.begin()
+            styled = self._stylizer.stylize(frame)
+            self._slot.put(
+                styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels)
+            )
+            self._counts.stylize.record(self._forecast.end())
+            self._counts.stylized += 1
+
+    def _guard(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except Closed:
+            pass
+        except BaseException as error:  # kept for whoever watches; the first one is the cause
+            self.failure = self.failure or error
+        self._end()
+
+    def _end(self) -> None:
+        self._stopping.set()
+        self._captured.close()

@@ -1,0 +1,49 @@
+"""The recorder: a video file of what the camera showed, at the same steady rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from livestyle.encoder import Encoder
+from livestyle.errors import SinkError
+from livestyle.frame import Frame, Size
+from livestyle.sinks.background import BackgroundWriter
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+
+class Recorder:
+    """A Sink: H.264 in .mp4, or lossless FFV1 in .mkv.
+
+    The encoder works on a thread of its own and never holds up the output clock: frames that it
+    has no time for are left out (the player shows the one before for longer) and counted in `note`.
+    """
+
+    def __init__(self, file: str, size: Size, fps: float) -> None:
+        """Raises ConfigError for an unknown ending, SinkError when the file cannot be made."""
+        self.name = f"recording {file}"
+        self._encoder = Encoder(file, size, fps)
+        self._background = BackgroundWriter(size, self._encode, self._encoder.close)
+
+    @property
+    def note(self) -> str:
+        """How many frames were left out, if any."""
+        return self._background.note
+
+    def write(self, frame: Frame) -> None:
+        """Take a frame. Raises SinkError once the file could not be written."""
+        self._background.put(frame.pixels)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._background.close()
+
+    def _encode(self, pixels: Pixels, tick: int) -> None:
+        try:
+            self._encoder.write(pixels, tick)
+        except SinkError as error:
+            self._encoder.give_up()
+            raise SinkError(f"recording stopped: {error}") from error

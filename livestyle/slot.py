@@ -1,0 +1,112 @@
+"""Slot: the one place between two processes, in shared memory; the newest wins.
+
+One writer and one reader, no lock that a killed process could leave held. Three buffers take turns;
+each has a version that is odd while it is written, so the reader sees a torn frame and reads again
+(a seqlock). The writer must lap the reader twice within one copy for that to happen.
+
+The order of the stores is what x86-64 guarantees and what CPython's eval loop keeps; on a weakly
+ordered CPU (ARM) it has not been tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.shared_memory import SharedMemory
+
+_BUFFERS = 3
+_ALIGNMENT = 64
+# int64 words: how many frames were put so far, when the reader's next take is due, then for each
+# buffer its version and its frame's seq and captured_at
+_COUNT, _DUE = 0, 1
+_FIRST = 2
+_VERSION, _SEQ, _CAPTURED_AT = range(3)
+_WORDS = 3
+_HEADER = _ALIGNMENT * -(-8 * (_FIRST + _BUFFERS * _WORDS) // _ALIGNMENT)  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What `take` tells of the frame it copied."""
+
+    seq: int
+    captured_at: int  # ns, as in Frame
+    superseded: int  # frames put since the last take that nobody saw
+
+
+class Slot:
+    """A frame of `frame_bytes` bytes between a writer and a reader, which may be processes."""
+
+    def __init__(self, frame_bytes: int, name: str | None = None) -> None:
+        """Make a slot, or with a name attach to the one that another process made."""
+        self._owner = name is None
+        self._stride = _ALIGNMENT * -(-frame_bytes // _ALIGNMENT)
+        size = _HEADER + _BUFFERS * self._stride
+        self._memory = SharedMemory(name, create=self._owner, size=size)
+        view = self._memory.buf
+        assert view is not None  # it is only after close
+        self._words = view[:_HEADER].cast("q")
+        starts = range(_HEADER, size, self._stride)
+        self._buffers = [view[start : start + frame_bytes] for start in starts]
+        self._taken = 0
+
+    @property
+    def name(self) -> str:
+        """What another process attaches by."""
+        return self._memory.name
+
+    @property
+    def due_at(self) -> int:
+        """When the reader will take the next frame, in ns of the monotonic clock; 0: not known."""
+        return self._words[_DUE]
+
+    @due_at.setter
+    def due_at(self, deadline: int) -> None:
+        self._words[_DUE] = deadline
+
+    def put(self, seq: int, captured_at: int, fill: Callable[[memoryview], None]) -> None:
+        """Publish a frame: `fill` writes its pixels into the buffer it is given.
+
+        A writer that dies in `fill` leaves the last frame as it was; the next writer goes on.
+        """
+        count = self._words[_COUNT] + 1
+        index = count % _BUFFERS
+        base = _FIRST + index * _WORDS
+        self._words[base + _VERSION] = 2 * count - 1
+        fill(self._buffers[index])
+        self._words[base + _SEQ] = seq
+        self._words[base + _CAPTURED_AT] = captured_at
+        self._words[base + _VERSION] = 2 * count
+        self._words[_COUNT] = count
+
+    def take(self, into: memoryview) -> Taken | None:
+        """Copy the newest frame into `into` (frame_bytes bytes); None if it was taken before."""
+        while (count := self._words[_COUNT]) != self._taken:
+            index = count % _BUFFERS
+            base = _FIRST + index * _WORDS
+            if self._words[base + _VERSION] != 2 * count:
+                continue
+            into[:] = self._buffers[index]
+            seq = self._words[base + _SEQ]
+            captured_at = self._words[base + _CAPTURED_AT]
+            if self._words[base + _VERSION] != 2 * count:
+                continue  # overwritten while it was copied: there is a newer one
+            superseded = count - self._taken - 1
+            self._taken = count
+            return Taken(seq, captured_at, superseded)
+        return None
+
+    def close(self) -> None:
+        """Let go of the memory; its maker also removes it."""
+        self._words.release()
+        for buffer in self._buffers:
+            buffer.release()
+        self._memory.close()
+        if self._owner:
+            self._memory.unlink()
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

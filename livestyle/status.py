@@ -1,0 +1,98 @@
+"""What a terminal shows of a run: the live status line, the summary, a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+_PLAIN_EVERY = 5.0  # s between two lines where stderr is not a terminal
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
+
+
+def describe(status: dict[str, Any]) -> str:
+    """The live report in one line."""
+    source, stylizer, output = status["source"], status["stylizer"], status["output"]
+    latency = output["latency_ms"]
+    name = " ".join(filter(None, (stylizer["name"], stylizer["style"])))
+    state = status["state"] if status["state"] != "running" else ""
+    parts = [
+        ": ".join(filter(None, (state, status["message"]))),
+        source["name"],
+        f"{name} on {stylizer['engine'] or '…'}",
+        f"{output['unique_fps']:.1f} unique fps, {output['fps']:.1f} output fps",
+        f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} ms",
+        f"dropped {stylizer['superseded']}, late {output['late']}",
+        *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def summary(report: dict[str, Any]) -> str:
+    """The final report in two lines."""
+    output, latency = report["output"], report["output"]["latency_ms"]
+    width, height = output["size"]
+    return (
+        f"{report['seconds']:.1f} s at {width}x{height}: {output['unique_fps']:.1f} unique fps, "
+        f"{output['fps']:.1f} output fps\n"
+        f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} "
+        f"p99 {_ms(latency['p99'])} ms; "
+        f"{report['stylizer']['superseded']} dropped, {output['repeated']} repeated, "
+        f"{output['late']} late, {report['worker_restarts']} worker restarts"
+    )
+
+
+class StatusLine:
+    """One line that stays in place on a terminal, or a line every 5 s elsewhere; on stderr."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._live: Live | None = None
+        self._printed = 0.0
+
+    def show(self, status: dict[str, Any]) -> None:
+        """Show the live report."""
+        if self._live:
+            self._live.update(Text(describe(status)), refresh=True)
+        elif time.monotonic() - self._printed >= _PLAIN_EVERY:
+            self._printed = time.monotonic()
+            print(describe(status), file=sys.stderr, flush=True)
+
+    def __enter__(self) -> StatusLine:
+        if self._console.is_terminal:
+            self._live = Live(Text(""), console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._live:
+            self._live.stop()
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr; call what it gives with (frames done, frames in all or 0)."""
+    columns = (TextColumn("stylize"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("stylize", total=None)
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total or None)
+
+        yield advance

@@ -1,0 +1,111 @@
+"""Lite: a small feed-forward style network on the CPU, through OpenVINO."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+from openvino.preprocess import ColorFormat, PrePostProcessor
+from openvino.utils.decorators import custom_preprocess_function
+
+from livestyle.canvas import Canvas, scale
+from livestyle.errors import StylizerError
+from livestyle.frame import Frame, Size
+from livestyle.stylizers.style import Style
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+# The networks halve the picture up to three times; their sizes are multiples of this.
+_MULTIPLE = 8
+# About 640x360: 20-50 ms a frame on two cores, and enough detail for a camera picture.
+_AREA = 640 * 360
+
+
+def network_size(output: Size, wanted: Size | None) -> Size:
+    """The (width, height) a network runs at: the wanted one, else the output's shape at ~640x360.
+
+    Both sides are rounded to a multiple of 8.
+    """
+    shrink = 1.0 if wanted else min(1.0, math.sqrt(_AREA / (output[0] * output[1])))
+    width, height = (
+        max(_MULTIPLE, _MULTIPLE * round(side * shrink / _MULTIPLE)) for side in wanted or output
+    )
+    return width, height
+
+
+def compile_network(style: Style, size: Size) -> ov.CompiledModel:
+    """The style's network for the CPU: BGRX (1, h, w, 4) uint8 in, RGB (1, h, w, 3) uint8 out.
+
+    Conversion to and from the network's float32 NCHW RGB in 0..1 is part of the graph.
+
+    Raises StylizerError when the network cannot be read or compiled.
+    """
+    try:
+        core = ov.Core()
+        model = core.read_model(style.network)
+        model.reshape([1, 3, size[1], size[0]])
+        model = _with_uint8(model)
+        return core.compile_model(model, "CPU", Lite.options)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise StylizerError(
+            f"style {style.name!r}: cannot use {style.network}: {reason}"
+        ) from error
+
+
+def _with_uint8(model: ov.Model) -> ov.Model:
+    processing = PrePostProcessor(model)
+    picture = processing.input()
+    picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    picture.tensor().set_color_format(ColorFormat.BGRX)
+    picture.model().set_layout(ov.Layout("NCHW"))
+    picture.preprocess().convert_color(ColorFormat.RGB)
+    picture.preprocess().convert_element_type(ov.Type.f32).scale(255.0)
+    styled = processing.output()
+    styled.model().set_layout(ov.Layout("NCHW"))
+    styled.postprocess().custom(_to_255).convert_layout(ov.Layout("NHWC"))
+    styled.tensor().set_element_type(ov.Type.u8)
+    return processing.build()
+
+
+@custom_preprocess_function  # type: ignore[untyped-decorator]
+def _to_255(output: ov.Output) -> ov.Node:
+    # conversion to uint8 cuts off, hence the half
+    return ops.add(ops.multiply(output, np.float32(255)), np.float32(0.5))
+
+
+class Lite:
+    """A Stylizer: one bundled style network in OpenVINO."""
+
+    name = "lite"
+    engine = "openvino"
+    options: Final = {"PERFORMANCE_HINT": "LATENCY"}
+
+    def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
+        """size: (width, height) inside the network, None: about 640x360 in the canvas' shape."""
+        self.style = style
+        self.size = network_size(canvas.size, size)
+        self._canvas = canvas
+        self._picture: Pixels = np.zeros((self.size[1], self.size[0], 4), np.uint8)
+        self._request = compile_network(style, self.size).create_infer_request()
+        self._request.set_input_tensor(ov.Tensor(self._picture[None], shared_memory=True))
+        self._request.infer()  # the first one allocates
+        self._styled: Pixels = self._request.get_output_tensor().data[0]
+
+    def stylize(self, frame: Frame) -> Frame:
+        """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
+        scale(self._canvas.place(frame.pixels), self.size, into=self._picture)
+        self._request.infer()
+        room = self._canvas.room
+        scale(self._styled, (room.shape[1], room.shape[0]), into=room)
+        return frame.with_pixels(self._canvas.pixels)
+
+    def __enter__(self) -> Lite:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass

@@ -1,0 +1,163 @@
+"""Supervisor: starts the worker process, watches it, and starts it again when it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections import deque
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from livestyle import worker
+from livestyle.config import Config
+from livestyle.errors import WorkerError
+from livestyle.frame import Size
+from livestyle.messages import Counts, Failed, Loading, Running, Stop
+from livestyle.slot import Slot
+
+SILENCE = 3.0  # s without a sign of life: a running worker counts as hung
+LOADING_SILENCE = 120.0  # s: loading a network holds the interpreter for long stretches
+STALLED = 30.0  # s with a worker that talks but styles nothing
+_DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
+_STORM = 5, 60.0  # more restarts than this in so many seconds: failed, one try a minute
+_FAILED_DELAY = 60.0
+
+
+class Supervisor:
+    """The worker as the front sees it.
+
+    `state` is loading, running, recovering or failed; `message` says in one line what of.
+    """
+
+    def __init__(self, config: Config, output_size: Size, slot: Slot) -> None:
+        self.state = "loading"
+        self.message = "starting the worker"
+        self.restarts = 0
+        self.running: Running | None = None  # the latest word of a running worker
+        self._arguments = config, output_size, slot.name
+        self._past = Counts()  # of the workers that are gone
+        self._process: SpawnProcess | None = None
+        self._front: Connection
+        self._heard = 0.0
+        self._styled = 0, 0.0  # frames, and when that count last changed
+        self._restart_at = 0.0
+        self._restarted: deque[float] = deque()
+
+    def start(self) -> None:
+        """Start a worker process."""
+        context = multiprocessing.get_context("spawn")
+        self._front, theirs = context.Pipe()
+        self._process = context.Process(
+            target=worker.main,
+            args=(theirs, *self._arguments),
+            name="livestyle-worker",
+            daemon=True,
+        )
+        self._process.start()
+        theirs.close()  # so that a dead worker is the end of the pipe
+        self._heard = time.monotonic()
+        self._styled = 0, self._heard
+
+    def counts(self) -> Counts:
+        """What all workers of this run have counted."""
+        total = Counts()
+        total.add(self._past)
+        if self.running:
+            total.add(self.running.counts)
+        return total
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, None while there is no worker."""
+        return self._process.pid if self._process else None
+
+    def poll(self, timeout: float) -> None:
+        """Listen to the worker for up to `timeout` s; start it again when that is due.
+
+        Raises WorkerError when the first worker failed before it ever ran: that is a problem of
+        the settings or of the installation, and another try would not help.
+        """
+        if self._process is None:
+            time.sleep(min(timeout, max(0.0, self._restart_at - time.monotonic())))
+            if time.monotonic() >= self._restart_at:
+                self.restarts += 1
+                self.start()
+            return
+        try:
+            while self._front.poll(timeout):
+                self._hear(self._front.recv())
+                timeout = 0
+        except (EOFError, ConnectionResetError):
+            self._gone(self.message if self.state == "recovering" else self._exit_reason())
+            return
+        if reason := self._hung():
+            self._gone(reason)
+
+    def stop(self) -> None:
+        """End the worker: ask, and after 2 s kill."""
+        if self._process is None:
+            return
+        with contextlib.suppress(OSError):
+            self._front.send(Stop())
+        with contextlib.suppress(EOFError, OSError):
+            while self._front.poll(2):
+                self._hear(self._front.recv())
+        self._reap()
+
+    def _hear(self, message: Loading | Running | Failed) -> None:
+        self._heard = time.monotonic()
+        match message:
+            case Loading(what):
+                self.message = f"loading {what}"
+            case Running():
+                if self.running is None or message.counts.stylized != self._styled[0]:
+                    self._styled = message.counts.stylized, self._heard
+                self.running = message
+                self.state, self.message = "running", message.trouble
+            case Failed(error):
+                if self.running is None and self.restarts == 0:
+                    self._reap()
+                    raise WorkerError(error)
+                self.state, self.message = "recovering", error
+
+    def _hung(self) -> str:
+        now = time.monotonic()
+        if now - self._heard > (SILENCE if self.state == "running" else LOADING_SILENCE):
+            return f"the worker said nothing for {now - self._heard:.0f} s"
+        lost_source = self.running is not None and self.running.trouble
+        if self.state == "running" and not lost_source and now - self._styled[1] > STALLED:
+            return f"the worker styled nothing for {now - self._styled[1]:.0f} s"
+        return ""
+
+    def _exit_reason(self) -> str:
+        assert self._process is not None
+        self._process.join(1)
+        code = self._process.exitcode
+        return f"the worker ended with {'signal' if (code or 0) < 0 else 'code'} {abs(code or 0)}"
+
+    def _gone(self, reason: str) -> None:
+        if self.running:
+            self._past.add(self.running.counts)
+            self.running = None
+        self._reap()
+        now = time.monotonic()
+        limit, window = _STORM
+        while self._restarted and now - self._restarted[0] > window:
+            self._restarted.popleft()
+        recent = len(self._restarted)
+        self._restarted.append(now)
+        self.state = "failed" if recent >= limit else "recovering"
+        delay = _FAILED_DELAY if recent >= limit else _DELAYS[min(recent, len(_DELAYS) - 1)]
+        self.message = f"{reason}; restart in {delay:.0f} s"
+        self._restart_at = now + delay
+
+    def _reap(self) -> None:
+        if self._process is None:
+            return
+        self._process.join(0.5)
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._process = None
+        self._front.close()

@@ -1,0 +1,71 @@
+"""The worker process: source and stylizer, and nothing that others depend on.
+
+It may be killed at any moment; the front starts another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import signal
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from livestyle.config import Config
+from livestyle.errors import LivestyleError
+from livestyle.frame import Size
+from livestyle.messages import Failed, Loading
+from livestyle.pipeline import Pipeline
+from livestyle.slot import Slot
+from livestyle.sources import open_source
+from livestyle.stylizers import open_stylizer
+
+PROGRESS_EVERY = 0.25  # s between two signs of life
+
+
+@contextlib.contextmanager
+def running_pipeline(config: Config, output_size: Size, slot: Slot) -> Iterator[Pipeline]:
+    """The pipeline that the settings (none of them "auto") describe, started."""
+    from livestyle.canvas import Canvas
+
+    canvas = Canvas(output_size, config.aspect)
+    source = functools.partial(open_source, config.source, output_size, config.fps)
+    with open_stylizer(config.stylizer, canvas, style=config.style, size=config.size) as stylizer:
+        pipeline = Pipeline(source, stylizer, slot, config.fps)
+        gc.collect()
+        gc.freeze()  # what was loaded stays: later collections need not look at it
+        pipeline.start()
+        try:
+            yield pipeline
+        finally:
+            pipeline.stop()
+
+
+def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
+    """What the worker process runs, until the front says so, is gone, or a stage fails."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the front is gone
+        try:
+            _serve(front, config, output_size, slot_name)
+        except LivestyleError as error:
+            front.send(Failed(str(error)))
+        except Exception as error:
+            traceback.print_exc()
+            front.send(Failed(f"internal error: {error!r}"))
+
+
+def _serve(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
+    what = f"style {config.style!r}" if config.stylizer == "lite" else config.stylizer
+    front.send(Loading(what))
+    width, height = output_size
+    with (
+        Slot(width * height * 3 // 2, slot_name) as slot,
+        running_pipeline(config, output_size, slot) as pipeline,
+    ):
+        while not front.poll(PROGRESS_EVERY):  # whatever the front says is Stop
+            if pipeline.failure:
+                raise pipeline.failure
+            front.send(pipeline.progress())
+        front.send(pipeline.progress())

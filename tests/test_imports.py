@@ -1,0 +1,40 @@
+"""What may load what: start-up stays quick, and the camera's process free of GPU libraries."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"numpy", "cv2", "mss", "torch", "openvino", "av", "rich", "starlette", "pyvirtualcam"}
+
+
+def _loaded(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import livestyle.cli",
+        "from livestyle.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "from livestyle.cli import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass",
+        "from livestyle.cli import main\nmain(['run', '--print-config'])",
+        "from livestyle.cli import main\nmain(['styles'])",
+    ],
+)
+def test_light_commands_load_nothing_heavy(code: str) -> None:
+    assert _loaded(code) & HEAVY == set()
+
+
+def test_front_loads_neither_torch_nor_openvino() -> None:
+    loaded = _loaded(
+        "from livestyle.cli import main\n"
+        "if __name__ == '__main__':\n"
+        "    assert main('run --source testcard --sink null --seconds 2'.split()) == 0\n"
+    )
+    assert "livestyle.front" in loaded and "numpy" in loaded
+    assert loaded & {"torch", "openvino", "tensorrt", "diffusers"} == set()
