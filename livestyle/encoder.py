@@ -24,11 +24,12 @@ _FORMATS = {
     ".mp4": (
         "mp4",
         "libx264",
-        {"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+        {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"},
         {"preset": "veryfast", "crf": "20"},
     ),
     ".mkv": ("matroska", "ffv1", {}, {"level": "3", "slices": "4"}),  # lossless
 }
+_KEY_FRAME_EVERY = 2  # s; also the most that is lost of a recording that is cut off
 SUFFIXES = tuple(_FORMATS)
 
 
@@ -48,7 +49,8 @@ class Encoder:
                 self._temporary, "w", format=container, options=container_options
             )
         rate = Fraction(fps).limit_denominator(1001)
-        stream = self._container.add_stream(codec, rate=rate, options=codec_options)
+        options = codec_options | {"g": str(max(1, round(_KEY_FRAME_EVERY * fps)))}
+        stream = self._container.add_stream(codec, rate=rate, options=options)
         assert isinstance(stream, av.VideoStream)
         self._stream = stream
         self._stream.width, self._stream.height = size
@@ -57,6 +59,9 @@ class Encoder:
         self._stream.codec_context.colorspace = Colorspace.ITU601
         self._stream.codec_context.color_range = ColorRange.MPEG
         self._stream.codec_context.time_base = 1 / rate
+        self._empty = True
+        with self._reported():
+            self._container.start_encoding()
 
     def write(self, pixels: Pixels, tick: int) -> None:
         """Encode a picture that is shown from tick / fps on. Raises SinkError."""
@@ -64,9 +69,13 @@ class Encoder:
         frame.pts = tick
         with self._reported():
             self._container.mux(self._stream.encode(frame))
+        self._empty = False
 
     def close(self) -> None:
-        """Finish the file and give it its name. Raises SinkError."""
+        """Finish the file and give it its name; without a frame, leave none. Raises SinkError."""
+        if self._empty:
+            self.discard()
+            return
         with self._reported():
             self._container.mux(self._stream.encode(None))
             self._container.close()
@@ -76,7 +85,8 @@ class Encoder:
         """Leave no file."""
         with contextlib.suppress(OSError):
             self._container.close()
-        os.unlink(self._temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(self._temporary)
 
     def give_up(self) -> None:
         """Keep what was written until a failure under the file's name: it plays up to there."""

@@ -25,6 +25,7 @@ from livestyle.sinks import Sink, choose_sink, open_sink
 from livestyle.slot import Slot
 from livestyle.sources import choose_source, open_source
 from livestyle.stylizers import choose_stylizer
+from livestyle.stylizers.style import find_style
 from livestyle.supervisor import Supervisor
 
 TICK = 0.25  # s between two looks at the worker
@@ -137,6 +138,8 @@ def _decide(config: Config, announce: Announce) -> Config:
         stylizer, why = choose_stylizer()
         announce(f"stylizer {stylizer}: {why}")
         config = dataclasses.replace(config, stylizer=stylizer)
+    if config.stylizer == "lite":
+        find_style(config.style)  # before a camera is opened for a style that there is not
     if "auto" in config.sink:
         chosen, why = choose_sink()
         announce(f"sink {chosen}: {why}")

@@ -56,4 +56,5 @@ class RawVideo:
             while left:
                 left = left[self._output.write(left) :]
         except OSError as error:
+            self._output.close()
             raise SinkError(f"raw video to {self._file!r} stopped: {error.strerror}") from error

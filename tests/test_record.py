@@ -1,0 +1,161 @@
+"""Recording and raw video: what arrives in the file, and what happens when it can't."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from livestyle.errors import ConfigError, SinkError
+from livestyle.frame import Frame
+from livestyle.sinks.raw import RawVideo
+from livestyle.sinks.record import Recorder
+
+SIZE = (320, 180)
+
+
+def _frames(count: int) -> list[Frame]:
+    """I420 pictures that differ: a moving ramp."""
+    ramp = np.add.outer(np.arange(270), np.arange(320))
+    return [Frame(((ramp + 4 * n) % 220 + 16).astype(np.uint8), n, 0) for n in range(count)]
+
+
+def _decode(file: Path) -> list[np.ndarray]:
+    with av.open(str(file)) as container:
+        return [frame.to_ndarray() for frame in container.decode(video=0)]
+
+
+def _write_slowly(sink: Recorder | RawVideo, frames: list[Frame]) -> None:
+    for frame in frames:
+        sink.write(frame)
+        time.sleep(0.02)
+
+
+def test_mkv_keeps_every_bit(tmp_path: Path) -> None:
+    file = tmp_path / "o.mkv"
+    frames = _frames(20)
+    with Recorder(str(file), SIZE, 30) as recorder:
+        _write_slowly(recorder, frames)
+    decoded = _decode(file)
+    assert recorder.note == ""
+    assert len(decoded) == 20
+    for frame, back in zip(frames, decoded, strict=True):
+        np.testing.assert_array_equal(frame.pixels, back)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.mkv"]
+
+
+def test_mp4_plays_at_the_rate_and_says_its_colours(tmp_path: Path) -> None:
+    file = tmp_path / "o.mp4"
+    frames = _frames(30)
+    with Recorder(str(file), SIZE, 29.97) as recorder:
+        _write_slowly(recorder, frames)
+    probe = subprocess.run(
+        ["ffprobe", "-v", "error", "-of", "csv=p=0", "-show_entries"]
+        + ["stream=codec_name,color_range,color_space,r_frame_rate", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert probe.stdout.split(",")[:3] == ["h264", "tv", "bt470bg"]
+    decoded = _decode(file)
+    assert len(decoded) == 30
+    error = np.abs(decoded[10].astype(int) - frames[10].pixels.astype(int)).mean()
+    assert error < 6
+
+
+def test_a_killed_recording_plays_up_to_there(tmp_path: Path) -> None:
+    file = tmp_path / "o.mp4"
+    recorder = Recorder(str(file), SIZE, 5)  # key frames, and so fragments, every 10 frames
+    _write_slowly(recorder, _frames(100))
+    part = tmp_path / "o.mp4.part"
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(part.read_bytes())  # what a killed process leaves
+    done = subprocess.run(
+        ["ffmpeg", "-v", "quiet", "-i", cut, "-f", "rawvideo", "-"], capture_output=True, timeout=30
+    )
+    # all but the last fragment, and what x264 looks ahead
+    assert len(done.stdout) // (320 * 180 * 3 // 2) >= 40
+    recorder.__exit__(None, None, None)
+
+
+def test_nothing_recorded_leaves_no_file(tmp_path: Path) -> None:
+    with Recorder(str(tmp_path / "o.mp4"), SIZE, 30):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["o.avi", "o", "mp4"])
+def test_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"ends in \.mp4 or \.mkv"):
+        Recorder(str(tmp_path / name), SIZE, 30)
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="No such file"):
+        Recorder(str(tmp_path / "no" / "o.mp4"), SIZE, 30)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid():
+        pytest.skip("a small file system can only be mounted by root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_full_disk_stops_the_recording_with_a_message(small_disk: Path) -> None:
+    file = small_disk / "o.mkv"
+    noise = np.random.default_rng(0).integers(16, 235, (270, 320), np.uint8)
+    deadline = time.monotonic() + 30
+    with Recorder(str(file), SIZE, 30) as recorder:
+        with pytest.raises(SinkError, match="recording stopped: .*No space left.*free some space"):
+            while time.monotonic() < deadline:
+                recorder.write(Frame(noise, 0, 0))
+                time.sleep(0.01)
+    assert [path.name for path in small_disk.iterdir()] == ["o.mkv"]
+    with av.open(str(file)) as container:  # it plays up to there
+        assert next(container.decode(video=0)).width == 320
+
+
+def test_a_slow_encoder_never_holds_up_the_clock(tmp_path: Path) -> None:
+    size = (1920, 1080)
+    noise = np.random.default_rng(0).integers(16, 235, (1620, 1920), np.uint8)
+    writes = []
+    with Recorder(str(tmp_path / "o.mkv"), size, 240) as recorder:
+        for n in range(120):
+            started = time.monotonic()
+            recorder.write(Frame(noise, n, 0))
+            writes.append(time.monotonic() - started)
+        dropped = int(recorder.note.split()[0])
+    assert 0 < dropped < 120
+    assert len(_decode(tmp_path / "o.mkv")) == 120 - dropped
+    assert sorted(writes)[60] < 0.02  # a copy at most, far from an encoded 1080p frame of noise
+
+
+def test_raw_is_the_bytes_of_the_frames(tmp_path: Path) -> None:
+    file = tmp_path / "o.yuv"
+    frames = _frames(8)
+    with RawVideo(str(file), SIZE) as raw:
+        _write_slowly(raw, frames)
+    assert file.read_bytes() == b"".join(frame.pixels.tobytes() for frame in frames)
+
+
+def test_raw_says_when_the_reader_is_gone(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    deadline = time.monotonic() + 10
+    with RawVideo(str(pipe), SIZE) as raw:
+        os.close(reader)
+        with pytest.raises(SinkError, match="Broken pipe"):
+            while time.monotonic() < deadline:
+                raw.write(_frames(1)[0])
+                time.sleep(0.01)

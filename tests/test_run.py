@@ -1,0 +1,272 @@
+"""`livestyle run` as a user starts it: real processes, shipped sources and sinks."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+Run = Callable[..., "Running"]
+
+
+class Running:
+    """A livestyle process and what it said."""
+
+    def __init__(self, arguments: list[str], folder: Path) -> None:
+        self._stderr = (folder / "stderr").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "livestyle", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            cwd=folder,
+        )
+
+    def said(self) -> str:
+        self._stderr.flush()
+        return Path(self._stderr.name).read_text()
+
+    def wait(self, timeout: float = 60) -> int:
+        return self.process.wait(timeout)
+
+    def worker(self, other_than: int = 0) -> psutil.Process:
+        """The worker process, once there is one (other than the pid given)."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for child in psutil.Process(self.process.pid).children():
+                # a zombie's command line cannot be read
+                with contextlib.suppress(psutil.Error):
+                    if "spawn_main" in " ".join(child.cmdline()) and child.pid != other_than:
+                        return child
+            time.sleep(0.05)
+        raise AssertionError(f"no worker: {self.said()}")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._stderr.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    with contextlib.ExitStack() as opened:
+
+        def start(*arguments: str) -> Running:
+            running = Running(list(arguments), tmp_path)
+            opened.callback(running.close)
+            return running
+
+        yield start
+
+
+BASE = ["run", "--source", "testcard", "--stylizer", "passthrough", "--output-size", "320x180"]
+
+
+def _log(file: Path) -> list[dict[str, str]]:
+    with file.open() as opened:
+        return list(csv.DictReader(opened))
+
+
+def _wait_for(condition: Callable[[], Any], timeout: float = 30) -> Any:
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
+    return value
+
+
+def _report(file: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(file.read_text())
+    return report
+
+
+@pytest.mark.parametrize("supervise", ["--supervise", "--no-supervise"])
+def test_report_and_frame_log_agree(run: Run, tmp_path: Path, supervise: str) -> None:
+    running = run(
+        *BASE, "--sink", "null", "--fps", "30", "--seconds", "4", supervise,
+        "--report", "r.json", "--frame-log", "f.csv",
+    )  # fmt: skip
+    assert running.wait() == 0, running.said()
+    report = _report(tmp_path / "r.json")
+    lines = _log(tmp_path / "f.csv")
+    output = report["output"]
+    assert report["schema_version"] == 1
+    assert output["frames"] == len(lines) == 120
+    kinds = [line["kind"] for line in lines]
+    assert output["unique"] == kinds.count("unique") > 0
+    assert output["repeated"] == kinds.count("repeated")
+    assert output["cards"] == kinds.count("card") > 0
+    assert output["unique"] + output["repeated"] + output["cards"] == 120
+    # every frame the worker put is accounted for: shown, or replaced before its tick
+    stylizer, source = report["stylizer"], report["source"]
+    assert stylizer["frames"] <= source["frames"]
+    shown_or_dropped = output["unique"] + stylizer["superseded"]
+    assert 0 <= source["frames"] - shown_or_dropped <= 3  # on their way when it ended
+    deadlines = [int(line["deadline_ns"]) for line in lines]
+    steps = [b - a for a, b in zip(deadlines, deadlines[1:], strict=False)]
+    assert max(steps) - min(steps) <= 2  # the grid, to the ns
+    seqs = [int(line["seq"]) for line in lines if line["kind"] == "unique"]
+    assert seqs == sorted(set(seqs))
+    latencies = [
+        int(line["written_at_ns"]) - int(line["captured_at_ns"])
+        for line in lines
+        if line["kind"] == "unique"
+    ]
+    assert output["latency_ms"]["max"] == pytest.approx(max(latencies) / 1e6, abs=0.01)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.csv", "r.json", "stderr"]
+
+
+def test_killed_worker_costs_frames_but_not_the_output(run: Run, tmp_path: Path) -> None:
+    running = run(
+        *BASE, "--sink", "null", "--fps", "20", "--seconds", "8",
+        "--report", "r.json", "--frame-log", "f.csv",
+    )  # fmt: skip
+    worker = running.worker()
+    time.sleep(3)
+    worker.kill()
+    running.worker(other_than=worker.pid)
+    assert running.wait() == 0, running.said()
+    report = _report(tmp_path / "r.json")
+    assert report["worker_restarts"] == 1
+    assert report["output"]["frames"] == 160
+    kinds = [line["kind"] for line in _log(tmp_path / "f.csv")]
+    gap = kinds.index("repeated", kinds.index("unique") + 1)
+    assert "unique" in kinds[gap:]  # it came back
+    # the last frame stayed up meanwhile: the card comes only after two seconds
+    assert "card" not in kinds[kinds.index("unique") :][:40]
+    # the killed worker's frames are still counted, but for its last quarter of a second
+    counted = report["output"]["unique"] + report["stylizer"]["superseded"]
+    assert report["source"]["frames"] >= counted - 6
+
+
+def test_hung_worker_is_replaced_and_the_card_shown(run: Run, tmp_path: Path) -> None:
+    running = run(
+        *BASE, "--sink", "null", "--fps", "20", "--report", "r.json", "--frame-log", "f.csv",
+    )  # fmt: skip
+    worker = running.worker()
+    time.sleep(2)
+    worker.send_signal(signal.SIGSTOP)
+    running.worker(other_than=worker.pid)
+    _wait_for(lambda: "unique" in _kinds_after_gap(tmp_path / "f.csv.part"))
+    running.process.send_signal(signal.SIGTERM)
+    assert running.wait() == 130
+    assert _report(tmp_path / "r.json")["worker_restarts"] == 1
+    assert "card" in _kinds_after_gap(tmp_path / "f.csv")
+    assert "said nothing for" in running.said()
+    assert not worker.is_running()
+
+
+def _kinds_after_gap(file: Path) -> list[str]:
+    """The kinds of frames after the first second in which none was new."""
+    kinds = [line["kind"] for line in _log(file)] if file.exists() else []
+    first = kinds.index("unique") if "unique" in kinds else len(kinds)
+    for start in range(first, len(kinds) - 20):
+        if "unique" not in kinds[start : start + 20]:
+            return kinds[start:]
+    return []
+
+
+def test_first_frame_is_the_card_and_soon_a_styled_one(run: Run, tmp_path: Path) -> None:
+    started = time.monotonic_ns()
+    running = run(
+        "run", "--source", "testcard", "--stylizer", "lite", "--sink", "null", "--seconds", "6",
+        "--report", "r.json", "--frame-log", "f.csv",
+    )  # fmt: skip
+    assert running.wait() == 0, running.said()
+    lines = _log(tmp_path / "f.csv")
+    assert lines[0]["kind"] == "card"
+    first_styled = next(line for line in lines if line["kind"] == "unique")
+    assert {line["kind"] for line in lines[: lines.index(first_styled)]} == {"card"}
+    # the figure for a quiet machine is 3 s; tests share theirs
+    assert int(lines[0]["written_at_ns"]) - started < 3e9
+    assert int(first_styled["written_at_ns"]) - started < 6e9
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_with_a_summary_and_leaves_nothing(
+    run: Run, tmp_path: Path, stop: signal.Signals
+) -> None:
+    before = set(os.listdir("/dev/shm"))
+    running = run(*BASE, "--sink", "record:o.mp4", "--report", "r.json")
+    worker = running.worker()
+    time.sleep(2)
+    asked = time.monotonic()
+    running.process.send_signal(stop)
+    assert running.wait() == 130
+    assert time.monotonic() - asked < 5
+    assert "unique fps" in running.said() and "Traceback" not in running.said()
+    assert not worker.is_running()
+    assert set(os.listdir("/dev/shm")) <= before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["o.mp4", "r.json", "stderr"]
+
+
+def test_killed_front_takes_the_worker_and_the_memory_with_it(run: Run) -> None:
+    before = set(os.listdir("/dev/shm"))
+    running = run(*BASE, "--sink", "null")
+    worker = running.worker()
+    time.sleep(2)
+    running.process.kill()
+    running.process.wait(10)
+    _wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 5)
+    _wait_for(lambda: set(os.listdir("/dev/shm")) <= before, 5)
+
+
+def test_raw_on_stdout_is_pictures_alone(run: Run) -> None:
+    running = run(*BASE, "--sink", "raw:-", "--fps", "10", "--seconds", "2")
+    out, _ = running.process.communicate(timeout=60)
+    assert running.process.returncode == 0, running.said()
+    assert len(out) == 20 * 320 * 180 * 3 // 2
+
+
+def test_one_sink_failing_leaves_the_others(run: Run, tmp_path: Path) -> None:
+    running = run(
+        *BASE, "--sink", "raw:/dev/full", "--sink", "null", "--seconds", "2", "--report", "r.json"
+    )
+    assert running.wait() == 0
+    assert _report(tmp_path / "r.json")["output"]["frames"] == 60
+    assert "raw video to '/dev/full' stopped: No space left on device" in running.said()
+
+
+def test_the_only_sink_failing_ends_the_run(run: Run) -> None:
+    running = run(*BASE, "--sink", "raw:/dev/full", "--seconds", "5")
+    assert running.wait() == 1
+    assert "livestyle: raw video to '/dev/full' stopped" in running.said()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--source", "foo"], 2, "unknown source 'foo'; choose from: auto, screen"),
+        (["--source", "testcard:1"], 2, "unknown source 'testcard:1'"),
+        (["--source", "file:no.mp4"], 1, "no.mp4"),
+        (["--source", "camera:x"], 2, "camera:0"),
+        (["--source", "screen:x"], 2, "screen:x"),
+        (["--sink", "foo"], 2, "unknown sink 'foo'; choose from: auto, v4l2"),
+        (["--sink", "record:o.avi"], 2, "o.avi"),
+        (["--sink", "record:no/o.mp4"], 1, "no/o.mp4"),
+        (["--stylizer", "lite", "--style", "foo"], 2, "unknown style 'foo'; choose from:"),
+        (["--stylizer", "foo"], 2, "choose from: auto, lite, passthrough"),
+        (["--output-size", "321x180"], 2, "'321x180'"),
+        (["--report", "no/r.json"], 2, "'no/r.json': its folder does not exist"),
+        (["--frame-log", "no/f.csv"], 1, "cannot write frame log 'no/f.csv'"),
+        (["--config", "no.toml"], 2, "cannot read config 'no.toml'"),
+    ],
+)
+def test_bad_input_is_one_line(
+    run: Run, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    running = run(*BASE, "--sink", "null", "--seconds", "2", *arguments)
+    assert running.wait() == code, running.said()
+    lines = [line for line in running.said().splitlines() if line.startswith("livestyle: ")]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "Traceback" not in running.said()
+    assert [p.name for p in tmp_path.iterdir()] == ["stderr"]
