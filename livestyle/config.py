@@ -60,7 +60,8 @@ def _number(low: float, high: float, kind: type[int] | type[float] = float) -> P
     return parse
 
 
-def _size(value: Any) -> Size:
+def parse_size(value: Any) -> Size:
+    """(width, height) from "1280x720". Raises ValueError saying what fits."""
     width, _, height = str(value).lower().partition("x")
     expected = "WIDTHxHEIGHT is expected, even, from 64x64 to 7680x4320, as in 1280x720"
     if not (width.isdecimal() and height.isdecimal()):
@@ -105,11 +106,11 @@ class Config:
     size: Size | None = _setting(
         None,
         "size of the picture inside the stylizer; smaller is faster (about 640x360)",
-        _size,
+        parse_size,
         "WxH",
     )
     output_size: Size | None = _setting(
-        None, "size of the picture that the sinks get (the source's)", _size, "WxH"
+        None, "size of the picture that the sinks get (the source's)", parse_size, "WxH"
     )
     aspect: str = _setting(
         "fit",

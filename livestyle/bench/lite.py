@@ -17,7 +17,7 @@ from livestyle.machine import describe_machine
 from livestyle.slot import Slot
 from livestyle.sources.testcard import draw
 from livestyle.stats import Timings
-from livestyle.stylizers.lite import Lite
+from livestyle.stylizers.lite import Lite, compile_options
 from livestyle.stylizers.style import find_style
 
 _WARM_UP = 10
@@ -70,7 +70,9 @@ def _bare_network(lite: Lite) -> Callable[[], object]:
     core = ov.Core()
     model = core.read_model(lite.style.network)
     model.reshape([1, 3, lite.size[1], lite.size[0]])
-    request = core.compile_model(model, "CPU", lite.options).create_infer_request()
+    request = core.compile_model(
+        model, lite.recipe.device, compile_options(lite.recipe)
+    ).create_infer_request()
     picture = draw(0, lite.size)[:, :, 2::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255
     request.set_input_tensor(ov.Tensor(np.ascontiguousarray(picture)))
     return lambda: request.infer()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino as ov
@@ -14,6 +14,7 @@ from openvino.utils.decorators import custom_preprocess_function
 from livestyle.canvas import Canvas, scale
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame, Size
+from livestyle.recipe import Recipe, load_recipe
 from livestyle.stylizers.style import Style
 
 if TYPE_CHECKING:
@@ -21,24 +22,34 @@ if TYPE_CHECKING:
 
 # The networks halve the picture up to three times; their sizes are multiples of this.
 _MULTIPLE = 8
-# About 640x360: 20-50 ms a frame on two cores, and enough detail for a camera picture.
-_AREA = 640 * 360
 
 
-def network_size(output: Size, wanted: Size | None) -> Size:
-    """The (width, height) a network runs at: the wanted one, else the output's shape at ~640x360.
+_PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
 
-    Both sides are rounded to a multiple of 8.
+
+def network_size(output: Size, wanted: Size | None, recipe: Recipe) -> Size:
+    """The (width, height) a network runs at, both multiples of 8.
+
+    The wanted one, else the output's shape with about as many pixels as the recipe's size has.
     """
-    shrink = 1.0 if wanted else min(1.0, math.sqrt(_AREA / (output[0] * output[1])))
+    area = recipe.size[0] * recipe.size[1]
+    shrink = 1.0 if wanted else min(1.0, math.sqrt(area / (output[0] * output[1])))
     width, height = (
         max(_MULTIPLE, _MULTIPLE * round(side * shrink / _MULTIPLE)) for side in wanted or output
     )
     return width, height
 
 
-def compile_network(style: Style, size: Size) -> ov.CompiledModel:
-    """The style's network for the CPU: BGRX (1, h, w, 4) uint8 in, RGB (1, h, w, 3) uint8 out.
+def compile_options(recipe: Recipe) -> dict[str, object]:
+    """The recipe as OpenVINO's properties."""
+    options: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+    if recipe.precision != "auto":
+        options["INFERENCE_PRECISION_HINT"] = _PRECISIONS[recipe.precision]
+    return options
+
+
+def compile_network(style: Style, size: Size, recipe: Recipe) -> ov.CompiledModel:
+    """The style's network, compiled: BGRX (1, h, w, 4) uint8 in, RGB (1, h, w, 3) uint8 out.
 
     Conversion to and from the network's float32 NCHW RGB in 0..1 is part of the graph.
 
@@ -49,7 +60,7 @@ def compile_network(style: Style, size: Size) -> ov.CompiledModel:
         model = core.read_model(style.network)
         model.reshape([1, 3, size[1], size[0]])
         model = _with_uint8(model)
-        return core.compile_model(model, "CPU", Lite.options)
+        return core.compile_model(model, recipe.device, compile_options(recipe))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise StylizerError(
@@ -83,15 +94,15 @@ class Lite:
 
     name = "lite"
     engine = "openvino"
-    options: Final = {"PERFORMANCE_HINT": "LATENCY"}
 
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
-        """size: (width, height) inside the network, None: about 640x360 in the canvas' shape."""
+        """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
         self.style = style
-        self.size = network_size(canvas.size, size)
+        self.recipe = load_recipe("lite")
+        self.size = network_size(canvas.size, size, self.recipe)
         self._canvas = canvas
         self._picture: Pixels = np.zeros((self.size[1], self.size[0], 4), np.uint8)
-        self._request = compile_network(style, self.size).create_infer_request()
+        self._request = compile_network(style, self.size, self.recipe).create_infer_request()
         self._request.set_input_tensor(ov.Tensor(self._picture[None], shared_memory=True))
         self._request.infer()  # the first one allocates
         self._styled: Pixels = self._request.get_output_tensor().data[0]
