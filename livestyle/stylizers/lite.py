@@ -35,7 +35,8 @@ def network_size(output: Size, wanted: Size | None, recipe: Recipe) -> Size:
     area = recipe.size[0] * recipe.size[1]
     shrink = 1.0 if wanted else min(1.0, math.sqrt(area / (output[0] * output[1])))
     width, height = (
-        max(_MULTIPLE, _MULTIPLE * round(side * shrink / _MULTIPLE)) for side in wanted or output
+        max(_MULTIPLE, _MULTIPLE * math.floor(side * shrink / _MULTIPLE + 0.5))
+        for side in wanted or output
     )
     return width, height
 

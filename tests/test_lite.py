@@ -1,0 +1,115 @@
+"""The bundled networks through OpenVINO: every style, any size, the same every time."""
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from livestyle.canvas import Canvas, scale, to_i420
+from livestyle.errors import StylizerError
+from livestyle.frame import Frame
+from livestyle.recipe import load_recipe
+from livestyle.sources.testcard import draw
+from livestyle.stylizers.lite import Lite, network_size
+from livestyle.stylizers.style import Style, list_styles
+
+STYLES = list_styles()
+
+
+def test_the_three_styles_are_there_and_small() -> None:
+    assert {"wave", "starry_night", "udnie"} <= {style.name for style in STYLES}
+    for style in STYLES:
+        weights = style.network.with_suffix(".bin")
+        assert style.network.stat().st_size + weights.stat().st_size <= 1_000_000
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_stage_is_the_bare_network_between_two_scalings(style: Style) -> None:
+    """Against the IR run by hand in float32, so a swapped channel or a wrong range shows."""
+    frame = Frame(draw(100, (1280, 720)), 100, 0)
+    with Lite(style, Canvas((1280, 720), "fit"), None) as lite:
+        styled = lite.stylize(frame)
+    assert (styled.seq, styled.captured_at) == (100, 0)
+    core = ov.Core()
+    model = core.read_model(style.network)
+    model.reshape([1, 3, 360, 640])
+    network = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": ov.Type.f32})
+    rgb = scale(frame.pixels, (640, 360))[:, :, 2::-1].astype(np.float32) / 255
+    out = network(np.ascontiguousarray(rgb.transpose(2, 0, 1)[None]))[0][0].transpose(1, 2, 0)
+    expected = scale(np.rint(out * 255).astype(np.uint8), (1280, 720))
+    error = np.abs(styled.pixels.astype(int) - expected.astype(int))
+    # bf16 has 8 bits of mantissa: a few grey levels where the CPU computes in it
+    assert error.mean() < 3
+    assert np.percentile(error, 99) < 20
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_styled_is_neither_the_input_nor_flat(style: Style) -> None:
+    frame = Frame(draw(7, (640, 360)), 7, 0)
+    with Lite(style, Canvas((640, 360), "fit"), None) as lite:
+        styled = lite.stylize(frame).pixels.astype(int)
+    assert np.abs(styled - frame.pixels[:, :, 2::-1].astype(int)).mean() > 15
+    assert styled.std() > 20
+
+
+def test_a_frame_gives_the_same_pixels_whatever_came_before() -> None:
+    frames = [Frame(draw(seq, (640, 360)), seq, 0) for seq in (0, 50, 90)]
+    with Lite(STYLES[0], Canvas((640, 360), "fit"), None) as lite:
+        first = lite.stylize(frames[0]).pixels.copy()
+        for frame in frames[1:]:
+            lite.stylize(frame)
+        again = lite.stylize(frames[0]).pixels
+        np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize(
+    ("output", "wanted", "size"),
+    [
+        ((1280, 720), None, (640, 360)),
+        ((1920, 1080), None, (640, 360)),
+        ((320, 180), None, (320, 184)),
+        ((800, 800), None, (480, 480)),
+        ((64, 4320), None, (56, 3944)),
+        ((1280, 720), (320, 180), (320, 184)),
+        ((640, 360), (1280, 720), (1280, 720)),
+    ],
+)
+def test_network_size(
+    output: tuple[int, int], wanted: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    assert network_size(output, wanted, load_recipe("lite")) == size
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (361, 641), (90, 400)])
+def test_source_of_another_shape_is_placed_with_bars(shape: tuple[int, int]) -> None:
+    pixels = np.full((*shape, 4), 200, np.uint8)
+    canvas = Canvas((640, 360), "fit")
+    with Lite(STYLES[0], canvas, (320, 184)) as lite:
+        styled = lite.stylize(Frame(pixels, 0, 0)).pixels
+    assert styled.shape == (360, 640, 3)
+    room = canvas.room
+    assert room.shape[0] == 360 or room.shape[1] == 640
+    bars = styled.astype(int).sum() - room.astype(int).sum()
+    assert bars == 0
+    assert abs(room.shape[1] / room.shape[0] - shape[1] / shape[0]) < 0.05 * shape[1] / shape[0]
+
+
+def test_broken_network_is_one_line(tmp_path: object) -> None:
+    broken = Style("x", "", "", "", network=STYLES[0].network.with_suffix(".toml"))
+    with pytest.raises(StylizerError, match=r"style 'x': cannot use .*\.toml") as caught:
+        Lite(broken, Canvas((640, 360), "fit"), None)
+    assert "\n" not in str(caught.value)
+
+
+def test_i420_is_bt601_limited_range() -> None:
+    """Colours by ITU-R BT.601: Y = 16 + 65.481 R + 128.553 G + 24.966 B, for RGB in 0..1."""
+    colours = {
+        (255, 255, 255): 235,
+        (0, 0, 0): 16,
+        (255, 0, 0): 81,
+        (0, 255, 0): 145,
+        (0, 0, 255): 41,
+    }
+    for rgb, luma in colours.items():
+        planes = bytearray(4 * 4 * 3 // 2)
+        to_i420(np.full((4, 4, 3), rgb, np.uint8), memoryview(planes))
+        assert abs(planes[0] - luma) <= 1

@@ -1,0 +1,55 @@
+"""The wheel: complete, and working in an environment of its own outside the checkout."""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from setuptools.config.setupcfg import read_configuration
+
+ROOT = Path(__file__).parent.parent
+
+
+def _call(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_package_is_listed() -> None:
+    listed = set(read_configuration(ROOT / "setup.cfg")["options"]["packages"])
+    found = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for file in (ROOT / "livestyle").rglob("__init__.py")
+    }
+    assert listed == found | {"livestyle.recipes"}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a virtual environment into which only the wheel was installed."""
+    folder = tmp_path_factory.mktemp("clean")
+    _call(sys.executable, "-m", "build", "--wheel", "--outdir", folder / "dist", ROOT, cwd=folder)
+    (wheel,) = (folder / "dist").iterdir()
+    venv.create(folder / "venv", with_pip=True)
+    pip = [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    _call(*pip, wheel, "-c", ROOT / "tests/constraints.txt", cwd=folder)
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_installed_wheel_runs(clean: Path) -> None:
+    livestyle = clean / "venv/bin/livestyle"
+    styles = json.loads(_call(livestyle, "styles", "--json", cwd=clean))
+    assert {"wave", "starry_night", "udnie"} <= {style["name"] for style in styles}
+    assert all(Path(style["network"]).is_relative_to(clean) for style in styles)
+    arguments = "run --source testcard --sink null --sink web --port 0 --seconds 4 --report r.json"
+    _call(livestyle, *arguments.split(), cwd=clean)
+    report = json.loads((clean / "r.json").read_text())
+    assert report["stylizer"]["engine"] == "openvino"
+    assert report["output"]["unique"] > 0
+    assert report["output"]["frames"] == 120
+    recipe = "from livestyle.recipe import load_recipe; print(load_recipe('lite').size)"
+    assert _call(clean / "venv/bin/python", "-c", recipe, cwd=clean).strip() == "(640, 360)"
