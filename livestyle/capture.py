@@ -73,7 +73,8 @@ class Capture:
                 mailbox.put(self._read())
             except SourceLost as error:
                 self._reopen(str(error), stopping)
-            self._counts.missed += pacer.skip() + pacer.lost
+            now = time.monotonic_ns()  # a tick just overdue is not missed, only a little late
+            self._counts.missed += pacer.skip(before=now - pacer.interval) + pacer.lost
             pacer.lost = 0
 
     def close(self) -> None:
@@ -91,7 +92,7 @@ class Capture:
         put_off = forecast.free_at - time.monotonic_ns() - int(1.1 * self._read_ns) - 1_000_000
         if put_off > 0:
             time.sleep(min(put_off, SECOND) / SECOND)
-            self._counts.deferred += pacer.skip()
+            self._counts.deferred += pacer.skip(before=time.monotonic_ns())
 
     def _read(self) -> Frame:
         started = time.monotonic_ns()

@@ -34,6 +34,7 @@ class FrameLog:
                 f"{line.deadline},{line.written_at},{line.kind},{line.seq},{line.captured_at}",
                 file=self._file,
             )
+        self._file.flush()
 
     def __enter__(self) -> FrameLog:
         return self

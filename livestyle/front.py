@@ -57,7 +57,8 @@ class Front:
 
     def _open(self) -> None:
         config = self.config
-        self._size = config.output_size or _source_size(config)
+        source_size = _source_size(config)
+        self._size = config.output_size or source_size
         width, height = self._size
         self.sinks: list[Sink] = [
             self._opened.enter_context(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -55,11 +56,9 @@ class Pacer:
         half = self.interval // 2
         self._start += (moment - self._deadline() + half) % self.interval - half
 
-    def skip(self) -> int:
-        """Leave out the ticks that are overdue by now. Returns how many."""
-        overdue = int((self._clock() - self._deadline()) * self._fps / SECOND)
-        if overdue <= 0:
-            return 0
+    def skip(self, before: int) -> int:
+        """Leave out the ticks that are due before that moment (ns). Returns how many."""
+        overdue = max(0, math.ceil((before - self._deadline()) * self._fps / SECOND))
         self._ticks += overdue
         return overdue
 

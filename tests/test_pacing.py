@@ -74,8 +74,9 @@ def test_skip_leaves_out_what_is_overdue() -> None:
     clock = Clock()
     pacer = _pacer(clock, 10)
     pacer.wait()
-    assert pacer.skip() == 0
+    assert pacer.skip(before=clock.now) == 0
     clock.late(0.35)
-    assert pacer.skip() == 2
-    assert pacer.wait() == 5 * SECOND + 3 * SECOND // 10
-    assert pacer.skip() == 0
+    assert pacer.skip(before=clock.now - pacer.interval) == 2
+    assert pacer.skip(before=clock.now) == 1
+    assert pacer.wait() == 5 * SECOND + 4 * SECOND // 10
+    assert pacer.skip(before=clock.now) == 0
