@@ -44,7 +44,7 @@ def _screens() -> list[Device]:
 def _cameras() -> list[Device]:
     if not sys.platform.startswith("linux"):
         return [Device("--sink virtualcam", "the virtual camera of OBS or UnityCapture")]
-    from livestyle.sinks.v4l2 import list_cameras
+    from livestyle.sinks.videodev import list_cameras
 
     devices = []
     for camera in list_cameras():

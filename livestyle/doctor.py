@@ -55,14 +55,14 @@ def _machine() -> Check:
 
 
 def _screen() -> Check:
-    from livestyle.sources.screen import list_monitors, performance_notes
+    from livestyle.sources.screen import capture_notes, list_monitors
 
     try:
         monitors = list_monitors()
     except SourceError as error:
         return Check("screen capture", "limited", str(error), "--source testcard and file: work")
     sizes = ", ".join(f"{monitor.width}x{monitor.height}" for monitor in monitors)
-    if slow := "; ".join(performance_notes()):
+    if slow := "; ".join(capture_notes()):
         return Check("screen capture", "limited", f"{sizes}, slowly: {slow}")
     return Check("screen capture", "ok", sizes)
 

@@ -59,19 +59,22 @@ def summary(report: dict[str, Any]) -> str:
 
 
 class StatusLine:
-    """One line that stays in place on a terminal, or a line every 5 s elsewhere; on stderr."""
+    """One line that stays in place on a terminal, or a line at changes and every 5 s elsewhere."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._live: Live | None = None
         self._printed = 0.0
+        self._state = "", ""
 
     def show(self, status: dict[str, Any]) -> None:
         """Show the live report."""
         if self._live:
             self._live.update(Text(describe(status)), refresh=True)
-        elif time.monotonic() - self._printed >= _PLAIN_EVERY:
-            self._printed = time.monotonic()
+            return
+        state = status["state"], status["message"]
+        if state != self._state or time.monotonic() - self._printed >= _PLAIN_EVERY:
+            self._state, self._printed = state, time.monotonic()
             print(describe(status), file=sys.stderr, flush=True)
 
     def __enter__(self) -> StatusLine:

@@ -15,7 +15,7 @@ from livestyle.config import Config
 from livestyle.encoder import SUFFIXES, Encoder
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Frame, Size, even
-from livestyle.sources.file import Clip, decode, probe
+from livestyle.sources.file import FileInfo, decode, probe
 from livestyle.stylizers import choose_stylizer, open_stylizer
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def write_picture(file: str, rgb: Pixels) -> None:
 
 
 def _write_clip(
-    file: str, frames: Iterator[Pixels], clip: Clip, size: Size, advance: Advance
+    file: str, frames: Iterator[Pixels], clip: FileInfo, size: Size, advance: Advance
 ) -> None:
     encoder = Encoder(file, size, clip.fps or 30)
     picture = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
@@ -73,7 +73,7 @@ def _write_clip(
         for tick, rgb in enumerate(frames):
             to_i420(rgb, picture.data.cast("B"))
             encoder.write(picture, tick)
-            advance(tick + 1, clip.frames)
+            advance(tick + 1, clip.frames or 0)
     except BaseException:
         encoder.discard()
         raise

@@ -87,6 +87,11 @@ def _wait_for(condition: Callable[[], Any], timeout: float = 30) -> Any:
     return value
 
 
+def _wait_for_styled(folder: Path) -> None:
+    log = folder / "f.csv.part"
+    _wait_for(lambda: log.exists() and "unique" in log.read_text())
+
+
 def _report(file: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(file.read_text())
     return report
@@ -130,17 +135,18 @@ def test_report_and_frame_log_agree(run: Run, tmp_path: Path, supervise: str) ->
 
 def test_killed_worker_costs_frames_but_not_the_output(run: Run, tmp_path: Path) -> None:
     running = run(
-        *BASE, "--sink", "null", "--fps", "20", "--seconds", "8",
+        *BASE, "--sink", "null", "--fps", "20", "--seconds", "12",
         "--report", "r.json", "--frame-log", "f.csv",
     )  # fmt: skip
     worker = running.worker()
-    time.sleep(3)
+    _wait_for_styled(tmp_path)
+    time.sleep(1)
     worker.kill()
     running.worker(other_than=worker.pid)
     assert running.wait() == 0, running.said()
     report = _report(tmp_path / "r.json")
     assert report["worker_restarts"] == 1
-    assert report["output"]["frames"] == 160
+    assert report["output"]["frames"] == 240
     kinds = [line["kind"] for line in _log(tmp_path / "f.csv")]
     gap = kinds.index("repeated", kinds.index("unique") + 1)
     assert "unique" in kinds[gap:]  # it came back
@@ -156,7 +162,8 @@ def test_hung_worker_is_replaced_and_the_card_shown(run: Run, tmp_path: Path) ->
         *BASE, "--sink", "null", "--fps", "20", "--report", "r.json", "--frame-log", "f.csv",
     )  # fmt: skip
     worker = running.worker()
-    time.sleep(2)
+    _wait_for_styled(tmp_path)
+    time.sleep(1)
     worker.send_signal(signal.SIGSTOP)
     running.worker(other_than=worker.pid)
     _wait_for(lambda: "unique" in _kinds_after_gap(tmp_path / "f.csv.part"))
@@ -181,7 +188,7 @@ def _kinds_after_gap(file: Path) -> list[str]:
 def test_first_frame_is_the_card_and_soon_a_styled_one(run: Run, tmp_path: Path) -> None:
     started = time.monotonic_ns()
     running = run(
-        "run", "--source", "testcard", "--stylizer", "lite", "--sink", "null", "--seconds", "6",
+        "run", "--source", "testcard", "--stylizer", "lite", "--sink", "null", "--seconds", "10",
         "--report", "r.json", "--frame-log", "f.csv",
     )  # fmt: skip
     assert running.wait() == 0, running.said()
@@ -189,9 +196,9 @@ def test_first_frame_is_the_card_and_soon_a_styled_one(run: Run, tmp_path: Path)
     assert lines[0]["kind"] == "card"
     first_styled = next(line for line in lines if line["kind"] == "unique")
     assert {line["kind"] for line in lines[: lines.index(first_styled)]} == {"card"}
-    # the figure for a quiet machine is 3 s; tests share theirs
-    assert int(lines[0]["written_at_ns"]) - started < 3e9
-    assert int(first_styled["written_at_ns"]) - started < 6e9
+    # under 3 s where nothing else runs, as the benchmark notes say; here something may
+    assert int(lines[0]["written_at_ns"]) - started < 5e9
+    assert int(first_styled["written_at_ns"]) - started < 15e9
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -286,7 +293,7 @@ def test_screen_that_dies_and_returns_at_another_size(
         environment=display.environment,
     )  # fmt: skip
     part = tmp_path / "f.csv.part"
-    _wait_for(lambda: part.exists() and "unique" in part.read_text())
+    _wait_for_styled(tmp_path)
     display.kill()
     _wait_for(lambda: "card" in _kinds_after_gap(part))
     display.start((800, 600))
