@@ -75,9 +75,8 @@ def maze() -> Maze:
     letters = np.array([list(row) for row in MAP])
     solid = np.isin(letters, list(WALLS))
     light = _light(letters, solid)
-    ground = textures.ground(rng, letters, DETAIL)
     walk = _walk()
-    _wear(ground, walk)
+    ground = _worn(textures.ground(rng, letters, DETAIL), walk, letters)
     roof = np.tile(textures.planks(rng, DETAIL), (*letters.shape, 1))
     roof = _lit(roof, light * np.float32(0.75))
     # on over the walls beside it, where it is out of sight, so that no sky shows in between
@@ -112,20 +111,20 @@ def _light(letters: NDArray[np.str_], solid: NDArray[np.bool_]) -> Floats:
     shady = np.array([0.78, 0.68, 0.62], np.float32)
     light = sunny + (shady - sunny) * soft
     light = light * (1 - 0.3 * indoors)
-    rows, columns = np.mgrid[: wall.shape[0], : wall.shape[1]] / np.float32(LIGHT_DETAIL)
+    rows, columns = (np.arange(side, dtype=np.float32) / LIGHT_DETAIL for side in wall.shape)
     for y, x in np.argwhere(letters == "t") + 0.5:
-        near = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 2.0)[..., None]
-        light = light + near * np.array([0.12, 0.36, 0.62], np.float32)
+        near = np.outer(np.exp(-((rows - y) ** 2) / 2), np.exp(-((columns - x) ** 2) / 2))
+        light = light + near[..., None] * np.array([0.12, 0.36, 0.62], np.float32)
     corners = cv2.GaussianBlur(wall, (0, 0), LIGHT_DETAIL * 0.18)[..., None]
     return np.asarray(light * (1 - 0.38 * corners), np.float32)
 
 
 def _lit(pixels: Pixels, light: Floats) -> Pixels:
     """`pixels` (h, w, 4) under `light`, which is enlarged to it."""
-    large = cv2.resize(light, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    lit = pixels.copy()
-    lit[..., :3] = np.clip(pixels[..., :3] * large, 0, 255)
-    return lit
+    bright = np.full((*light.shape[:2], 4), 128, np.uint8)
+    bright[..., :3] = np.clip(light * 128, 0, 255)
+    large = cv2.resize(bright, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(pixels, large, scale=1 / 128), np.uint8)
 
 
 def _halved(pixels: Pixels) -> tuple[Pixels, ...]:
@@ -134,16 +133,15 @@ def _halved(pixels: Pixels) -> tuple[Pixels, ...]:
     return pixels, np.asarray(half, np.uint8), np.asarray(quarter, np.uint8)
 
 
-def _wear(ground: Pixels, walk: Floats) -> None:
-    """Tread a path into the grass."""
-    mask = np.zeros(ground.shape[:2], np.uint8)
-    points = np.round(walk[:, None, :2] * DETAIL * 8).astype(np.int32)
-    cv2.polylines(mask, [points], True, 255, DETAIL // 4, cv2.LINE_AA, 3)
-    worn = cv2.GaussianBlur(mask, (0, 0), DETAIL / 14)[..., None] * np.float32(0.6 / 255)
-    grass = (ground[..., 1] > ground[..., 2])[..., None]
-    ground[..., :3] = np.where(
-        grass, ground[..., :3] * (1 - worn) + worn * np.array([70, 120, 150]), ground[..., :3]
-    )
+def _worn(ground: Pixels, walk: Floats, letters: NDArray[np.str_]) -> Pixels:
+    """`ground` with a path trodden into the grass."""
+    detail = 32
+    trodden = np.zeros((letters.shape[0] * detail, letters.shape[1] * detail), np.float32)
+    points = np.round(walk[:, None, :2] * detail * 8).astype(np.int32)
+    cv2.polylines(trodden, [points], True, 0.6, detail // 4, cv2.LINE_8, 3)
+    trodden *= np.kron(letters == "g", np.ones((detail, detail), np.float32))
+    earth = np.broadcast_to(np.array([70, 120, 150, 255], np.uint8), ground.shape)
+    return textures.blended(ground, np.ascontiguousarray(earth), trodden, detail / 12)
 
 
 def _walk() -> Floats:

@@ -72,18 +72,21 @@ def planks(rng: np.random.Generator, side: int) -> Pixels:
 def ground(rng: np.random.Generator, letters: NDArray[np.str_], side: int) -> Pixels:
     """What lies on the cells of a map, `side` texels a cell."""
     rows, columns = letters.shape
-    paved = np.tile(
-        bricks(rng, side, (2, 2), ((132, 164, 182), (84, 104, 112))), (rows, columns, 1)
-    )
-    size = (columns * side, rows * side)
-    blades = noise(rng, 512, (8, 64, 200))
-    grass = np.tile(blades, (size[1] // 512 + 1, size[0] // 512 + 1))[: size[1], : size[0]]
-    meadow = (0.45 + 0.9 * grass[..., None]) * np.array([48, 140, 92], np.float32)
-    is_grass = np.kron(letters == "g", np.ones((side, side), np.float32))
-    is_grass = cv2.GaussianBlur(is_grass, (0, 0), side / 12)[..., None]
-    drawn = paved * (1 - is_grass) + meadow * is_grass
-    _flowers(rng, drawn, letters, side)
-    return _bgra(drawn)
+    slabs = _bgra(bricks(rng, side, (2, 2), ((132, 164, 182), (84, 104, 112))))
+    paved = np.tile(slabs, (rows, columns, 1))
+    blades = noise(rng, 512, (8, 64, 200))[..., None]
+    lawn = _bgra((0.45 + 0.9 * blades) * np.array([48, 140, 92], np.float32))
+    across, down = columns * side, rows * side
+    meadow = np.tile(lawn, (down // 512 + 1, across // 512 + 1, 1))[:down, :across].copy()
+    _strew_flowers(rng, meadow, letters, side)
+    return blended(paved, meadow, np.kron(letters == "g", np.ones((16, 16), np.float32)), 1.3)
+
+
+def blended(under: Pixels, over: Pixels, share: Floats, softness: float) -> Pixels:
+    """`over` on `under`, as far as `share` (any size, 0..1, blurred by `softness`) says."""
+    size = under.shape[1], under.shape[0]
+    soft = cv2.resize(cv2.GaussianBlur(share, (0, 0), softness), size)
+    return np.asarray(cv2.blendLinear(under, over, 1 - soft, soft), np.uint8)
 
 
 def sky(rng: np.random.Generator) -> Pixels:
@@ -91,7 +94,7 @@ def sky(rng: np.random.Generator) -> Pixels:
     height, width = 256, 1024
     low = (np.linspace(0, 1, height, dtype=np.float32) ** 1.6)[:, None, None]
     drawn = (1 - low) * np.array([196, 120, 58], np.float32) + low * np.array(HAZE, np.float32)
-    puffs = noise(rng, width, (6, 14, 40, 90))[::2][:height]
+    puffs = cv2.resize(noise(rng, 512, (6, 14, 40, 90))[:height], (width, height))
     clouds = np.clip((puffs - 0.5) * 4.5, 0, 1)[..., None] * (0.25 + 0.75 * low)
     drawn = drawn * (1 - clouds) + clouds * np.array([236, 240, 250], np.float32)
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -99,7 +102,7 @@ def sky(rng: np.random.Generator) -> Pixels:
     glow = (np.exp(-away / 42) + (away < 15))[..., None].clip(0, 1)
     drawn = drawn * (1 - glow) + glow * np.array([190, 235, 255], np.float32)
     for depth, colour in ((46, (190, 165, 140)), (26, (150, 140, 104))):
-        ridge = noise(rng, width, (5, 16, 50))[0] * depth
+        ridge = cv2.resize(noise(rng, 128, (5, 16, 50))[:1], (width, 1)) * depth
         hill = (y > height - ridge)[..., None]
         drawn = np.where(hill, np.array(colour, np.float32), drawn)
     return _bgra(drawn)
@@ -119,25 +122,25 @@ def noise(rng: np.random.Generator, side: int, scales: tuple[int, ...]) -> Float
         grid = np.broadcast_to(at, (side, side))
         total += weight * cv2.remap(coarse, grid.copy(), grid.T.copy(), cv2.INTER_CUBIC)
         weight *= 0.6
-    low, high = np.percentile(total, (1, 99))
+    low, high = np.percentile(total[::4, ::4], (1, 99))
     return np.asarray((total - low) / (high - low), np.float32).clip(0, 1)
 
 
 def _leaves(rng: np.random.Generator) -> Floats:
     leaf = noise(rng, WALL, (10, 30, 60))[..., None]
     dark, lit = np.array([26, 62, 30], np.float32), np.array([74, 176, 112], np.float32)
-    drawn = dark + (lit - dark) * leaf**1.3
+    drawn = _bgra(dark + (lit - dark) * leaf**1.3)
     for x, y in rng.integers(8, WALL - 8, (9, 2)):
         cv2.circle(drawn, (int(x), int(y)), 3, (170, 130, 235), -1, cv2.LINE_AA)
         cv2.circle(drawn, (int(x), int(y)), 1, (120, 225, 250), -1, cv2.LINE_AA)
-    return drawn
+    return np.asarray(drawn[..., :3], np.float32)
 
 
 def _tiles(rng: np.random.Generator) -> Floats:
-    drawn = bricks(rng, WALL, (4, 4), ((150, 104, 44), (196, 190, 178)))
+    small = bricks(rng, WALL, (4, 4), ((150, 104, 44), (196, 190, 178)))
     flat = bricks(rng, WALL, (1, 1), ((150, 104, 44), (150, 104, 44)))
-    drawn[: WALL // 4] = flat[: WALL // 4]
     step = WALL // 4
+    drawn = _bgra(np.vstack([flat[:step], small[step:]]))
     for row in range(1, 4):
         for column in range(4):
             centre = (column * step + step // 2, row * step + step // 2)
@@ -148,7 +151,7 @@ def _tiles(rng: np.random.Generator) -> Floats:
     cv2.rectangle(drawn, (0, 8), (WALL, 22), (70, 160, 214), -1)
     for x in range(0, WALL, 16):
         cv2.circle(drawn, (x + 8, 15), 4, (60, 60, 150), -1, cv2.LINE_AA)
-    return drawn
+    return np.asarray(drawn[..., :3], np.float32)
 
 
 def _torch(wall: Floats) -> Floats:
@@ -171,12 +174,14 @@ def _torch(wall: Floats) -> Floats:
     return np.asarray(small[..., :3], np.float32)
 
 
-def _flowers(rng: np.random.Generator, drawn: Floats, letters: NDArray[np.str_], side: int) -> None:
+def _strew_flowers(
+    rng: np.random.Generator, meadow: Pixels, letters: NDArray[np.str_], side: int
+) -> None:
     for row, column in np.argwhere(letters == "g"):
         for x, y, kind in rng.random((7, 3)):
             centre = (int((column + x) * side), int((row + y) * side))
             colour = ((90, 90, 235), (80, 220, 250), (240, 200, 220))[int(kind * 3)]
-            cv2.circle(drawn, centre, 2, colour, -1, cv2.LINE_AA)
+            cv2.circle(meadow, centre, 2, (*colour, 255), -1, cv2.LINE_AA)
 
 
 def _bgra(drawn: Floats) -> Pixels:
