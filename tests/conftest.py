@@ -18,11 +18,12 @@ TIMEOUT = 20  # s, for anything a display is asked to do
 class Display:
     """A private X server without a monitor (Xvfb), which can be killed and started again.
 
-    name: what to put into DISPLAY. size: (width, height) of its screen.
+    name: what to put into DISPLAY. size: (width, height) of its screen. options: more for Xvfb.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], *options: str) -> None:
         self.size = size
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         for _ in range(10):
             self.name = f":{random.randint(200, 9999)}"
@@ -40,7 +41,8 @@ class Display:
             # without -noreset it starts over, and drops clients, whenever the last one leaves
             self._process = subprocess.Popen(
                 ["Xvfb", self.name, "-displayfd", str(theirs), "-screen", "0", screen]
-                + ["+extension", "GLX", "+extension", "RANDR", "-noreset", "-nolisten", "tcp"],
+                + ["+extension", "GLX", "+extension", "RANDR", "-noreset", "-nolisten", "tcp"]
+                + list(self._options),
                 pass_fds=[theirs],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -75,14 +77,14 @@ class Display:
 
 
 @pytest.fixture
-def make_display() -> Iterator[Callable[[int, int], Display]]:
+def make_display() -> Iterator[Callable[..., Display]]:
     """Starts displays of a given width and height; they end with the test."""
     if not shutil.which("Xvfb"):
         pytest.skip("Xvfb is not installed")
     with contextlib.ExitStack() as started:
 
-        def make(width: int, height: int) -> Display:
-            display = Display((width, height))
+        def make(width: int, height: int, *options: str) -> Display:
+            display = Display((width, height), *options)
             started.callback(display.kill)
             return display
 
@@ -90,6 +92,6 @@ def make_display() -> Iterator[Callable[[int, int], Display]]:
 
 
 @pytest.fixture
-def display(make_display: Callable[[int, int], Display]) -> Display:
+def display(make_display: Callable[..., Display]) -> Display:
     """A display of 640 x 400."""
     return make_display(640, 400)

@@ -154,13 +154,14 @@ def list_monitors(display: str | None = None) -> list[Monitor]:
 
 
 def capture_notes(display: str | None = None) -> list[str]:
-    """What mss says about how quickly it can read the screen, one line each.
+    """Why the screen is read slowly or not all of it is seen, one line each; none is well.
 
     Raises SourceError when there is no screen to read.
     """
     with Screen(display=display) as screen:
         screen.read()
-        notes = [" ".join(note.split()) for note in screen._capture.performance_status]
+        said = [" ".join(note.split()) for note in screen._capture.performance_status]
+        notes = [note for note in said if "working correctly" not in note]
         return [*notes, screen.note] if screen.note else notes
 
 
