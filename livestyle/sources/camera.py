@@ -15,7 +15,6 @@ import numpy as np
 from livestyle.errors import SourceError, SourceLost
 from livestyle.frame import Frame, Size
 
-
 SILENT_FOR = 5.0  # s without a picture after which a camera is taken for lost; some start slowly
 BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
 
