@@ -1,0 +1,98 @@
+"""The run's figures in the text form that Prometheus reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client.registry import Collector
+
+import livestyle
+
+__all__ = ["CONTENT_TYPE", "exposition"]
+
+STATES = ("starting", "loading", "running", "recovering", "failed")
+QUANTILES = {"p50": "0.5", "p95": "0.95", "p99": "0.99", "max": "1"}
+
+
+def exposition(status: dict[str, Any]) -> bytes:
+    """The text for one scrape of `status`; a figure that is not there yet is left out."""
+    registry = CollectorRegistry()
+    registry.register(_Figures(status))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, status: dict[str, Any]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        yield InfoMetricFamily(
+            "livestyle_build", "What runs.", value={"version": livestyle.__version__}
+        )
+        state = GaugeMetricFamily("livestyle_state", "1 for the present one.", labels=["state"])
+        for name in STATES:
+            state.add_metric([name], float(self._status.get("state") == name))
+        yield state
+        yield from self._counters()
+        yield from self._durations()
+
+    def _counters(self) -> Iterator[Metric]:
+        frames = CounterMetricFamily(
+            "livestyle_frames", "Frames that left each stage.", labels=["stage"]
+        )
+        for stage, part in (("capture", "source"), ("model", "stylizer"), ("output", "output")):
+            _add(frames, [stage], self._figure(part, "frames"))
+        yield frames
+        dropped = CounterMetricFamily(
+            "livestyle_frames_dropped", "Frames not used, or too late.", labels=["stage", "reason"]
+        )
+        _add(dropped, ["model", "superseded"], self._figure("stylizer", "superseded"))
+        _add(dropped, ["output", "late"], self._figure("output", "late"))
+        yield dropped
+        for name, meaning, path in (
+            ("output_duplicates", "Frames sent again for want of newer.", ("output", "repeated")),
+            ("freezes", "Times the picture stood still.", ("output", "freezes")),
+            ("worker_restarts", "Times the worker was started again.", ("worker_restarts",)),
+        ):
+            family = CounterMetricFamily(f"livestyle_{name}", meaning, labels=[])
+            _add(family, [], self._figure(*path))
+            yield family
+
+    def _durations(self) -> Iterator[Metric]:
+        """Percentiles as quantiles, in seconds; the status has no sums and buckets."""
+        stage = Metric("livestyle_stage_duration_seconds", "Time in a stage.", "summary")
+        latency = Metric(
+            "livestyle_frame_latency_seconds", "From capture end to write end.", "summary"
+        )
+        for name, quantile in QUANTILES.items():
+            for family, labels, path in (
+                (stage, {"stage": "model"}, ("stylizer", "ms", name)),
+                (latency, {}, ("output", "latency_ms", name)),
+            ):
+                figure = self._figure(*path)
+                if figure is not None:
+                    labels = {**labels, "quantile": quantile}
+                    family.add_sample(family.name, labels, figure / 1000)
+        yield stage
+        yield latency
+
+    def _figure(self, *path: str) -> float | None:
+        """The number at `path` in the status, or None where it is missing or null."""
+        value: Any = self._status
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, int | float) else None
+
+
+def _add(family: CounterMetricFamily, labels: list[str], figure: float | None) -> None:
+    if figure is not None:
+        family.add_metric(labels, figure)

@@ -1,0 +1,142 @@
+"""The control page as an ASGI application: the page itself, its API and its live feed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from livestyle.control.guard import Guard, Key
+from livestyle.control.metrics import CONTENT_TYPE, exposition
+from livestyle.control.preview import Preview
+
+STATUS_SECONDS = 0.25
+FRAME_SECONDS = 2.0  # the longest wait for a picture
+BODY_SECONDS = 2.0
+SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
+
+PAGE = {
+    "/": ("index.html", "text/html"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/plot.js": ("plot.js", "text/javascript"),
+    "/page.css": ("page.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+def control_app(preview: Preview, status: Callable[[], dict[str, Any]], key: Key) -> ASGIApp:
+    """The application, behind its guard.
+
+    status: the live form of the run report; called at any time, on the server's thread.
+    """
+    control = Control(preview, status, key)
+    folder = resources.files("livestyle.control") / "page"
+    pages = [
+        Route(path, _static((folder / name).read_bytes(), media_type))
+        for path, (name, media_type) in PAGE.items()
+    ]
+    routes = [
+        *pages,
+        Route("/api/session", control.session, methods=["POST"]),
+        Route("/api/status", control.status),
+        Route("/api/frame.jpg", control.frame),
+        Route("/metrics", control.metrics),
+        WebSocketRoute("/api/live", control.live),
+    ]
+    return Guard(Starlette(routes=routes), key)
+
+
+def _static(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_: Request) -> Response:
+        return Response(content, media_type=media_type)
+
+    return page
+
+
+class Control:
+    """What the API answers; the guard has let the request through."""
+
+    def __init__(self, preview: Preview, status: Callable[[], dict[str, Any]], key: Key) -> None:
+        self._preview = preview
+        self._status = status
+        self._key = key
+
+    async def session(self, request: Request) -> Response:
+        """Change the token, {"token": "…"}, for a cookie that no script can read."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.json()
+        except (ValueError, RecursionError, TimeoutError):
+            return PlainTextResponse("send the token as JSON", 400)
+        token = body.get("token") if isinstance(body, dict) else None
+        if not isinstance(token, str) or not self._key.fits(token):
+            return PlainTextResponse("open the address that livestyle printed", 401)
+        response = Response(status_code=204)
+        response.set_cookie(self._key.cookie, token, httponly=True, samesite="strict")
+        return response
+
+    async def status(self, _: Request) -> Response:
+        """The figures as JSON."""
+        return Response(self._figures(), media_type="application/json")
+
+    async def metrics(self, _: Request) -> Response:
+        """The figures for Prometheus."""
+        return Response(exposition(self._status()), headers={"content-type": CONTENT_TYPE})
+
+    async def frame(self, request: Request) -> Response:
+        """The next picture as JPEG."""
+        if self._preview.full:
+            return PlainTextResponse("too many previews are open", 503)
+        with self._preview.watched():
+            try:
+                async with asyncio.timeout(FRAME_SECONDS):
+                    _, jpeg = await self._preview.newer(self._preview.number)
+            except TimeoutError:
+                return PlainTextResponse("there is no picture yet", 503)
+        return Response(jpeg, media_type="image/jpeg")
+
+    async def live(self, socket: WebSocket) -> None:
+        """Pictures (binary, JPEG) as they come and figures (text, JSON) 4 times a second."""
+        if self._preview.full:
+            refusal = PlainTextResponse("too many previews are open", 503)
+            await socket.send_denial_response(refusal)
+            return
+        with self._preview.watched():
+            await socket.accept()
+            try:
+                await self._feed(socket)
+            except (WebSocketDisconnect, TimeoutError):
+                return
+
+    async def _feed(self, socket: WebSocket) -> None:
+        """Send until the client has gone or takes nothing any more; what it's slow for is skipped.
+
+        Raises WebSocketDisconnect or TimeoutError.
+        """
+        clock = asyncio.get_running_loop().time
+        number, figures_due = self._preview.number, clock()
+        while True:
+            if clock() >= figures_due:
+                figures_due = clock() + STATUS_SECONDS
+                async with asyncio.timeout(SEND_SECONDS):
+                    await socket.send_text(self._figures())
+            try:
+                async with asyncio.timeout_at(figures_due):
+                    number, jpeg = await self._preview.newer(number)
+            except TimeoutError:
+                continue
+            async with asyncio.timeout(SEND_SECONDS):
+                await socket.send_bytes(jpeg)
+
+    def _figures(self) -> str:
+        # The name of this very sink is the page's address: the token in it stays here.
+        return json.dumps(self._status(), allow_nan=False).replace(self._key.token, "…")

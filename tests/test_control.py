@@ -1,0 +1,217 @@
+"""The page's API: who may ask for what, and what the answers say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from web_client import ask, bearer, clock, cookie, figures, picture, port, quarters, token
+
+from livestyle.control.guard import HEADERS
+from livestyle.sinks.web import WebPreview
+
+JSON = {"Content-Type": "application/json"}
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[WebPreview]:
+    with WebPreview((320, 240), port=0, status=figures) as opened:
+        yield opened
+
+
+def session(web: WebPreview, sent: str | None = None) -> bytes:
+    return json.dumps({"token": token(web) if sent is None else sent}).encode()
+
+
+ORIGINS = ("absent", "own", "null", "other port", "other name")
+KEYS = ("none", "wrong", "cookie", "bearer")
+
+
+@pytest.mark.parametrize("own_host", [True, False])
+@pytest.mark.parametrize("request_line", ["GET /api/status", "POST /api/session", "GET /api/live"])
+def test_who_is_answered(web: WebPreview, own_host: bool, request_line: str) -> None:
+    changes = request_line != "GET /api/status"
+    host = f"127.0.0.1:{port(web)}" if own_host else f"game.example:{port(web)}"
+    origins = {
+        "absent": None,
+        "own": f"http://{host}",  # what a rebound name sends: equal to Host, and still not ours
+        "null": "null",
+        "other port": "http://127.0.0.1:1",
+        "other name": "https://game.example",
+    }
+    keys = {
+        "none": {},
+        "wrong": {"Authorization": "Bearer wrong"},
+        "cookie": cookie(web),
+        "bearer": bearer(web),
+    }
+    body = session(web) if request_line.startswith("POST") else b""
+    length = {"Content-Length": str(len(body))} if body else {}
+    for origin, key in product(ORIGINS, KEYS):
+        headers = {"Host": host, "Origin": origins[origin], **JSON, **length, **keys[key]}
+        if request_line == "GET /api/live":
+            headers |= UPGRADE
+        reply = ask(web, request_line, headers, body)
+        from_us = origin == "own" or (origin == "absent" and (key == "bearer" or not changes))
+        # The exchange of the token is open to our page: the token in its body is what counts.
+        allowed = key in ("cookie", "bearer") or (request_line == "POST /api/session" and from_us)
+        answered = own_host and from_us and allowed
+        assert (reply.status < 300) == answered, (origin, key, reply.status)
+        assert own_host or reply.status == 421
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:{port}", 200),
+        ("[::1]:{port}", 200),
+        ("127.0.0.1", 421),
+        ("127.0.0.1:1", 421),
+        ("127.0.0.1.game.example:{port}", 421),
+        ("game.example", 421),
+        ("", 421),
+        (None, 400),  # HTTP/1.1 without a Host
+    ],
+)
+def test_only_our_names_are_answered(web: WebPreview, host: str | None, status: int) -> None:
+    host = host.format(port=port(web)) if host else host
+    for path in ("/", "/api/status"):
+        assert ask(web, f"GET {path}", {"Host": host, **cookie(web)}).status == status
+
+
+@pytest.mark.parametrize(
+    ("site", "status"),
+    [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)],
+)
+def test_other_pages_are_refused_even_with_the_cookie(
+    web: WebPreview, site: str, status: int
+) -> None:
+    for path in ("/", "/api/status", "/metrics"):
+        headers = {"Sec-Fetch-Site": site, **cookie(web)}
+        assert ask(web, f"GET {path}", headers).status == status
+
+
+@pytest.mark.parametrize("path", ["/api/status", "/api/frame.jpg", "/metrics", "/api/elsewhere"])
+def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
+    assert ask(web, f"GET {path}", {}).status == 401
+    assert ask(web, f"GET {path}?token={token(web)}", {}).status == 401
+    both = {**cookie(web), "Authorization": "Bearer wrong"}
+    assert ask(web, f"GET {path}", both).status == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"Content-Type": "text/plain"}, b'{"token": "x"}', 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"token=x", 415),
+        ({}, b'{"token": "x"}', 415),
+        ({**JSON, "Content-Length": None, "Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411),
+        (JSON, b'{"token": "' + b"x" * 600 + b'"}', 413),
+        (JSON, b"{", 400),
+        (JSON, b"[" * 500, 400),
+        (JSON, b'["x"]', 401),
+        (JSON, b'{"token": 7}', 401),
+        (JSON, b'{"token": "w\xc3\xb6rong"}', 401),
+    ],
+)
+def test_a_session_takes_small_json_with_the_token(
+    web: WebPreview, headers: dict[str, str | None], body: bytes, status: int
+) -> None:
+    own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(body))}
+    reply = ask(web, "POST /api/session", {**own, **headers}, body)
+    assert reply.status == status
+    assert "set-cookie" not in reply.headers
+
+
+def test_the_cookie_is_for_this_page_alone(web: WebPreview) -> None:
+    body = session(web)
+    own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(body))}
+    reply = ask(web, "POST /api/session", {**own, **JSON}, body)
+    assert reply.status == 204
+    name, *attributes = reply.headers["set-cookie"].split("; ")
+    assert sorted(each.lower() for each in attributes) == ["httponly", "path=/", "samesite=strict"]
+    assert ask(web, "GET /api/status", {"Cookie": name}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers"),
+    [
+        ("GET /", {}),
+        ("GET /page.js", {}),
+        ("GET /api/status", {}),
+        ("GET /api/status", {"Host": "game.example"}),
+        ("GET /api/status", {"Origin": "null"}),
+        ("OPTIONS /api/session", {"Origin": "null", "Access-Control-Request-Method": "POST"}),
+        ("POST /api/session", {"Authorization": "token"}),
+        ("POST /api/status", {"Authorization": "token", **JSON, "Content-Length": "0"}),
+        ("GET /api/elsewhere", {"Authorization": "token"}),
+        ("GET /api/live", {**UPGRADE, "Origin": "null"}),
+        ("GET /api/live", {**UPGRADE, "Authorization": "token"}),
+    ],
+)
+def test_every_response_has_the_headers(
+    web: WebPreview, request_line: str, headers: dict[str, str]
+) -> None:
+    if "Authorization" in headers:
+        headers = {**headers, **bearer(web)}
+    reply = ask(web, request_line, headers)
+    for name, value in HEADERS:
+        assert reply.headers.get_all(name.decode()) == [value.decode()]
+    assert not [name for name in reply.headers if name.lower().startswith("access-control")]
+
+
+def test_the_status_keeps_the_token(web: WebPreview) -> None:
+    def with_address() -> dict[str, object]:
+        return {**figures(), "sinks": [{"name": opened.name, "note": ""}]}
+
+    with WebPreview((320, 240), port=0, status=with_address) as opened:
+        reply = ask(opened, "GET /api/status", bearer(opened))
+        assert json.loads(reply.body)["output"]["unique_fps"] == 28.5
+        assert f"http://127.0.0.1:{port(opened)}/" in reply.body.decode()
+        assert token(opened) not in reply.body.decode()
+
+
+def test_a_still_picture(web: WebPreview) -> None:
+    assert ask(web, "GET /api/frame.jpg", bearer(web)).status == 503
+    pixels = picture(320, 240)
+    with clock(web, pixels):
+        reply = ask(web, "GET /api/frame.jpg", bearer(web))
+    assert reply.headers["content-type"] == "image/jpeg"
+    assert len(quarters(reply.body)) == 4
+
+
+def test_metrics(web: WebPreview) -> None:
+    text = ask(web, "GET /metrics", bearer(web)).body.decode()
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["livestyle_frames_total", "output"] == 375
+    assert samples["livestyle_frames_dropped_total", "model", "superseded"] == 10
+    assert samples["livestyle_output_duplicates_total",] == 25
+    assert samples["livestyle_worker_restarts_total",] == 2
+    assert samples["livestyle_state", "running"] == 1
+    assert samples["livestyle_state", "failed"] == 0
+    assert samples["livestyle_frame_latency_seconds", "0.95"] == 0.052
+    assert samples["livestyle_stage_duration_seconds", "0.5", "model"] == 0.02
+    assert ("livestyle_stage_duration_seconds", "0.99", "model") not in samples  # null
+
+
+def test_metrics_before_the_first_frame() -> None:
+    def starting() -> dict[str, object]:
+        return {"schema_version": 1, "state": "starting", "source": None, "output": {"fps": None}}
+
+    with WebPreview((320, 240), port=0, status=starting) as web:
+        text = ask(web, "GET /metrics", bearer(web)).body.decode()
+    assert 'livestyle_state{state="starting"} 1.0' in text
+    assert "livestyle_frames_total{" not in text

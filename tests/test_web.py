@@ -1,0 +1,249 @@
+"""The web preview as a Sink: what it costs the clock, what a client gets, how it ends."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from web_client import (
+    QUARTERS,
+    ask,
+    bearer,
+    clock,
+    figures,
+    picture,
+    port,
+    quarters,
+    token,
+)
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from livestyle.control.preview import MAX_WATCHERS
+from livestyle.errors import SinkError
+from livestyle.frame import Frame
+from livestyle.sinks.web import MAX_CONNECTIONS, REQUEST_SECONDS, STOP_SECONDS, WebPreview
+
+SIZE = (1280, 720)
+
+
+@pytest.fixture
+def web() -> Iterator[WebPreview]:
+    with WebPreview(SIZE, port=0, status=figures) as opened:
+        yield opened
+
+
+def watch(web: WebPreview) -> ClientConnection:
+    """A client as a script would be one: with the token, without an Origin."""
+    return connect(
+        f"ws://127.0.0.1:{port(web)}/api/live",
+        additional_headers=bearer(web),
+        proxy=None,
+        open_timeout=5,
+        close_timeout=1,
+    )
+
+
+def next_jpeg(client: ClientConnection) -> bytes:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        message = client.recv(timeout=5)
+        if isinstance(message, bytes):
+            return message
+    raise AssertionError("only figures came")
+
+
+class CountedPixels(np.ndarray):
+    """Pixels that count how often they are copied."""
+
+    copies = 0
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        self.copies += func is np.copyto
+        plain = [each.view(np.ndarray) if each is self else each for each in args]
+        return func(*plain, **kwargs)
+
+
+def counted(size: tuple[int, int] = SIZE) -> CountedPixels:
+    return picture(*size).view(CountedPixels)
+
+
+def stuck_client(web: WebPreview) -> socket.socket:
+    """A client that asks for the live feed and never reads."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(5)
+    client.connect(("127.0.0.1", port(web)))
+    client.sendall(
+        f"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1:{port(web)}\r\n"
+        f"Authorization: Bearer {token(web)}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    return client
+
+
+def noise() -> np.ndarray:
+    """A picture whose JPEG is as large as they get."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 255, (SIZE[1] * 3 // 2, SIZE[0]), dtype=np.uint8)
+
+
+def test_nobody_watching_costs_no_copy(web: WebPreview) -> None:
+    pixels = counted()
+    for seq in range(100):
+        web.write(Frame(pixels, seq, 0))
+    assert ask(web, "GET /api/status", bearer(web)).status == 200
+    for seq in range(100):
+        web.write(Frame(pixels, seq, 0))
+    assert pixels.copies == 0
+
+
+def test_a_watcher_costs_one_copy_for_each_picture_sent(web: WebPreview) -> None:
+    pixels = counted()
+    with clock(web, pixels, fps=120), watch(web) as client:
+        started = time.monotonic()
+        for _ in range(20):
+            next_jpeg(client)
+        seconds = time.monotonic() - started
+        assert 20 <= pixels.copies <= 23
+    assert seconds > 19 * 0.06  # about 15 a second, not 120
+    ended = pixels.copies
+    for seq in range(50):
+        web.write(Frame(pixels, seq, 0))
+        time.sleep(0.005)
+    assert pixels.copies <= ended + 2  # what was wanted as the watcher left
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(SIZE, (960, 540)), ((320, 240), (320, 240)), ((1920, 1080), (960, 540))]
+)
+def test_pictures_have_the_right_colours(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    opened = WebPreview(size, port=0, status=figures)
+    with opened as web, clock(web, picture(*size)), watch(web) as client:
+        jpeg = next_jpeg(client)
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels.shape == (shown[1], shown[0], 3)
+    np.testing.assert_allclose(quarters(jpeg), QUARTERS, atol=6)
+
+
+def test_a_new_watcher_sees_no_old_picture(web: WebPreview) -> None:
+    with clock(web, picture(*SIZE)), watch(web) as client:
+        next_jpeg(client)
+    white = np.full((SIZE[1] * 3 // 2, SIZE[0]), 128, np.uint8)
+    white[: SIZE[1]] = 235
+    time.sleep(0.2)
+    for seq in range(5):  # the clock goes on with nobody there
+        web.write(Frame(white, seq, 0))
+        time.sleep(0.1)
+    with clock(web, white), watch(web) as client:
+        assert quarters(next_jpeg(client)).min() > 245
+
+
+def test_figures_come_without_pictures(web: WebPreview) -> None:
+    with watch(web) as client:
+        started = time.monotonic()
+        texts = [client.recv(timeout=5) for _ in range(4)]
+        seconds = time.monotonic() - started
+    assert json.loads(texts[-1])["output"]["fps"] == 30.0
+    assert seconds >= 0.7  # 4 a second
+
+
+def test_a_stuck_client_delays_nothing(web: WebPreview) -> None:
+    with stuck_client(web), watch(web) as client, clock(web, noise()) as written:
+        for _ in range(15):
+            next_jpeg(client)  # enough to fill what lies between us and the stuck one
+        before = len(written)
+        time.sleep(1)
+        assert len(written) - before > 15  # of 30
+        next_jpeg(client)
+
+
+def test_there_is_room_for_so_many(web: WebPreview) -> None:
+    with ExitStack() as stack:
+        for _ in range(MAX_WATCHERS):
+            stack.enter_context(watch(web)).recv(timeout=5)
+        with pytest.raises(InvalidStatus) as refused, watch(web):
+            pass
+        assert refused.value.response.status_code == 503
+        assert ask(web, "GET /api/frame.jpg", bearer(web)).status == 503
+        assert ask(web, "GET /api/status", bearer(web)).status == 200
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            with watch(web):
+                return
+        except InvalidStatus:
+            time.sleep(0.1)
+    raise AssertionError("no room though all have left")
+
+
+def test_who_asks_for_nothing_is_dropped(web: WebPreview) -> None:
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port(web)), timeout=10))
+            for _ in range(MAX_CONNECTIONS + 4)
+        ]
+        for client in clients[MAX_CONNECTIONS:]:
+            assert ends(client)
+        started = time.monotonic()
+        assert all(ends(client) for client in clients)
+        assert time.monotonic() - started < REQUEST_SECONDS + 3
+
+
+def ends(client: socket.socket) -> bool:
+    """Whether the server ends the connection before the client's timeout."""
+    try:
+        while client.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_busy_port_says_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with pytest.raises(SinkError, match=rf"port {taken} .*--port N") as error:
+            WebPreview(SIZE, port=taken, status=figures)
+    assert "\n" not in str(error.value)
+
+
+def test_it_stops_in_time_and_frees_its_port() -> None:
+    with ExitStack() as stack:
+        with WebPreview(SIZE, port=0, status=figures) as web:
+            taken = port(web)
+            stack.enter_context(socket.create_connection(("127.0.0.1", taken), timeout=5))
+            stuck = stack.enter_context(stuck_client(web))
+            client = stack.enter_context(watch(web))
+            with clock(web, noise()):
+                for _ in range(15):
+                    next_jpeg(client)
+            started = time.monotonic()
+        assert time.monotonic() - started < STOP_SECONDS
+        assert "web preview" not in [thread.name for thread in threading.enumerate()]
+        with pytest.raises(ConnectionClosed):
+            for _ in range(100):
+                client.recv(timeout=5)
+        assert ends(stuck)
+        web.write(Frame(picture(*SIZE), 0, 0))  # harmless
+    with WebPreview(SIZE, port=taken, status=figures) as again:
+        assert ask(again, "GET /", {}).status == 200
+        assert token(again) != token(web)  # a new one at every start
+
+
+def test_it_stops_at_once_when_just_started() -> None:
+    for _ in range(3):
+        with WebPreview(SIZE, port=0, status=figures):
+            pass
+    assert "web preview" not in [thread.name for thread in threading.enumerate()]

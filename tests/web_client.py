@@ -1,0 +1,135 @@
+"""What the tests of the web preview share: a clock that writes, a client that asks."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from livestyle.frame import Frame
+from livestyle.sinks.web import WebPreview
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+# BGR of the quarters of `picture`, row by row.
+QUARTERS = ((40, 40, 200), (60, 180, 60), (200, 90, 40), (210, 210, 210))
+
+
+def figures() -> dict[str, Any]:
+    """A live status; what a test doesn't look at is null or not there."""
+    return {
+        "schema_version": 1,
+        "seconds": 12.5,
+        "state": "running",
+        "message": "",
+        "source": {"name": "screen:1", "size": [1280, 720], "frames": 360, "missed": 3},
+        "stylizer": {
+            "name": "lite",
+            "engine": "openvino",
+            "frames": 350,
+            "superseded": 10,
+            "ms": {"p50": 20.0, "p95": 25.0, "p99": None, "max": 40.0},
+        },
+        "output": {
+            "size": [1280, 720],
+            "frames": 375,
+            "fps": 30.0,
+            "unique_fps": 28.5,
+            "repeated": 25,
+            "late": 1,
+            "freezes": 0,
+            "latency_ms": {"p50": 41.0, "p95": 52.0, "p99": 60.0, "max": 90.0},
+        },
+        "sinks": [{"name": "null", "note": ""}],
+        "worker_restarts": 2,
+    }
+
+
+def picture(width: int, height: int) -> Pixels:
+    """Four quarters of one colour each, as I420."""
+    quarters = np.array(QUARTERS, np.uint8).reshape(2, 2, 3)
+    pixels = cv2.resize(quarters, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420), np.uint8)
+
+
+def quarters(jpeg: bytes) -> np.ndarray:
+    """The colours in the middle of a JPEG's quarters: (4, 3), BGR."""
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    height, width = pixels.shape[:2]
+    return np.array(
+        [pixels[y, x] for y in (height // 4, height * 3 // 4) for x in (width // 4, width * 3 // 4)]
+    )
+
+
+@contextmanager
+def clock(web: WebPreview, pixels: Pixels, fps: float = 30) -> Iterator[list[Frame]]:
+    """Write `pixels` again and again, like the output clock; yields what has been written."""
+    stop = threading.Event()
+    written: list[Frame] = []
+
+    def write() -> None:
+        while not stop.wait(1 / fps):
+            frame = Frame(pixels, len(written), time.monotonic_ns())
+            web.write(frame)
+            written.append(frame)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield written
+    finally:
+        stop.set()
+        thread.join(5)
+
+
+def port(web: WebPreview) -> int:
+    return int(web.name.split(":")[2].split("/")[0])
+
+
+def token(web: WebPreview) -> str:
+    return web.name.split("#token=")[1]
+
+
+def bearer(web: WebPreview) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token(web)}"}
+
+
+def cookie(web: WebPreview) -> dict[str, str]:
+    return {"Cookie": f"livestyle_{port(web)}={token(web)}"}
+
+
+class Reply:
+    """A response, read to its end."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.body = b"" if response.status == 101 else response.read()
+
+
+def ask(
+    web: WebPreview,
+    request: str,
+    headers: Mapping[str, str | None],
+    body: bytes = b"",
+) -> Reply:
+    """Send `request`, like "GET /path", with exactly these headers: Host too, ours by default."""
+    method, path = request.split()
+    connection = http.client.HTTPConnection("127.0.0.1", port(web), timeout=5)
+    try:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": f"127.0.0.1:{port(web)}", **headers}.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders(body)
+        return Reply(connection.getresponse())
+    finally:
+        connection.close()
