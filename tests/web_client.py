@@ -29,7 +29,7 @@ def figures() -> dict[str, Any]:
         "seconds": 12.5,
         "state": "running",
         "message": "",
-        "source": {"name": "screen:1", "size": [1280, 720], "frames": 360, "missed": 3},
+        "source": {"name": "screen:1", "size": [1280, 720], "frames": 360, "reconnects": 1},
         "stylizer": {
             "name": "lite",
             "engine": "openvino",

@@ -35,7 +35,12 @@ class Run:
             "seconds": 3725.0,
             **self.state,
             "source": {"name": "screen:1", "size": [2560, 1440], "frames": 9, "missed": None},
-            "stylizer": {"name": "lite", "engine": "openvino", "superseded": self.frames},
+            "stylizer": {
+                "name": "lite",
+                "engine": "openvino",
+                "style": "wave",
+                "superseded": self.frames,
+            },
             "output": {
                 "size": [WIDTH, HEIGHT],
                 "fps": 30.0,

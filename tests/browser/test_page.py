@@ -29,6 +29,7 @@ def test_it_shows_the_figures_and_they_move(page: Page) -> None:
         page.goto(web.name)
         expect(page.locator("#state")).to_have_text("Running")
         expect(page.locator("#sentence")).to_have_text("lite on openvino restyles screen:1")
+        expect(page.locator("#stylizer")).to_have_text("lite on openvino · wave")
         figure(page, "output.unique_fps").to_have_text("28.5")
         figure(page, "output.fps").to_have_text("30.0")
         figure(page, "output.latency_ms.p50").to_have_text("41.3 ms")

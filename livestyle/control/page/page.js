@@ -155,7 +155,7 @@ function showPath({ state, message, source, stylizer, output, sinks }) {
     : "";
   $("sentence").textContent = message || (state === "running" ? restyles : "");
   $("source").textContent = join(source?.name, size(source?.size));
-  $("stylizer").textContent = stylizer?.name ? stylizer.name + engine : NONE;
+  $("stylizer").textContent = join(stylizer?.name && stylizer.name + engine, stylizer?.style);
   $("output").textContent = join(size(output?.size), "");
   const rows = (sinks ?? []).map(sinkRow);
   $("sinks").replaceChildren(...(rows.length ? rows : [NONE]));
