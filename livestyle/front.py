@@ -108,7 +108,8 @@ class Front:
         self._clock.stop()
         report = self._reporter.final()
         self._worker.stop()
-        return report | self._reporter.worker_figures()  # with the last that the worker counted
+        # with the last that the worker counted
+        return report | self._reporter.worker_figures() | {"sinks": self._sink_notes()}
 
     def _watch(self) -> None:
         counts = self._clock.counts

@@ -12,7 +12,7 @@ from livestyle.inprocess import InProcess
 from livestyle.machine import describe_machine
 from livestyle.output import OutputClock
 from livestyle.pacing import SECOND
-from livestyle.stats import Rate
+from livestyle.stats import Rate, Recent, Timings
 from livestyle.supervisor import Supervisor
 
 SCHEMA_VERSION = 1
@@ -31,26 +31,28 @@ class Reporter:
         self._machine = describe_machine()
         self._output_rate = Rate()
         self._unique_rate = Rate()
+        self._latency = Recent()
 
     def final(self) -> dict[str, Any]:
         """The figures of the whole run; rates are over all of its seconds."""
         counts = self._clock.counts
         seconds = self._clock.seconds
-        return self._report(counts.frames / seconds, counts.unique / seconds)
+        return self._report(counts.frames / seconds, counts.unique / seconds, counts.latency)
 
     def live(self) -> dict[str, Any]:
-        """The figures so far, with the state; rates are over the last 3 s. Call a few times a s."""
+        """The figures so far, with the state; rates and latency are over the last 3 s."""
         counts = self._clock.counts
         now = time.monotonic_ns()
         fps = self._output_rate.update(now, counts.frames)
         unique_fps = self._unique_rate.update(now, counts.unique)
+        latency = self._latency.update(now, counts.latency)
         return {
             "state": self._worker.state,
             "message": self._worker.message,
-            **self._report(fps, unique_fps),
+            **self._report(fps, unique_fps, latency),
         }
 
-    def _report(self, fps: float, unique_fps: float) -> dict[str, Any]:
+    def _report(self, fps: float, unique_fps: float, latency: Timings) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "livestyle": __version__,
@@ -58,7 +60,7 @@ class Reporter:
             "config": plain(self._config),
             "seconds": round(self._clock.seconds, 3),
             **self.worker_figures(),
-            "output": self._output_figures(fps, unique_fps),
+            "output": self._output_figures(fps, unique_fps, latency),
             "worker_restarts": self._worker.restarts,
         }
 
@@ -85,7 +87,7 @@ class Reporter:
             },
         }
 
-    def _output_figures(self, fps: float, unique_fps: float) -> dict[str, Any]:
+    def _output_figures(self, fps: float, unique_fps: float, latency: Timings) -> dict[str, Any]:
         counts = self._clock.counts
         first = (counts.first_at - self._clock.started_at) / SECOND if counts.first_at else None
         return {
@@ -101,5 +103,5 @@ class Reporter:
             "freezes": counts.freezes.count,
             "first_frame_s": None if first is None else round(first, 3),
             "frame_ms": counts.frame.milliseconds(),
-            "latency_ms": counts.latency.milliseconds(),
+            "latency_ms": latency.milliseconds(),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 
@@ -34,6 +35,16 @@ class Timings:
         self._buckets = [a + b for a, b in zip(self._buckets, other._buckets, strict=True)]
         self.count += other.count
         self.max = max(self.max, other.max)
+
+    def since(self, earlier: Timings) -> Timings:
+        """What was recorded after `earlier`, a copy of this one; its `max` is within 1 %."""
+        recent = Timings()
+        pairs = zip(self._buckets, earlier._buckets, strict=True)
+        recent._buckets = [now - then for now, then in pairs]
+        recent.count = self.count - earlier.count
+        highest = max((i for i, count in enumerate(recent._buckets) if count), default=0)
+        recent.max = min(self.max, round(_LOWEST * _GROWTH**highest))
+        return recent
 
     def percentile(self, percent: float) -> int | None:
         """The smallest duration, in ns, that `percent` % of all do not exceed (nearest rank)."""
@@ -68,6 +79,21 @@ class Rate:
             self._samples.popleft()
         then, before = self._samples[0]
         return (count - before) * 1000 * MS / (now - then) if now > then else 0.0
+
+
+class Recent:
+    """Timings of the last `window` seconds."""
+
+    def __init__(self, window: float = 3.0) -> None:
+        self._window = round(window * 1000 * MS)
+        self._samples: deque[tuple[int, Timings]] = deque([(0, Timings())])
+
+    def update(self, now: int, timings: Timings) -> Timings:
+        """Those recorded lately, given all so far at `now` (ns); call it a few times a second."""
+        self._samples.append((now, copy.deepcopy(timings)))
+        while len(self._samples) > 2 and now - self._samples[1][0] >= self._window:
+            self._samples.popleft()
+        return timings.since(self._samples[0][1])
 
 
 class Freezes:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from livestyle.stats import MS, Freezes, Rate, Timings
+from livestyle.stats import MS, Freezes, Rate, Recent, Timings
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -41,6 +41,22 @@ def test_rate_is_of_the_last_seconds() -> None:
     for second in range(10, 14):
         measured = rate.update(second * 1000 * MS, 9 * 30)
     assert measured == 0
+
+
+def test_recent_forgets_what_is_older_than_the_window() -> None:
+    timings, recent = Timings(), Recent(window=2)
+    for second in range(5):
+        for _ in range(30):
+            timings.record(100 * MS)
+        recent.update(second * 1000 * MS, timings)
+    for second in range(5, 9):
+        for _ in range(30):
+            timings.record(10 * MS)
+        lately = recent.update(second * 1000 * MS, timings)
+    assert lately.count == 60
+    assert lately.milliseconds()["p99"] == pytest.approx(10, rel=0.011)
+    assert lately.milliseconds()["max"] == pytest.approx(10, rel=0.011)
+    assert timings.milliseconds()["max"] == 100
 
 
 def test_a_freeze_is_a_gap_far_above_the_usual() -> None:
