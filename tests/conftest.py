@@ -95,3 +95,16 @@ def make_display() -> Iterator[Callable[..., Display]]:
 def display(make_display: Callable[..., Display]) -> Display:
     """A display of 640 x 400."""
     return make_display(640, 400)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing but GPU tests may skip: there, all else can be installed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    skipped = [report.nodeid for report in reporter.stats.get("skipped", [])]
+    wrong = [nodeid for nodeid in skipped if not nodeid.startswith("tests/gpu/")]
+    reporter.write_line(f"\n{len(skipped)} skipped, {len(wrong)} of them not allowed in CI")
+    if wrong:
+        reporter.write_line("\n".join(wrong))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
