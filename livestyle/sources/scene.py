@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-SCENE_PIXELS = 420_000  # larger pictures are enlarged from about so many
+SHARP = 420_000  # up to so many pixels the scene is drawn in all of them
+ENLARGED = 300_000  # of larger pictures it is drawn in about so many, and enlarged
 WIDE = 0.62  # focal length in widths: 78 degrees across
 FOG = 13.0  # cells after which a colour is two thirds haze
 NEAR = (1.7, 4.2)  # cells from which on a plane is drawn with half the detail, and half again
@@ -44,7 +45,8 @@ class Scene:
     """Draws the scene of any frame; keeps tables and room to work in, so one thread at a time."""
 
     def __init__(self, size: Size) -> None:
-        shrink = max(1.0, sqrt(size[0] * size[1] / SCENE_PIXELS))
+        pixels = size[0] * size[1]
+        shrink = sqrt(pixels / ENLARGED) if pixels > SHARP else 1.0
         width, height = (2 * ceil(side / shrink / 2) for side in size)
         self.size = width, height
         self._maze = maze()
