@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import struct
 import subprocess
 import threading
 import time
@@ -129,6 +130,22 @@ def test_turned_upright(tmp_path, turn):
     for ours, theirs in zip(decode(str(path)), expected, strict=True):
         assert ours.flags.c_contiguous
         assert np.abs(ours[..., :3].astype(int) - theirs[..., :3]).mean() < 2.5
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
+def test_photographs_are_turned_upright(tmp_path, orientation, turns):
+    """As their EXIF data say; `turns`: quarters, counterclockwise."""
+    lying = make(tmp_path / "lying.jpg", "-frames:v", "1")
+    (before,) = decode(lying)
+    entry = struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + entry
+    data = (tmp_path / "lying.jpg").read_bytes()
+    photograph = tmp_path / "photograph.jpg"
+    photograph.write_bytes(
+        data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    )
+    (after,) = decode(str(photograph))
+    assert np.array_equal(after, np.rot90(before, turns))
 
 
 def test_pixels_are_made_square(tmp_path):

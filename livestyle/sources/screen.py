@@ -123,7 +123,8 @@ class Screen:
         return True
 
     def _where(self) -> str:
-        return f"{self.name} of {_display_name(self._display)}"
+        display = self._display or os.environ.get("DISPLAY")
+        return f"{self.name} of display {display}" if display else self.name
 
 
 def parse_area(argument: str) -> tuple[int, Region | None]:
@@ -215,15 +216,9 @@ def _locate(monitors: list[Monitor], number: int, region: Region | None) -> Box:
     return left, top, left + width, top + height
 
 
-def _display_name(display: str | None) -> str:
-    name = display or os.environ.get("DISPLAY")
-    return f"display {name}" if name else "this session"
-
-
 def _reason(error: BaseException) -> str:
     """One line of why mss failed."""
-    lines = str(error).split("\n")
-    return lines[0].strip() or "the connection was closed"
+    return str(error).partition("\n")[0].strip() or "the connection was closed"
 
 
 def _is_wayland() -> bool:
