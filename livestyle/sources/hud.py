@@ -27,7 +27,7 @@ DIGITS = 6  # of the frame number
 ROOM = (240, 135)
 LIGHT: Colour = (240, 246, 250, 255)
 GOLD: Colour = (90, 200, 250, 255)
-PANEL: Colour = (24, 18, 16, 172)
+PANEL: Colour = (24, 18, 16, 184)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +100,11 @@ class Hud:
         return round(value * self.unit)
 
     def _text(self, pixels: Pixels, text: str, at: tuple[int, int], colour: Colour) -> None:
+        ink = np.zeros(pixels.shape[:2], np.uint8)  # apart, for OpenCV spoils the fourth byte
         thick = max(1, self._px(1.4))
-        cv2.putText(pixels, text, at, FONT, 0.8 * self.unit, colour, thick, cv2.LINE_AA)
+        cv2.putText(ink, text, at, FONT, 0.8 * self.unit, (255,), thick, cv2.LINE_AA)
+        share = ink[..., None] / np.float32(255)
+        pixels[:] = pixels * (1 - share) + share * np.array(colour)
 
     def _text_panel(self) -> tuple[Decal, tuple[int, int]]:
         """The panel with the title, and where in the picture its number begins."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 SHARP = 420_000  # up to so many pixels the scene is drawn in all of them
-ENLARGED = 300_000  # of larger pictures it is drawn in about so many, and enlarged
+ENLARGED = 230_400  # of larger pictures it is drawn in about so many, and enlarged
 WIDE = 0.62  # focal length in widths: 78 degrees across
 FOG = 13.0  # cells after which a colour is two thirds haze
 NEAR = (1.7, 4.2)  # cells from which on a plane is drawn with half the detail, and half again
