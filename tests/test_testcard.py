@@ -133,6 +133,12 @@ def _likeness(seen, digit, unit):
     return np.corrcoef(seen.ravel(), glyph.ravel())[0, 1]
 
 
+def test_the_roofs_edge_is_clean():
+    """Where the roof ends against the sky there is nothing lighter than either."""
+    edge = draw(260, (640, 640))[190:240, 320:520, :3]
+    assert edge.max() < 236
+
+
 def test_crosshair_and_health_stay_in_place():
     size = (1280, 720)
     frames = [draw(seq, size) for seq in range(0, FRAMES, 37)]

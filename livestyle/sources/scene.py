@@ -108,6 +108,8 @@ class Scene:
     def _draw_roof(self, eye: _Eye) -> None:
         self._draw_plane(eye, self._maze.roofs, below=False)
         cv2.extractChannel(self._half, 3, dst=self._mask)
+        # copyTo mixes up colours where a mask is neither 0 nor 255
+        cv2.threshold(self._mask, 127, 255, cv2.THRESH_BINARY, dst=self._mask)
         cv2.multiply(self._half, self._gains[1], dst=self._half, scale=1 / 128)
         cv2.add(self._half, self._hazes[1], dst=self._half)
         cv2.copyTo(self._half, self._mask, self._pixels[: len(self._half)])
