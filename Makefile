@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: run setup test lint format clean
 
 run: .venv/.installed
-	$(BIN)/livestyle run
+	@$(BIN)/livestyle run || test $$? = 130  # Ctrl-C is how it ends
 
 setup: .venv/.tests-installed
 
@@ -25,7 +25,7 @@ format: .venv/.tests-installed
 	$(BIN)/ruff check --fix .
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livestyle needs Python 3.11 or newer; make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livestyle needs Python 3.11 or newer; make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: .venv/bin/python setup.cfg
