@@ -102,7 +102,7 @@ class V4l2Camera:
             raise SinkError(
                 f"{path} stays at {width}x{height} {kept} ({frame_bytes} bytes a frame), not "
                 f"{size[0]}x{size[1]} YU12 ({self._frame_bytes}){_open_in(path)}; "
-                f"close what reads it, or run with --size {width}x{height}"
+                f"close what reads it, or run with --output-size {width}x{height}"
             )
         videodev.mark_as_writer(self._fd)
 

@@ -1,0 +1,184 @@
+"""The camera sinks and `livestyle run` on a real v4l2loopback device, inside a micro-VM."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from vm import Guest
+
+pytestmark = pytest.mark.timeout(600)  # the first test waits for the VM
+
+LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=livestyle video_nr=20"
+CAMERA = "livestyle (/dev/video20)"
+FREE = {"label": "livestyle", "driver": "v4l2 loopback", "loopback": True, "writable": True}
+
+
+def _frames(file: Path) -> tuple[NDArray[np.int64], list[str]]:
+    """The time stamps (µs) and checksums in a log of ffmpeg's framecrc."""
+    lines = [line.split(",") for line in file.read_text().splitlines() if line[0] != "#"]
+    return np.array([int(line[2]) for line in lines]), [line[5].strip() for line in lines]
+
+
+def _checksum(pixels: bytes) -> str:
+    return f"0x{zlib.adler32(pixels, 0):08x}"
+
+
+def _worst_difference(folder: Path, name: str) -> int:
+    """From the bars, in any channel, where they are flat for 4 pixels around."""
+    picture, bars = (cv2.imread(str(folder / file)) for file in (name, "bars.png"))
+    assert picture is not None and bars is not None and picture.shape == bars.shape
+    around = np.ones((9, 9), np.uint8)
+    flat = (cv2.dilate(bars, around) == cv2.erode(bars, around)).all(axis=2)
+    assert flat.mean() > 0.5
+    return int(cv2.absdiff(picture, bars)[flat].max())
+
+
+def test_says_what_is_missing_before_there_is_a_camera(guest: Guest) -> None:
+    figures = guest.figures("not_there")
+    not_loaded = f"the kernel module v4l2loopback is not loaded; run: {LOAD}"
+    assert figures["not_loaded"] == f"SinkError: {not_loaded}"
+    assert guest.figures("not_a_loopback")["unloaded"] == f"SinkError: {not_loaded}"
+
+
+def test_takes_the_camera_of_obs_only_when_told_to(guest: Guest) -> None:
+    figures = guest.figures("not_there")
+    assert "only: /dev/video20 'OBS Virtual Camera'; name one with" in figures["other_label"]
+    assert f"modprobe -r v4l2loopback && {LOAD}" in figures["other_label"]
+    assert figures["explicit"] == "OBS Virtual Camera (/dev/video20)"
+
+
+def test_readers_get_exactly_what_was_written(guest: Guest) -> None:
+    figures = guest.figures("colours")
+    bars = (guest.folder / "bars.i420").read_bytes()
+    assert figures["name"] == CAMERA
+    assert figures["ffmpeg"] == 0
+    assert (guest.folder / "colours.i420").read_bytes() == bars * 2
+    assert _frames(guest.folder / "colours.crc")[1] == [_checksum(bars)] * 20
+    assert figures["opencv"]["opened"] and figures["opencv"]["read"] == 10
+    assert _worst_difference(guest.folder, "colours.png") <= 4
+
+
+def test_readers_are_told_the_frame_rate(guest: Guest) -> None:
+    assert "Frames per second: 15.000" in guest.figures("colours")["rate"]
+
+
+def test_a_second_writer_is_told_who_has_the_camera(guest: Guest) -> None:
+    for figures in guest.figures("colours"), guest.figures("shared_device"):
+        writer = f"{figures['pid']} ({Path(sys.executable).name})"
+        in_use = f"is in use by another livestyle: {writer}; stop it first"
+        assert figures["second"] == f"SinkError: /dev/video20 {in_use}"
+        assert figures["during"] == FREE | {"writable": False, "users": [writer]}
+    assert in_use in guest.figures("shared_device")["elsewhere"]  # by another name of the device
+
+
+def test_a_camera_that_was_closed_or_whose_writer_was_killed_opens_again(guest: Guest) -> None:
+    assert guest.figures("colours")["before"] == FREE | {"users": []}
+    assert guest.figures("colours")["after"] == FREE | {"users": []}
+    assert guest.figures("shared_device")["after"] == CAMERA
+    assert guest.figures("killed")["after"] == FREE | {"users": []}
+
+
+def test_a_reader_outlives_its_writer_and_reads_the_next_one(guest: Guest) -> None:
+    figures = guest.figures("killed")
+    assert figures["names"] == [CAMERA, CAMERA]
+    assert 10 < figures["silent_from"] < 60
+    assert figures["reader"] == 0
+    assert len(_frames(guest.folder / "killed.crc")[1]) == 60
+
+
+def test_another_size_is_refused_while_a_program_reads(guest: Guest) -> None:
+    error = guest.figures("killed")["other_size"]
+    assert "/dev/video20 stays at 320x240 YU12 (115200 bytes a frame)" in error
+    assert "not 640x480 YU12 (460800) (open in: " in error and " (ffmpeg)); close" in error
+
+
+def test_pyvirtualcam_writes_and_ours_gives_way(guest: Guest) -> None:
+    figures = guest.figures("pyvirtualcam")
+    bars = (guest.folder / "bars.i420").read_bytes()
+    assert figures["name"] == "/dev/video20 (pyvirtualcam)"
+    assert figures["ffmpeg"] == 0
+    assert (guest.folder / "pyvirtualcam.i420").read_bytes() == bars * 2
+    assert "/dev/video20 is in use by another program (open in: " in figures["second"]
+
+
+def test_a_camera_that_another_program_left_dead_comes_back(guest: Guest) -> None:
+    figures = guest.figures("pyvirtualcam")
+    if figures["capabilities_after"] == 0:  # driver 0.12; pyvirtualcam itself needs a new module
+        assert "no virtual camera could be opened: " in figures["pyvirtualcam_again"]
+        assert f"sudo modprobe -r v4l2loopback && {LOAD}" in figures["pyvirtualcam_again"]
+    assert figures["revived"] == CAMERA
+    assert figures["revived_ffmpeg"] == 0
+    assert len(_frames(guest.folder / "revived.crc")[1]) == 10
+
+
+def test_a_webcam_is_not_written_to(guest: Guest) -> None:
+    figures = guest.figures("not_a_loopback")
+    path = figures["path"]
+    assert (
+        f"{path} is 'vivid' of the driver 'vivid', not a v4l2loopback camera" in figures["webcam"]
+    )
+    assert figures["cameras"] == [
+        [path, "vivid", "vivid", False, False],
+        ["/dev/video20", "livestyle", "v4l2 loopback", True, True],
+    ]
+
+
+def test_a_user_without_permission_learns_the_group(guest: Guest) -> None:
+    figures = guest.figures("not_a_loopback")
+    cure = "run: sudo usermod -aG video $USER, log in again"
+    assert figures["no_permission"] == (
+        f"SinkError: no permission to write to /dev/video20; {cure}"
+    )
+    assert ["/dev/video20", "livestyle", "", True, False] in figures["listed"]
+
+
+def test_run_shows_the_source_in_its_colours(guest: Guest) -> None:
+    figures = guest.figures("live")
+    assert figures["opencv"]["opened"] and figures["opencv"]["read"] == 20
+    assert figures["ffmpeg_picture"] == 0
+    assert _worst_difference(guest.folder, "live.png") <= 4
+    assert _worst_difference(guest.folder, "live_ffmpeg.png") <= 4
+
+
+def test_a_killed_worker_costs_no_frame_of_the_camera(guest: Guest) -> None:
+    figures = guest.figures("live")
+    times, pictures = _frames(guest.folder / "reader.crc")
+    assert figures["reader"] == 255, "ended by its SIGINT"
+    assert (guest.folder / "reader.log").read_text() == ""
+    seconds = float(times[-1] - times[0]) / 1e6
+    assert seconds > 10
+    assert len(times) - 1 == pytest.approx(seconds * 10, rel=0.02)
+    killed_at = figures["worker_killed_at"]
+    assert len(set(pictures[: killed_at - 1])) == 1
+    assert len(set(pictures[killed_at:])) == 2, "the last picture, then a card, then pictures again"
+    assert pictures[-1] == pictures[0]
+
+
+def test_the_report_tells_of_the_killed_worker(guest: Guest) -> None:
+    report = json.loads((guest.folder / "live.json").read_text())
+    assert report["worker_restarts"] == 1
+    assert report["output"]["size"] == [320, 240]
+    assert report["output"]["frames"] == pytest.approx(report["seconds"] * 10, rel=0.02)
+    assert report["sinks"] == [{"name": CAMERA, "note": ""}]
+
+
+def test_a_second_run_on_the_camera_ends_with_one_line(guest: Guest) -> None:
+    assert guest.figures("live")["second"] == 1
+    (line,) = (guest.folder / "second.log").read_text().splitlines()
+    assert line.startswith("livestyle: /dev/video20 is in use by another livestyle: ")
+
+
+def test_sigterm_closes_the_camera_and_the_next_run_gets_it(guest: Guest) -> None:
+    figures = guest.figures("live")
+    assert figures["ended"] == 130
+    assert figures["writable_after"]
+    assert figures["again"] == 0
+    report = json.loads((guest.folder / "again.json").read_text())
+    assert report["output"]["frames"] == pytest.approx(40, abs=1)

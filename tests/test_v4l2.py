@@ -1,0 +1,68 @@
+"""What the camera sinks say where there is no camera; tests/device has a real one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from livestyle.errors import SinkError
+from livestyle.sinks.v4l2 import V4l2Camera, find_camera, list_cameras
+
+SIZE = (640, 360)
+LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=livestyle video_nr=20"
+
+no_camera_here = pytest.mark.skipif(
+    os.path.exists("/sys/module/v4l2loopback"), reason="this machine has v4l2loopback loaded"
+)
+
+
+@no_camera_here
+def test_says_how_to_get_a_camera() -> None:
+    with pytest.raises(SinkError) as caught:
+        find_camera()
+    found, _, fix = str(caught.value).partition("; ")
+    assert "v4l2loopback is not " in found
+    assert fix.startswith("run: ") and fix.endswith(LOAD)
+    with pytest.raises(SinkError, match="v4l2loopback is not "):
+        V4l2Camera(SIZE, 30, None)
+
+
+@no_camera_here
+def test_lists_no_loopback() -> None:
+    assert [camera for camera in list_cameras() if camera.loopback] == []
+
+
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    for path in tmp_path / "video20", Path(__file__) / "video20":
+        with pytest.raises(SinkError) as caught:
+            V4l2Camera(SIZE, 30, str(path))
+        assert str(caught.value) == f"there is no {path}; run: {LOAD}"
+
+
+def test_a_device_that_is_something_else(tmp_path: Path) -> None:
+    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file.write_bytes(b"kept")
+    os.mkfifo(pipe)
+    for path in "/dev/null", file, pipe, tmp_path:
+        with pytest.raises(SinkError) as caught:
+            V4l2Camera(SIZE, 30, str(path))
+        problem = f"{path} is not a video device; `livestyle devices` lists them"
+        assert str(caught.value) == problem
+    assert file.read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("size", [(641, 360), (640, 361)])
+def test_a_size_that_is_not_even(size: tuple[int, int]) -> None:
+    with pytest.raises(SinkError, match=f"even, not {size[0]}x{size[1]}"):
+        V4l2Camera(size, 30, "/dev/null")
+
+
+@no_camera_here
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere OBS may be there")
+def test_pyvirtualcam_does_not_look_for_another_camera() -> None:
+    from livestyle.sinks.virtualcam import VirtualCamera
+
+    with pytest.raises(SinkError, match="v4l2loopback is not "):
+        VirtualCamera(SIZE, 30)
