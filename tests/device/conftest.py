@@ -9,7 +9,7 @@ import cv2
 import pytest
 from vm import Guest, boot, missing
 
-LIMIT = 540  # s for the whole VM; it takes 140 to 270 on 2 cores, by what else they do
+LIMIT = 540  # s for the whole VM; it takes 100 on 2 idle cores, 270 has been seen on busy ones
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,11 @@ def opencv(name: str, frames: int) -> Figures:
             times.append(time.monotonic())
         if picture is not None:
             cv2.imwrite(str(SHARED / f"{name}.png"), picture)
-        return {"opened": opened, "read": len(times), "seconds": times[-1] - times[0]}
+        return {
+            "opened": opened,
+            "read": len(times),
+            "seconds": times[-1] - times[0] if times else 0,
+        }
     finally:
         camera.release()
 

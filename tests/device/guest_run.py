@@ -85,7 +85,8 @@ def _shows_bars() -> bool:
     import cv2
     import numpy as np
 
-    opencv("seen", 2)
+    if not opencv("seen", 2)["read"]:
+        return False  # driver 0.15 is no camera before the first frame
     seen, bars = (cv2.imread(str(SHARED / name)) for name in ("seen.png", "bars.png"))
     assert seen is not None and bars is not None
     return bool(np.median(cv2.absdiff(seen, bars)) < 4)
