@@ -9,6 +9,7 @@ import select
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,16 @@ class Display:
             self._process.wait(TIMEOUT)
             self._process = None
 
+    def stop(self) -> None:
+        """End the server in order; leave none of its files behind, killed or not."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(TIMEOUT)
+            self._process = None
+        number = self.name[1:]
+        for file in (f"/tmp/.X{number}-lock", f"/tmp/.X11-unix/X{number}"):
+            Path(file).unlink(missing_ok=True)
+
     @property
     def environment(self) -> dict[str, str]:
         """What a program on this display is to be started with."""
@@ -85,7 +96,7 @@ def make_display() -> Iterator[Callable[..., Display]]:
 
         def make(width: int, height: int, *options: str) -> Display:
             display = Display((width, height), *options)
-            started.callback(display.kill)
+            started.callback(display.stop)
             return display
 
         yield make

@@ -115,11 +115,13 @@ def test_full_disk_stops_the_recording_with_a_message(small_disk: Path) -> None:
     file = small_disk / "o.mkv"
     noise = np.random.default_rng(0).integers(16, 235, (270, 320), np.uint8)
     deadline = time.monotonic() + 30
-    with Recorder(str(file), SIZE, 30) as recorder:
-        with pytest.raises(SinkError, match="recording stopped: .*No space left.*free some space"):
-            while time.monotonic() < deadline:
-                recorder.write(Frame(noise, 0, 0))
-                time.sleep(0.01)
+    with (
+        Recorder(str(file), SIZE, 30) as recorder,
+        pytest.raises(SinkError, match="recording stopped: .*No space left.*free some space"),
+    ):
+        while time.monotonic() < deadline:
+            recorder.write(Frame(noise, 0, 0))
+            time.sleep(0.01)
     assert [path.name for path in small_disk.iterdir()] == ["o.mkv"]
     with av.open(str(file)) as container:  # it plays up to there
         assert next(container.decode(video=0)).width == 320
