@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from livestyle.sources import open_source
-from livestyle.sources.hud import DIGITS, Hud
-from livestyle.sources.maze import CORNERS, FRAMES, MAP, WALLS, maze
 from livestyle.sources.testcard import draw
+from livestyle.sources.testcard.hud import DIGITS, Hud
+from livestyle.sources.testcard.maze import CORNERS, FRAMES, MAP, WALLS, maze
 
 SIZES = [(320, 180), (640, 640), (854, 480), (360, 640), (1280, 720)]
 

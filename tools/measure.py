@@ -31,7 +31,6 @@ SCENARIOS = (
     ("passthrough 1280x720 at 60", "1280x720", "--stylizer passthrough --fps 60"),
     ("passthrough 1920x1080 at 30", "1920x1080", "--stylizer passthrough --fps 30"),
     ("lite 640x360 on 1280x720 at 30", "1280x720", "--stylizer lite --size 640x360 --fps 30"),
-    ("lite 480x272 on 1280x720 at 30", "1280x720", "--stylizer lite --size 480x272 --fps 30"),
 )
 
 
@@ -61,13 +60,13 @@ def run(arguments: list[str], environment: dict[str, str]) -> dict[str, Any]:
     """One `livestyle run`: its figures, and s from the command to the first card and frame."""
     with tempfile.TemporaryDirectory() as folder:
         log, report = Path(folder) / "log.csv", Path(folder) / "report.json"
-        command = [*LIVESTYLE, "run", *arguments, "--report", report, "--frame-log", log]
+        command = [*LIVESTYLE, "run", *arguments, "--report", str(report), "--frame-log", str(log)]
         started = time.monotonic_ns()
         subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
         with log.open() as opened:
             lines = list(csv.DictReader(opened))
         figures = json.loads(report.read_text())
-    written = {}
+    written: dict[str, float] = {}
     for line in lines:
         written.setdefault(line["kind"], (int(line["written_at_ns"]) - started) / 1e9)
     keys = ("seconds", "source", "stylizer", "output", "worker_restarts")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from livestyle.sources.maze import FRAMES, STEPS, maze
+from livestyle.sources.testcard.maze import FRAMES, STEPS, maze
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from livestyle.sources import textures
+from livestyle.sources.testcard import textures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from livestyle.frame import Frame, Size
-from livestyle.sources.hud import Hud
-from livestyle.sources.scene import Scene
+from livestyle.sources.testcard.hud import Hud
+from livestyle.sources.testcard.scene import Scene
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels

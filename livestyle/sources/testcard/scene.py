@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from livestyle.sources.maze import FRAMES, LIGHT_DETAIL, MAP, STEPS, maze
-from livestyle.sources.textures import HAZE, WALL
+from livestyle.sources.testcard.maze import FRAMES, LIGHT_DETAIL, MAP, STEPS, maze
+from livestyle.sources.testcard.textures import HAZE, WALL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
