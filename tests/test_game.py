@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import Display
+from display import Display
 
 GAME = "/usr/games/supertux2"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Display
+from display import Display
 
 Run = Callable[..., "Running"]
 
