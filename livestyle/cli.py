@@ -89,7 +89,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from livestyle.front import Front
     from livestyle.status import StatusLine, summary
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    for ending in (signal.SIGINT, signal.SIGTERM):  # both, also where a shell has them ignored
+        signal.signal(ending, signal.default_int_handler)
     code = 0
     with Front(config, say) as front:
         for sink in front.sinks:
