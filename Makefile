@@ -26,7 +26,7 @@ format: .venv/.tests-installed
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livestyle needs Python 3.11 or newer; make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/.installed: .venv/bin/python setup.cfg
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .

@@ -51,7 +51,7 @@ def _number(low: float, high: float, kind: type[int] | type[float] = float) -> P
         expected = f"a number from {low:g} to {high:g} is expected"
         try:
             number = kind(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(expected) from None
         if isinstance(value, bool) or not low <= number <= high:
             raise ValueError(expected)
@@ -221,4 +221,7 @@ def plain(config: Config) -> dict[str, Any]:
 def to_toml(config: Config) -> str:
     """The settings as a TOML file that `load_config` reads back to the same."""
     # a JSON string, number, boolean or list of strings is also a TOML one
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in plain(config).items())
+    return "".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+        for name, value in plain(config).items()
+    )

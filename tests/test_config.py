@@ -43,7 +43,7 @@ def test_print_config_reads_back(tmp_path: Path) -> None:
     config = Config(
         source='file:a "b".mp4',
         size=(640, 360),
-        sink=("v4l2", "record:ä.mp4"),
+        sink=("v4l2", "record:ä🎮.mp4"),
         seconds=1.5,
         hud=True,
     )
@@ -84,6 +84,7 @@ def test_bad_flag_is_named_with_its_value(argv: list[str], said: str) -> None:
         ("fps = true", "fps True"),
         ('sink = "web"', "sink 'web': a list"),
         ("hud = 1", "hud 1: true or false"),
+        ("port = inf", "port inf: a number"),
         ("source = 3", "source 3: text"),
     ],
 )
