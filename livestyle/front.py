@@ -41,7 +41,6 @@ class Front:
     def __init__(self, config: Config, announce: Announce) -> None:
         """announce: told in one line what `auto` chose and where the result can be seen."""
         self.config = _decide(config, announce)
-        self._announce = announce
         self._opened = contextlib.ExitStack()
         self._status: Status = {"state": "starting", "message": ""}
         self._log: FrameLog | None = None

@@ -67,11 +67,6 @@ class Supervisor:
             total.add(self.running.counts)
         return total
 
-    @property
-    def pid(self) -> int | None:
-        """The worker's process id, None while there is no worker."""
-        return self._process.pid if self._process else None
-
     def poll(self, timeout: float) -> None:
         """Listen to the worker for up to `timeout` s; start it again when that is due.
 

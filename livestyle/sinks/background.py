@@ -22,7 +22,7 @@ class BackgroundWriter:
     """A bounded set of buffers between `put` and `consume`; what finds none free is dropped.
 
     consume(pixels, tick): called on the thread, in order; tick is the number of the `put`.
-    finish(): called on the thread at the end, after the last frame or after a failure of either.
+    finish(): called on the thread after the last frame; not after a failure of `consume`.
     """
 
     def __init__(
