@@ -25,18 +25,27 @@ fork = multiprocessing.get_context("fork")  # a fresh Python takes many seconds 
 
 
 def load_module(**parameters: object) -> None:
-    """Load v4l2loopback anew."""
+    """Load v4l2loopback anew; returns once udev, which opens every new device, has let go of it."""
     unload_module()
     options = [f"{name}={value}" for name, value in parameters.items()]
     subprocess.run(["modprobe", "v4l2loopback", *options], check=True, timeout=60)
     wait_until(lambda: os.path.exists(DEVICE), 10)
+    wait_until(_udev_record().exists, 60)
 
 
 def unload_module() -> None:
     """Remove v4l2loopback, if it is loaded; udev may have its devices open for a moment."""
-    remove = ["rmmod", "v4l2loopback"]
     if os.path.exists("/sys/module/v4l2loopback"):
+        record = _udev_record()
+        remove = ["rmmod", "v4l2loopback"]
         wait_until(lambda: subprocess.call(remove, stderr=subprocess.DEVNULL) == 0, 10)
+        wait_until(lambda: not record.exists(), 60)
+
+
+def _udev_record() -> Path:
+    """The file that udev writes when it is done with the device, and removes when that is gone."""
+    number = os.stat(DEVICE).st_rdev
+    return Path(f"/run/udev/data/c{os.major(number)}:{os.minor(number)}")
 
 
 def wait_until(condition: Callable[[], object], limit: float) -> None:

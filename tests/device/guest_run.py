@@ -45,6 +45,7 @@ def live() -> Figures:
                 figures["second"] = second.wait(PATIENCE)
             figures["worker_killed_at"] = frames_read("reader")
             _kill_worker(front.pid)
+            wait_until(lambda: frames_read("reader") > 11 * FPS, PATIENCE)  # long enough to count
             reader.send_signal(signal.SIGINT)
             figures["reader"] = reader.wait(30)
         front.send_signal(signal.SIGTERM)
