@@ -28,20 +28,22 @@ class Canvas:
     """An RGB picture, (height, width, 3) uint8, black where nothing is painted.
 
     size: (width, height), both even. aspect: how a source picture of another shape is placed on it
-    ("fit", "fill" or "stretch", see `Placement`).
+    ("fit", "fill" or "stretch", see `Placement`). i420: that is what is wanted in the end; a
+    stylizer that can make it where the picture is need not paint here.
     """
 
-    def __init__(self, size: Size, aspect: str) -> None:
+    def __init__(self, size: Size, aspect: str, *, i420: bool = False) -> None:
         self.size = size
+        self.i420 = i420
         self.pixels: Pixels = np.zeros((size[1], size[0], 3), np.uint8)
-        self._aspect = aspect
+        self.aspect = aspect
         self._placement = Placement(size, size, aspect)
 
     def place(self, source: Pixels) -> Pixels:
         """Make room for a source picture. Returns the part of it that will be seen (a view)."""
         size = source.shape[1], source.shape[0]
         if size != self._placement.source_size:
-            self._placement = Placement(size, self.size, self._aspect)
+            self._placement = Placement(size, self.size, self.aspect)
             self.pixels.fill(0)
         return self._placement.crop(source)
 
@@ -52,8 +54,14 @@ class Canvas:
         return self.pixels[y : y + height, x : x + width]
 
 
-def to_i420(rgb: Pixels, into: memoryview) -> None:
-    """Write an RGB picture (H, W, 3) as I420, BT.601 limited range, into H * W * 3 / 2 bytes."""
-    height, width = rgb.shape[:2]
-    planes = np.frombuffer(into, np.uint8).reshape(height * 3 // 2, width)
-    cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420, dst=planes)
+def to_i420(pixels: Pixels, into: memoryview) -> None:
+    """Write RGB (H, W, 3), or what is I420 already, as I420 into H * W * 3 / 2 bytes.
+
+    BT.601 limited range.
+    """
+    planes = np.frombuffer(into, np.uint8)
+    if pixels.ndim == 2:
+        np.copyto(planes, pixels.reshape(-1))
+        return
+    height, width = pixels.shape[:2]
+    cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420, dst=planes.reshape(height * 3 // 2, width))

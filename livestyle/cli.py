@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from livestyle import __version__
-from livestyle.config import Config, add_flags, load_config, to_toml
+from livestyle.config import STYLIZER, Config, add_flags, load_config, to_toml
 from livestyle.errors import ConfigError, LivestyleError
 
 INTERRUPTED = 130
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     stylize = commands.add_parser("stylize", help="restyle a picture or a video file")
     stylize.add_argument("input", metavar="IN", help="a picture or a video file")
     stylize.add_argument("output", metavar="OUT", help=".png, .jpg, .mp4 or .mkv (lossless)")
-    add_flags(stylize, ("stylizer", "style", "size"))
+    add_flags(stylize, (*STYLIZER, "size"))
     stylize.set_defaults(command=_stylize)
 
     bench = commands.add_parser("bench", help="measure this machine")
@@ -112,9 +112,11 @@ def _run(arguments: argparse.Namespace) -> int:
 def _stylize(arguments: argparse.Namespace) -> int:
     from livestyle.status import progress_bar
     from livestyle.stylize import stylize_file
+    from livestyle.stylizers import settle_stylizer
 
+    config = settle_stylizer(_config(arguments), say)
     with progress_bar() as advance:
-        stylize_file(arguments.input, arguments.output, _config(arguments), advance)
+        stylize_file(arguments.input, arguments.output, config, advance)
     return 0
 
 
@@ -154,13 +156,20 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 
 def _styles(arguments: argparse.Namespace) -> int:
+    from livestyle.stylizers.preset import list_presets, user_file
     from livestyle.stylizers.style import list_styles
 
-    styles = list_styles()
+    styles, presets = list_styles(), list_presets()
     if arguments.json:
-        print(json.dumps([style.plain() for style in styles], indent=2))
-    for style in [] if arguments.json else styles:
-        print(f"{style.name:16} {style.title}, {style.artist}: {style.description}")
+        plain = [style.plain() for style in styles], [preset.plain() for preset in presets]
+        print(json.dumps([*plain[0], *plain[1]], indent=2))
+        return 0
+    print("--stylizer lite")
+    for style in styles:
+        print(f"  {style.name:16} {style.title}, {style.artist}: {style.description}")
+    print(f"--stylizer turbo (your own: {user_file()})")
+    for preset in presets:
+        print(f"  {preset.name:16} {preset.description}")
     return 0
 
 

@@ -25,6 +25,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _prompt(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ValueError("text of at most 1000 characters is expected")
+    return value
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ValueError('a list of texts is expected, as in ["v4l2", "web"]')
@@ -92,17 +98,59 @@ class Config:
     source: str = _setting(
         "auto",
         "where pictures come from: auto, screen, screen:N, screen:N,X,Y,W,H, testcard, file:PATH, "
-        "camera:N",
+        "camera:N, blank (turbo makes pictures from the prompt alone)",
         _text,
         "S",
     )
     stylizer: str = _setting(
         "auto",
-        "what restyles them: lite, passthrough (the source as it is), or auto, which is lite",
-        _choice("auto", "lite", "passthrough"),
+        "what restyles them: lite, turbo (SDXL-Turbo and its kind), passthrough (the source as it "
+        "is), or auto, which picks one and says why",
+        _choice("auto", "lite", "turbo", "passthrough"),
         "NAME",
     )
-    style: str = _setting("wave", "which style; `livestyle styles` lists them", _text, "NAME")
+    style: str | None = _setting(
+        None,
+        "which style; `livestyle styles` lists them (lite: wave; turbo: none)",
+        _text,
+        "NAME",
+    )
+    prompt: str | None = _setting(None, "turbo: what to see (the style's)", _prompt, "TEXT")
+    prompt_fade: float = _setting(
+        0.0, "turbo: seconds from one prompt to the next", _number(0, 60), "N"
+    )
+    strength: float | None = _setting(
+        None,
+        "turbo: how far to leave the picture, from 0.001 to 1 (the style's, or 0.5)",
+        _number(0.001, 1),
+        "X",
+    )
+    seed: int | None = _setting(
+        None, "turbo: of the noise, the same for every frame (0)", _number(0, 2**32 - 1, int), "N"
+    )
+    steps: int | None = _setting(
+        None, "turbo: steps for a frame (the recipe's)", _number(1, 8, int), "N"
+    )
+    recipe: str = _setting("sdxl-turbo", "turbo: which of the models in engines/", _text, "NAME")
+    model: str | None = _setting(
+        None,
+        "turbo: a model of your own in place of the recipe's: a folder in diffusers' layout",
+        _text,
+        "FOLDER",
+    )
+    autoencoder: str = _setting(
+        "auto",
+        "turbo: tiny, full, a folder of its own, or auto: the recipe's, or that of your --model",
+        _text,
+        "WHICH",
+    )
+    precision: str = _setting(
+        "auto",
+        "turbo: what to compute in, fp32, bf16, fp16 or auto: fp16 on a GPU, on a CPU bf16 where "
+        "it is fast and the weights are stored in half precision, else fp32",
+        _choice("auto", "fp32", "bf16", "fp16"),
+        "WHICH",
+    )
     size: Size | None = _setting(
         None,
         "size of the picture inside the stylizer; smaller is faster (about 640x360)",
@@ -144,6 +192,21 @@ class Config:
     )
 
 
+# What concerns the stylizer alone, offline as well as live.
+STYLIZER = (
+    "stylizer",
+    "style",
+    "prompt",
+    "strength",
+    "seed",
+    "steps",
+    "recipe",
+    "model",
+    "autoencoder",
+    "precision",
+)
+
+
 def _settings() -> Iterable[tuple[dataclasses.Field[Any], Setting]]:
     for field in dataclasses.fields(Config):
         yield field, field.metadata[""]
@@ -178,7 +241,7 @@ def load_config(flags: dict[str, Any], file: str | None = None) -> Config:
     """
     values = {} if file is None else _read_toml(file)
     for name, value in flags.items():
-        values[name] = _parse(name, value, "--" + key(name))
+        values[name] = check(name, value, "--" + key(name))
     return Config(**values)
 
 
@@ -195,12 +258,13 @@ def _read_toml(file: str) -> dict[str, Any]:
             f"known are: {', '.join(names)}"
         )
     return {
-        names[name]: _parse(names[name], value, f"config {file!r}: {name}")
+        names[name]: check(names[name], value, f"config {file!r}: {name}")
         for name, value in table.items()
     }
 
 
-def _parse(name: str, value: Any, where: str) -> Any:
+def check(name: str, value: Any, where: str) -> Any:
+    """A value for the setting of that name, parsed. Raises ConfigError, beginning with `where`."""
     settings = {field.name: setting for field, setting in _settings()}
     try:
         return settings[name].parse(value)

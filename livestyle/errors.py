@@ -6,6 +6,7 @@ LivestyleError
 ├── SourceError      the source cannot be opened, or ended for good
 │   └── SourceLost   it went away while running and may come back
 ├── StylizerError    the stylizer cannot be built, or failed on a frame
+│   └── ModelError   its model is missing, damaged, of another kind, or not safe to load
 ├── SinkError        the sink cannot be opened, or takes no more frames
 └── WorkerError      the worker process failed and is not restarted
 
@@ -44,6 +45,10 @@ class SourceLost(SourceError):
 
 class StylizerError(LivestyleError):
     """The stylizer cannot be built, or failed on a frame."""
+
+
+class ModelError(StylizerError):
+    """A diffusion model is missing, damaged, of another kind, or not safe to load."""
 
 
 class SinkError(LivestyleError):

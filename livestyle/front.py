@@ -15,6 +15,8 @@ from typing import Any
 
 from livestyle.card import draw_card, draw_hud
 from livestyle.config import Config
+from livestyle.control import Controls
+from livestyle.errors import ConfigError
 from livestyle.frame import Size, even
 from livestyle.framelog import FrameLog
 from livestyle.inprocess import InProcess
@@ -24,8 +26,8 @@ from livestyle.report import Reporter
 from livestyle.sinks import Sink, choose_sink, open_sink
 from livestyle.slot import Slot
 from livestyle.sources import choose_source, open_source
-from livestyle.stylizers import choose_stylizer
-from livestyle.stylizers.style import find_style
+from livestyle.stylizers import settle_stylizer
+from livestyle.stylizers.look import with_look
 from livestyle.supervisor import Supervisor
 
 TICK = 0.25  # s between two looks at the worker
@@ -59,11 +61,10 @@ class Front:
         source_size = _source_size(config)
         self._size = config.output_size or source_size
         width, height = self._size
+        controls = Controls(lambda: self._status, self.change)
         self.sinks: list[Sink] = [
             self._opened.enter_context(
-                open_sink(
-                    spec, self._size, config.fps, port=config.port, status=lambda: self._status
-                )
+                open_sink(spec, self._size, config.fps, port=config.port, controls=controls)
             )
             for spec in config.sink
         ]
@@ -102,6 +103,17 @@ class Front:
         if self._clock.failure:
             raise self._clock.failure
 
+    def change(self, values: dict[str, Any]) -> None:
+        """Change what may change while running: prompt, prompt-fade, strength, steps, seed.
+
+        Called on any thread. Raises ConfigError for anything else or a value out of its limits.
+        """
+        config = self.config
+        if config.stylizer != "turbo":
+            raise ConfigError(f"stylizer {config.stylizer!r} has no prompt; use --stylizer turbo")
+        self.config = self._reporter.config = with_look(config, values)
+        self._worker.change(self.config)
+
     def finish(self) -> Status:
         """Stop the clock and the worker. Returns the final report."""
         self._clock.stop()
@@ -135,12 +147,7 @@ def _decide(config: Config, announce: Announce) -> Config:
         source, why = choose_source()
         announce(f"source {source}: {why}")
         config = dataclasses.replace(config, source=source)
-    if config.stylizer == "auto":
-        stylizer, why = choose_stylizer()
-        announce(f"stylizer {stylizer}: {why}")
-        config = dataclasses.replace(config, stylizer=stylizer)
-    if config.stylizer == "lite":
-        find_style(config.style)  # before a camera is opened for a style that there is not
+    config = settle_stylizer(config, announce)  # before a camera is opened in vain
     if "auto" in config.sink:
         chosen, why = choose_sink()
         announce(f"sink {chosen}: {why}")

@@ -11,6 +11,7 @@ from livestyle.frame import Size
 from livestyle.messages import Counts, Running
 from livestyle.pipeline import Pipeline
 from livestyle.slot import Slot
+from livestyle.stylizers.look import look_of
 
 
 class InProcess:
@@ -29,6 +30,11 @@ class InProcess:
         """Open the stages and start them. Raises LivestyleError when they can't be opened."""
         self._pipeline = self._opened.enter_context(worker.running_pipeline(*self._arguments))
         self.state = "running"
+
+    def change(self, config: Config) -> None:
+        """Have the stylizer take the look of these settings."""
+        if self._pipeline:
+            self._pipeline.change(look_of(config))
 
     def poll(self, timeout: float) -> None:
         """Wait for `timeout` s and look. Raises what ended a stage."""

@@ -60,4 +60,4 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stop:
-    """Front to worker: finish and exit."""
+    """Front to worker: finish and exit. The other thing that it may be told is a new Look."""

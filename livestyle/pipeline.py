@@ -14,6 +14,7 @@ from livestyle.messages import Counts, Running
 from livestyle.slot import Slot
 from livestyle.sources import Source
 from livestyle.stylizers import Stylizer
+from livestyle.stylizers.look import Look
 
 
 class Pipeline:
@@ -50,6 +51,10 @@ class Pipeline:
         for thread in self._threads:
             thread.join(timeout=5)
         self._capture.close()
+
+    def change(self, look: Look) -> None:
+        """Take another look, from the next frame on. Raises ConfigError where there is none."""
+        self._stylizer.change(look)
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from livestyle.errors import ConfigError
@@ -43,6 +44,22 @@ class Placement:
         """The part of the source picture (H, W, …) that is shown, as a view."""
         left, top, width, height = self.source_rectangle
         return pixels[top : top + height, left : left + width]
+
+
+def network_size(output: Size, wanted: Size | None, usual: Size, grid: range) -> Size:
+    """The (width, height) of the picture inside a network: sides out of `grid`.
+
+    The wanted one, else the output's shape with about as many pixels as `usual` has, but no more
+    than the output.
+    """
+    area = usual[0] * usual[1]
+    shrink = 1.0 if wanted else min(1.0, math.sqrt(area / (output[0] * output[1])))
+    width, height = (_nearest(side * shrink, grid) for side in wanted or output)
+    return width, height
+
+
+def _nearest(side: float, grid: range) -> int:
+    return min(max(grid[0], grid.step * math.floor(side / grid.step + 0.5)), grid[-1])
 
 
 def _fitted(source: Size, output: Size) -> Rectangle:

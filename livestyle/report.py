@@ -24,7 +24,7 @@ class Reporter:
     def __init__(
         self, config: Config, size: Size, worker: Supervisor | InProcess, clock: OutputClock
     ) -> None:
-        self._config = config
+        self.config = config
         self._size = size
         self._worker = worker
         self._clock = clock
@@ -57,7 +57,7 @@ class Reporter:
             "schema_version": SCHEMA_VERSION,
             "livestyle": __version__,
             "machine": self._machine,
-            "config": plain(self._config),
+            "config": plain(self.config),
             "seconds": round(self._clock.seconds, 3),
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
@@ -69,7 +69,7 @@ class Reporter:
         running, counts = self._worker.running, self._worker.counts()
         return {
             "source": {
-                "name": running.source if running else self._config.source,
+                "name": running.source if running else self.config.source,
                 "size": list(running.source_size) if running else None,
                 "frames": counts.captured,
                 "missed": counts.missed,
@@ -77,9 +77,9 @@ class Reporter:
                 "reconnects": counts.reconnects,
             },
             "stylizer": {
-                "name": running.stylizer if running else self._config.stylizer,
+                "name": running.stylizer if running else self.config.stylizer,
                 "engine": running.engine if running else None,
-                "style": self._config.style if self._config.stylizer == "lite" else None,
+                "style": self.config.style,
                 "size": list(running.stylizer_size) if running else None,
                 "frames": counts.stylized,
                 "superseded": counts.superseded + self._clock.counts.superseded,

@@ -16,7 +16,7 @@ from livestyle.encoder import SUFFIXES, Encoder
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Frame, Size, even
 from livestyle.sources.file import FileInfo, decode, probe
-from livestyle.stylizers import choose_stylizer, open_stylizer
+from livestyle.stylizers import open_stylizer
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
@@ -29,7 +29,7 @@ def stylize_file(input: str, output: str, config: Config, advance: Advance) -> N
     """Restyle every frame of `input` into `output`, of the same size (made even) and rate.
 
     The frames are what a live run gives for the same settings. A first frame alone is taken where
-    `output` is a picture.
+    `output` is a picture. config: settled, see `settle_stylizer`.
 
     Raises ConfigError for an ending that is not known, LivestyleError when a file can't be used.
     """
@@ -39,9 +39,8 @@ def stylize_file(input: str, output: str, config: Config, advance: Advance) -> N
         raise ConfigError(f"cannot tell what {output!r} shall be; its name ends in one of: {known}")
     clip = probe(input)
     size = clip.size if suffix in _PICTURES else even(clip.size)
-    name = choose_stylizer()[0] if config.stylizer == "auto" else config.stylizer
     canvas = Canvas(size, "stretch")  # by an odd row and column at most
-    with open_stylizer(name, canvas, style=config.style, size=config.size) as stylizer:
+    with open_stylizer(config, canvas) as stylizer:
         frames = (
             stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels
             for seq, pixels in enumerate(decode(input))

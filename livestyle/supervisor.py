@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import threading
 import time
 from collections import deque
 from multiprocessing.connection import Connection
@@ -15,6 +16,7 @@ from livestyle.errors import WorkerError
 from livestyle.frame import Size
 from livestyle.messages import Counts, Failed, Loading, Running, Stop
 from livestyle.slot import Slot
+from livestyle.stylizers.look import look_of
 
 SILENCE = 3.0  # s without a sign of life: a running worker counts as hung
 LOADING_SILENCE = 120.0  # s: loading a network holds the interpreter for long stretches
@@ -35,7 +37,9 @@ class Supervisor:
         self.message = "starting the worker"
         self.restarts = 0
         self.running: Running | None = None  # the latest word of a running worker
-        self._arguments = config, output_size, slot.name
+        self._changing = threading.Lock()  # protects the next two and what is sent
+        self._config = self._told = config  # wanted, and known to the worker
+        self._arguments = output_size, slot.name
         self._past = Counts()  # of the workers that are gone
         self._process: SpawnProcess | None = None
         self._front: Connection
@@ -47,10 +51,12 @@ class Supervisor:
     def start(self) -> None:
         """Start a worker process."""
         context = multiprocessing.get_context("spawn")
-        self._front, theirs = context.Pipe()
+        with self._changing:
+            self._front, theirs = context.Pipe()
+            config = self._told = self._config
         self._process = context.Process(
             target=worker.main,
-            args=(theirs, *self._arguments),
+            args=(theirs, config, *self._arguments),
             name="livestyle-worker",
             daemon=True,
         )
@@ -58,6 +64,15 @@ class Supervisor:
         theirs.close()  # so that a dead worker is the end of the pipe
         self._heard = time.monotonic()
         self._styled = 0, self._heard
+
+    def change(self, config: Config) -> None:
+        """Have the worker, and any that comes after it, take the look of these settings.
+
+        Called on any thread.
+        """
+        with self._changing:
+            self._config = config
+            self._tell()
 
     def counts(self) -> Counts:
         """What all workers of this run have counted."""
@@ -110,11 +125,19 @@ class Supervisor:
                     self._styled = message.counts.stylized, self._heard
                 self.running = message
                 self.state, self.message = "running", message.trouble
+                with self._changing:
+                    self._tell()
             case Failed(error):
                 if self.running is None and self.restarts == 0:
                     self._reap()
                     raise WorkerError(error)
                 self.state, self.message = "recovering", error
+
+    def _tell(self) -> None:
+        if self.state == "running" and self._told is not self._config:
+            with contextlib.suppress(OSError):  # it is gone: the next one begins with this look
+                self._front.send(look_of(self._config))
+            self._told = self._config
 
     def _hung(self) -> str:
         now = time.monotonic()
@@ -155,4 +178,5 @@ class Supervisor:
         self._process.join()
         self._process.close()
         self._process = None
-        self._front.close()
+        with self._changing:
+            self._front.close()

@@ -9,6 +9,8 @@ import contextlib
 import functools
 import gc
 import signal
+import sys
+import time
 import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -16,11 +18,12 @@ from multiprocessing.connection import Connection
 from livestyle.config import Config
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
-from livestyle.messages import Failed, Loading
+from livestyle.messages import Failed, Loading, Stop
 from livestyle.pipeline import Pipeline
 from livestyle.slot import Slot
 from livestyle.sources import open_source
 from livestyle.stylizers import open_stylizer
+from livestyle.stylizers.look import Look
 
 PROGRESS_EVERY = 0.25  # s between two signs of life
 
@@ -30,9 +33,9 @@ def running_pipeline(config: Config, output_size: Size, slot: Slot) -> Iterator[
     """The pipeline that the settings (none of them "auto") describe, started."""
     from livestyle.canvas import Canvas
 
-    canvas = Canvas(output_size, config.aspect)
+    canvas = Canvas(output_size, config.aspect, i420=True)
     source = functools.partial(open_source, config.source, output_size, config.fps)
-    with open_stylizer(config.stylizer, canvas, style=config.style, size=config.size) as stylizer:
+    with open_stylizer(config, canvas) as stylizer:
         pipeline = Pipeline(source, stylizer, slot, config.fps)
         gc.collect()
         gc.freeze()  # what was loaded stays: later collections need not look at it
@@ -46,6 +49,7 @@ def running_pipeline(config: Config, output_size: Size, slot: Slot) -> Iterator[
 def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
     """What the worker process runs, until the front says so, is gone, or a stage fails."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
+    sys.setswitchinterval(0.0005)  # a stage must not wait 5 ms for another thread's Python
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the front is gone
         try:
             _serve(front, config, output_size, slot_name)
@@ -64,8 +68,21 @@ def _serve(front: Connection, config: Config, output_size: Size, slot_name: str)
         Slot(width * height * 3 // 2, slot_name) as slot,
         running_pipeline(config, output_size, slot) as pipeline,
     ):
-        while not front.poll(PROGRESS_EVERY):  # whatever the front says is Stop
+        told = 0.0
+        while not isinstance(message := _heard(front, told + PROGRESS_EVERY), Stop):
+            if message is not None:
+                pipeline.change(message)
             if pipeline.failure:
                 raise pipeline.failure
-            front.send(pipeline.progress())
+            if time.monotonic() >= told + PROGRESS_EVERY:
+                front.send(pipeline.progress())
+                told = time.monotonic()
         front.send(pipeline.progress())
+
+
+def _heard(front: Connection, until: float) -> Look | Stop | None:
+    """What the front says, or None if it says nothing until then."""
+    if not front.poll(max(0.0, until - time.monotonic())):
+        return None
+    message: Look | Stop = front.recv()
+    return message

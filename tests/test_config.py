@@ -61,7 +61,10 @@ def test_print_config_reads_back(tmp_path: Path) -> None:
         (["--size", "641x360"], "--size '641x360': WIDTHxHEIGHT"),
         (["--size", "640"], "--size '640'"),
         (["--output-size", "99999x2"], "--output-size"),
-        (["--stylizer", "magic"], "--stylizer 'magic': choose from: auto, lite, passthrough"),
+        (
+            ["--stylizer", "magic"],
+            "'magic': choose from: auto, lite, turbo, passthrough",
+        ),
         (["--port", "1.5"], "--port '1.5'"),
         (["--seconds", "-3"], "--seconds '-3'"),
         (["--source", ""], "--source ''"),

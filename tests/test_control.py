@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from web_client import ask, bearer, clock, cookie, figures, picture, port, quarters, token
+from web_client import ask, bearer, clock, cookie, figures, ignore, picture, port, quarters, token
 
+from livestyle.control import Controls
 from livestyle.control.guard import HEADERS
+from livestyle.errors import ConfigError
 from livestyle.sinks.web import WebPreview
 
 JSON = {"Content-Type": "application/json"}
@@ -24,7 +27,7 @@ UPGRADE = {
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[WebPreview]:
-    with WebPreview((320, 240), port=0, status=figures) as opened:
+    with WebPreview((320, 240), port=0, controls=Controls(figures, ignore)) as opened:
         yield opened
 
 
@@ -115,7 +118,7 @@ def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
         ({"Content-Type": "application/x-www-form-urlencoded"}, b"token=x", 415),
         ({}, b'{"token": "x"}', 415),
         ({**JSON, "Content-Length": None, "Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411),
-        (JSON, b'{"token": "' + b"x" * 600 + b'"}', 413),
+        (JSON, b'{"token": "' + b"x" * 9000 + b'"}', 413),
         (JSON, b"{", 400),
         (JSON, b"[" * 500, 400),
         (JSON, b'["x"]', 401),
@@ -173,7 +176,7 @@ def test_the_status_keeps_the_token(web: WebPreview) -> None:
     def with_address() -> dict[str, object]:
         return {**figures(), "sinks": [{"name": opened.name, "note": ""}]}
 
-    with WebPreview((320, 240), port=0, status=with_address) as opened:
+    with WebPreview((320, 240), port=0, controls=Controls(with_address, ignore)) as opened:
         reply = ask(opened, "GET /api/status", bearer(opened))
         assert json.loads(reply.body)["output"]["unique_fps"] == 28.5
         assert f"http://127.0.0.1:{port(opened)}/" in reply.body.decode()
@@ -212,7 +215,32 @@ def test_metrics_before_the_first_frame() -> None:
     def starting() -> dict[str, object]:
         return {"schema_version": 1, "state": "starting", "source": None, "output": {"fps": None}}
 
-    with WebPreview((320, 240), port=0, status=starting) as web:
+    with WebPreview((320, 240), port=0, controls=Controls(starting, ignore)) as web:
         text = ask(web, "GET /metrics", bearer(web)).body.decode()
     assert 'livestyle_state{state="starting"} 1.0' in text
     assert "livestyle_frames_total{" not in text
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b'{"prompt": "a cat", "strength": 0.4}', 204, ""),
+        (b"{", 400, "send what is to change as JSON"),
+        (b'{"model": "/etc"}', 400, "'model' can't change while running"),
+    ],
+)
+def test_a_look_changes_by_the_api(body: bytes, status: int, said: str) -> None:
+    changes = []
+
+    def change(values: dict[str, Any]) -> None:
+        if "model" in values:
+            raise ConfigError("'model' can't change while running")
+        changes.append(values)
+
+    with WebPreview((320, 240), port=0, controls=Controls(figures, change)) as web:
+        headers = {**JSON, "Content-Length": str(len(body))}
+        assert ask(web, "POST /api/look", headers, body).status in (401, 403), "without the token"
+        reply = ask(web, "POST /api/look", {**headers, **bearer(web)}, body)
+        assert (reply.status, reply.body.decode()) == (status, said)
+        assert ask(web, "GET /api/look", bearer(web)).status == 405
+    assert changes == ([{"prompt": "a cat", "strength": 0.4}] if status == 204 else [])

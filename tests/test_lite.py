@@ -7,9 +7,10 @@ import pytest
 from livestyle.canvas import Canvas, scale, to_i420
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame
-from livestyle.recipe import load_recipe
+from livestyle.placement import network_size
+from livestyle.recipe import Recipe, load_recipe
 from livestyle.sources.testcard import draw
-from livestyle.stylizers.lite import Lite, network_size
+from livestyle.stylizers.lite import GRID, Lite
 from livestyle.stylizers.style import Style, list_styles
 
 STYLES = list_styles()
@@ -76,7 +77,8 @@ def test_a_frame_gives_the_same_pixels_whatever_came_before() -> None:
 def test_network_size(
     output: tuple[int, int], wanted: tuple[int, int] | None, size: tuple[int, int]
 ) -> None:
-    assert network_size(output, wanted, load_recipe("lite")) == size
+    usual = load_recipe("lite", Recipe).size
+    assert network_size(output, wanted, usual, GRID) == size
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (361, 641), (90, 400)])

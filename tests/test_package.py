@@ -44,12 +44,18 @@ def test_installed_wheel_runs(clean: Path) -> None:
     livestyle = clean / "venv/bin/livestyle"
     styles = json.loads(_call(livestyle, "styles", "--json", cwd=clean))
     assert {"wave", "starry_night", "udnie"} <= {style["name"] for style in styles}
-    assert all(Path(style["network"]).is_relative_to(clean) for style in styles)
+    networks = [Path(style["network"]) for style in styles if style["stylizer"] == "lite"]
+    assert networks and all(network.is_relative_to(clean) for network in networks)
+    assert {"oil_painting", "anime"} <= {style["name"] for style in styles}
+    turbo = [livestyle, "run", "--stylizer", "turbo", "--sink", "null"]
+    refused = subprocess.run(turbo, cwd=clean, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1
+    assert "torch is not installed; run: pip install 'livestyle[turbo]'" in refused.stderr
     arguments = "run --source testcard --sink null --sink web --port 0 --seconds 4 --report r.json"
     _call(livestyle, *arguments.split(), cwd=clean)
     report = json.loads((clean / "r.json").read_text())
     assert report["stylizer"]["engine"] == "openvino"
     assert report["output"]["unique"] > 0
     assert report["output"]["frames"] == 120
-    recipe = "from livestyle.recipe import load_recipe; print(load_recipe('lite').size)"
+    recipe = "from livestyle.recipe import *; print(load_recipe('lite', Recipe).size)"
     assert _call(clean / "venv/bin/python", "-c", recipe, cwd=clean).strip() == "(640, 360)"

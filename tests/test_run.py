@@ -264,7 +264,7 @@ def test_the_only_sink_failing_ends_the_run(run: Run) -> None:
         (["--sink", "record:o.avi"], 2, "o.avi"),
         (["--sink", "record:no/o.mp4"], 1, "no/o.mp4"),
         (["--stylizer", "lite", "--style", "foo"], 2, "unknown style 'foo'; choose from:"),
-        (["--stylizer", "foo"], 2, "choose from: auto, lite, passthrough"),
+        (["--stylizer", "foo"], 2, "choose from: auto, lite, turbo, passthrough"),
         (["--output-size", "321x180"], 2, "'321x180'"),
         (["--report", "no/r.json"], 2, "'no/r.json': its folder does not exist"),
         (["--frame-log", "no/f.csv"], 1, "cannot write frame log 'no/f.csv'"),

@@ -19,6 +19,7 @@ from web_client import (
     bearer,
     clock,
     figures,
+    ignore,
     picture,
     port,
     quarters,
@@ -27,6 +28,7 @@ from web_client import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from livestyle.control import Controls
 from livestyle.control.preview import MAX_WATCHERS
 from livestyle.errors import SinkError
 from livestyle.frame import Frame
@@ -37,7 +39,7 @@ SIZE = (1280, 720)
 
 @pytest.fixture
 def web() -> Iterator[WebPreview]:
-    with WebPreview(SIZE, port=0, status=figures) as opened:
+    with WebPreview(SIZE, port=0, controls=Controls(figures, ignore)) as opened:
         yield opened
 
 
@@ -127,7 +129,7 @@ def test_a_watcher_costs_one_copy_for_each_picture_sent(web: WebPreview) -> None
     ("size", "shown"), [(SIZE, (960, 540)), ((320, 240), (320, 240)), ((1920, 1080), (960, 540))]
 )
 def test_pictures_have_the_right_colours(size: tuple[int, int], shown: tuple[int, int]) -> None:
-    opened = WebPreview(size, port=0, status=figures)
+    opened = WebPreview(size, port=0, controls=Controls(figures, ignore))
     with opened as web, clock(web, picture(*size)), watch(web) as client:
         jpeg = next_jpeg(client)
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -215,13 +217,13 @@ def test_a_busy_port_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         with pytest.raises(SinkError, match=rf"port {taken} .*--port N") as error:
-            WebPreview(SIZE, port=taken, status=figures)
+            WebPreview(SIZE, port=taken, controls=Controls(figures, ignore))
     assert "\n" not in str(error.value)
 
 
 def test_it_stops_in_time_and_frees_its_port() -> None:
     with ExitStack() as stack:
-        with WebPreview(SIZE, port=0, status=figures) as web:
+        with WebPreview(SIZE, port=0, controls=Controls(figures, ignore)) as web:
             taken = port(web)
             stack.enter_context(socket.create_connection(("127.0.0.1", taken), timeout=5))
             stuck = stack.enter_context(stuck_client(web))
@@ -237,13 +239,13 @@ def test_it_stops_in_time_and_frees_its_port() -> None:
                 client.recv(timeout=5)
         assert ends(stuck)
         web.write(Frame(picture(*SIZE), 0, 0))  # harmless
-    with WebPreview(SIZE, port=taken, status=figures) as again:
+    with WebPreview(SIZE, port=taken, controls=Controls(figures, ignore)) as again:
         assert ask(again, "GET /", {}).status == 200
         assert token(again) != token(web)  # a new one at every start
 
 
 def test_it_stops_at_once_when_just_started() -> None:
     for _ in range(3):
-        with WebPreview(SIZE, port=0, status=figures):
+        with WebPreview(SIZE, port=0, controls=Controls(figures, ignore)):
             pass
     assert "web preview" not in [thread.name for thread in threading.enumerate()]

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from livestyle.recipe import load_recipe
+from livestyle.recipe import Recipe, load_recipe
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.lite import compile_network
 from livestyle.stylizers.style import find_style
@@ -34,7 +34,7 @@ def tiles(pictures: list[np.ndarray], names: list[str]) -> list[list[np.ndarray]
     """Rows of uint8 BGR tiles: the picture itself, then the picture in each style."""
     rows = [[picture] for picture in pictures]
     for name in names:
-        network = compile_network(find_style(name), SIZE, load_recipe("lite"))
+        network = compile_network(find_style(name), SIZE, load_recipe("lite", Recipe))
         for row in rows:
             pixels = cv2.cvtColor(row[0], cv2.COLOR_BGR2BGRA)
             row.append(cv2.cvtColor(network([pixels[None]])[0][0], cv2.COLOR_RGB2BGR))

@@ -33,7 +33,7 @@ def bench_lite(config: Config) -> dict[str, Any]:
 
     Raises ConfigError for an unknown style.
     """
-    style = find_style(config.style)
+    style = find_style(config.style or "wave")
     output = config.output_size or (1280, 720)
     lite = Lite(style, Canvas(output, config.aspect), config.size)
     infer = _bare_network(lite)

@@ -17,7 +17,7 @@ PUBLIC = {
     "/icon.svg",
     "/api/session",
 }  # no pixels, no figures
-MAX_BODY = 512  # bytes; a token is 43
+MAX_BODY = 8192  # bytes; a prompt of 1000 characters is 6000 at most
 
 HEADERS = [
     (b"cache-control", b"no-store"),

@@ -15,9 +15,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from livestyle.control import Controls
 from livestyle.control.guard import Guard, Key
 from livestyle.control.metrics import CONTENT_TYPE, exposition
 from livestyle.control.preview import Preview
+from livestyle.errors import ConfigError
 
 STATUS_SECONDS = 0.25
 FRAME_SECONDS = 2.0  # the longest wait for a picture
@@ -33,12 +35,9 @@ PAGE = {
 }
 
 
-def control_app(preview: Preview, status: Callable[[], dict[str, Any]], key: Key) -> ASGIApp:
-    """The application, behind its guard.
-
-    status: the live form of the run report; called at any time, on the server's thread.
-    """
-    control = Control(preview, status, key)
+def control_app(preview: Preview, controls: Controls, key: Key) -> ASGIApp:
+    """The application, behind its guard."""
+    control = Control(preview, controls, key)
     folder = resources.files("livestyle.control") / "page"
     pages = [
         Route(path, _static((folder / name).read_bytes(), media_type))
@@ -48,11 +47,22 @@ def control_app(preview: Preview, status: Callable[[], dict[str, Any]], key: Key
         *pages,
         Route("/api/session", control.session, methods=["POST"]),
         Route("/api/status", control.status),
+        Route("/api/look", control.look, methods=["POST"]),
         Route("/api/frame.jpg", control.frame),
         Route("/metrics", control.metrics),
         WebSocketRoute("/api/live", control.live),
     ]
     return Guard(Starlette(routes=routes), key)
+
+
+async def _object(request: Request) -> dict[str, Any] | None:
+    """The request's JSON object, an empty one for other JSON, None where there is no JSON."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.json()
+    except (ValueError, RecursionError, TimeoutError):
+        return None
+    return body if isinstance(body, dict) else {}
 
 
 def _static(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -65,19 +75,17 @@ def _static(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Re
 class Control:
     """What the API answers; the guard has let the request through."""
 
-    def __init__(self, preview: Preview, status: Callable[[], dict[str, Any]], key: Key) -> None:
+    def __init__(self, preview: Preview, controls: Controls, key: Key) -> None:
         self._preview = preview
-        self._status = status
+        self._controls = controls
         self._key = key
 
     async def session(self, request: Request) -> Response:
         """Change the token, {"token": "…"}, for a cookie that no script can read."""
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await request.json()
-        except (ValueError, RecursionError, TimeoutError):
+        body = await _object(request)
+        if body is None:
             return PlainTextResponse("send the token as JSON", 400)
-        token = body.get("token") if isinstance(body, dict) else None
+        token = body.get("token")
         if not isinstance(token, str) or not self._key.fits(token):
             return PlainTextResponse("open the address that livestyle printed", 401)
         response = Response(status_code=204)
@@ -90,7 +98,19 @@ class Control:
 
     async def metrics(self, _: Request) -> Response:
         """The figures for Prometheus."""
-        return Response(exposition(self._status()), headers={"content-type": CONTENT_TYPE})
+        figures = exposition(self._controls.status())
+        return Response(figures, headers={"content-type": CONTENT_TYPE})
+
+    async def look(self, request: Request) -> Response:
+        """Change what of the look may change, as {"prompt": "…", "strength": 0.4}."""
+        body = await _object(request)
+        if body is None:
+            return PlainTextResponse("send what is to change as JSON", 400)
+        try:
+            self._controls.change(body)
+        except ConfigError as error:
+            return PlainTextResponse(str(error), 400)
+        return Response(status_code=204)
 
     async def frame(self, request: Request) -> Response:
         """The next picture as JPEG."""
@@ -139,4 +159,4 @@ class Control:
 
     def _figures(self) -> str:
         # The name of this very sink is the page's address: the token in it stays here.
-        return json.dumps(self._status(), allow_nan=False).replace(self._key.token, "…")
+        return json.dumps(self._controls.status(), allow_nan=False).replace(self._key.token, "…")

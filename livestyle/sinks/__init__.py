@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from livestyle.control import Controls
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Frame, Size
 
@@ -52,13 +52,11 @@ SINKS = (
 )
 
 
-def open_sink(
-    spec: str, size: Size, fps: float, *, port: int, status: Callable[[], dict[str, Any]]
-) -> Sink:
+def open_sink(spec: str, size: Size, fps: float, *, port: int, controls: Controls) -> Sink:
     """Open the sink that `spec` names (one of SINKS but `auto`, see `choose_sink`).
 
     size: (width, height) of every frame, both even. fps: the rate at which `write` is called.
-    port, status: the page's TCP port and what its counters show (web only).
+    port, controls: the page's TCP port and what it shows and does (web only).
 
     Raises ConfigError for an unknown or malformed `spec`, SinkError when it can't be opened.
     """
@@ -82,7 +80,7 @@ def open_sink(
     if spec == "web":
         from livestyle.sinks.web import WebPreview
 
-        return WebPreview(size, port=port, status=status)
+        return WebPreview(size, port=port, controls=controls)
     if spec == "null":
         from livestyle.sinks.null import Null
 

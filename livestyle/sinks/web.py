@@ -6,12 +6,11 @@ import asyncio
 import secrets
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from livestyle.control import Controls
 from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
@@ -25,15 +24,13 @@ STOP_SECONDS = 2.0
 
 
 class WebPreview:
-    """A Sink that shows frames, and the figures that `status` returns, on a local page.
+    """A Sink that shows frames, figures and controls on a local page.
 
     The server runs on a thread of its own, from `with` to its end. `name` is the page's address.
     """
 
-    def __init__(self, size: Size, *, port: int, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, size: Size, *, port: int, controls: Controls) -> None:
         """size: (width, height) of every frame, both even. port: TCP port, 0 for any free one.
-
-        status: the live form of the run report; called on the server's thread.
 
         Raises SinkError when the port can't be had.
         """
@@ -44,7 +41,7 @@ class WebPreview:
         self._preview = Preview(size)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                control_app(self._preview, status, key),
+                control_app(self._preview, controls, key),
                 http=_Connection,
                 lifespan="off",
                 log_config=None,

@@ -1,4 +1,4 @@
-"""Sources give frames: a screen, the testcard, a video file, a capture device."""
+"""Sources give frames: a screen, the testcard, a video file, a capture device, or blank ones."""
 
 from __future__ import annotations
 
@@ -40,13 +40,22 @@ class Source(Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
 
 
-SOURCES = ("auto", "screen", "screen:N", "screen:N,X,Y,W,H", "testcard", "file:PATH", "camera:N")
+SOURCES = (
+    "auto",
+    "screen",
+    "screen:N",
+    "screen:N,X,Y,W,H",
+    "testcard",
+    "file:PATH",
+    "camera:N",
+    "blank",
+)
 
 
 def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
     """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`).
 
-    size: what to draw or ask for where the source leaves the choice (testcard, camera).
+    size: what to draw or ask for where the source leaves the choice (testcard, camera, blank).
     fps: the rate to ask a camera for.
 
     Raises ConfigError for an unknown or malformed `spec`, SourceError when it can't be opened.
@@ -60,6 +69,10 @@ def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
         from livestyle.sources.testcard import Testcard
 
         return Testcard(size or (1280, 720))
+    if spec == "blank":
+        from livestyle.sources.blank import Blank
+
+        return Blank(size or (512, 512))
     if kind == "file" and argument:
         from livestyle.sources.file import VideoFile
 

@@ -1,11 +1,15 @@
-"""Stylizers restyle one frame: lite style networks, or none at all (passthrough)."""
+"""Stylizers restyle one frame: lite style networks, SDXL-Turbo and its kind, or none at all."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
+from livestyle.stylizers.look import Look
 
 if TYPE_CHECKING:
     from livestyle.canvas import Canvas
@@ -29,10 +33,18 @@ class Stylizer(Protocol):
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) of any size in, RGB (H, W, 3) of the output size out.
 
-        The pixels belong to the stylizer and change at the next call.
+        Where the canvas asks for I420, (H * 3 / 2, W), a stylizer that has the picture on a device
+        of its own returns that. The pixels belong to the stylizer and change at the next call.
         The same frame always gives the same pixels: nothing is carried over to the next one.
 
         Raises StylizerError.
+        """
+        ...
+
+    def change(self, look: Look) -> None:
+        """Take another look, from a frame to come on; called on any thread, and does not wait.
+
+        Raises ConfigError where the stylizer has none.
         """
         ...
 
@@ -41,23 +53,53 @@ class Stylizer(Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
 
 
-def open_stylizer(name: str, canvas: Canvas, *, style: str, size: Size | None) -> Stylizer:
-    """Open the stylizer `name` (lite, passthrough) that paints on `canvas`.
+def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
+    """The settings with all that concerns the stylizer decided and checked; nothing is loaded.
 
-    style: the bundled style (lite). size: of the picture inside the stylizer, None: its choice.
+    announce: told in one line what was chosen or corrected.
 
-    Raises ConfigError for an unknown name or style, StylizerError when it can't be opened.
+    Raises ConfigError for an unknown style, ModelError for a model that can't be used.
     """
-    if name == "lite":
+    if config.source == "blank" and config.stylizer not in ("auto", "turbo"):
+        raise ConfigError(
+            f"source 'blank' shows nothing to stylizer {config.stylizer!r}; use --stylizer turbo"
+        )
+    if config.stylizer == "auto":
+        name, why = choose_stylizer()
+        announce(f"stylizer {name}: {why}")
+        config = dataclasses.replace(config, stylizer=name)
+    if config.stylizer == "lite":
+        from livestyle.stylizers.style import find_style
+
+        return dataclasses.replace(config, style=find_style(config.style or "wave").name)
+    if config.stylizer == "turbo":
+        from livestyle.stylizers.settle import settle_turbo
+
+        return settle_turbo(config, announce)
+    return config
+
+
+def open_stylizer(config: Config, canvas: Canvas) -> Stylizer:
+    """Open the stylizer that settled settings name; it paints on `canvas`.
+
+    Raises StylizerError when it can't be opened.
+    """
+    if config.stylizer == "lite":
         from livestyle.stylizers.lite import Lite
         from livestyle.stylizers.style import find_style
 
-        return Lite(find_style(style), canvas, size)
-    if name == "passthrough":
+        return Lite(find_style(config.style or "wave"), canvas, config.size)
+    if config.stylizer == "turbo":
+        from livestyle.stylizers.turbo import open_turbo
+
+        return open_turbo(config, canvas)
+    if config.stylizer == "passthrough":
         from livestyle.stylizers.passthrough import Passthrough
 
         return Passthrough(canvas)
-    raise ConfigError(f"unknown stylizer {name!r}; choose from: lite, passthrough")
+    raise ConfigError(
+        f"unknown stylizer {config.stylizer!r}; choose from: lite, turbo, passthrough"
+    )
 
 
 def choose_stylizer() -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,33 +11,19 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 from openvino.utils.decorators import custom_preprocess_function
 
 from livestyle.canvas import Canvas, scale
-from livestyle.errors import StylizerError
+from livestyle.errors import ConfigError, StylizerError
 from livestyle.frame import Frame, Size
+from livestyle.placement import network_size
 from livestyle.recipe import Recipe, load_recipe
+from livestyle.stylizers.look import Look
 from livestyle.stylizers.style import Style
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
-# The networks halve the picture up to three times; their sizes are multiples of this.
-_MULTIPLE = 8
-
-
+# The networks halve the picture up to three times; their sides are multiples of 8.
+GRID = range(8, 7681, 8)
 _PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
-
-
-def network_size(output: Size, wanted: Size | None, recipe: Recipe) -> Size:
-    """The (width, height) a network runs at, both multiples of 8.
-
-    The wanted one, else the output's shape with about as many pixels as the recipe's size has.
-    """
-    area = recipe.size[0] * recipe.size[1]
-    shrink = 1.0 if wanted else min(1.0, math.sqrt(area / (output[0] * output[1])))
-    width, height = (
-        max(_MULTIPLE, _MULTIPLE * math.floor(side * shrink / _MULTIPLE + 0.5))
-        for side in wanted or output
-    )
-    return width, height
 
 
 def compile_options(recipe: Recipe) -> dict[str, object]:
@@ -99,8 +84,8 @@ class Lite:
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
         self.style = style
-        self.recipe = load_recipe("lite")
-        self.size = network_size(canvas.size, size, self.recipe)
+        self.recipe = load_recipe("lite", Recipe)
+        self.size = network_size(canvas.size, size, self.recipe.size, GRID)
         self._canvas = canvas
         self._picture: Pixels = np.zeros((self.size[1], self.size[0], 4), np.uint8)
         self._request = compile_network(style, self.size, self.recipe).create_infer_request()
@@ -115,6 +100,10 @@ class Lite:
         room = self._canvas.room
         scale(self._styled, (room.shape[1], room.shape[0]), into=room)
         return frame.with_pixels(self._canvas.pixels)
+
+    def change(self, look: Look) -> None:
+        """Raises ConfigError: lite has no look."""
+        raise ConfigError("stylizer 'lite' has no prompt to change; use --stylizer turbo")
 
     def __enter__(self) -> Lite:
         return self

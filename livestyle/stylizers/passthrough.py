@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 
 from livestyle.canvas import Canvas, scale
+from livestyle.errors import ConfigError
 from livestyle.frame import Frame
+from livestyle.stylizers.look import Look
 
 
 class Passthrough:
@@ -24,6 +26,10 @@ class Passthrough:
         room = self._canvas.room
         cv2.cvtColor(scale(seen, (room.shape[1], room.shape[0])), cv2.COLOR_BGRA2RGB, dst=room)
         return frame.with_pixels(self._canvas.pixels)
+
+    def change(self, look: Look) -> None:
+        """Raises ConfigError: passthrough has no look."""
+        raise ConfigError("stylizer 'passthrough' has no prompt to change; use --stylizer turbo")
 
     def __enter__(self) -> Passthrough:
         return self

@@ -23,7 +23,7 @@ class Style:
 
     def plain(self) -> dict[str, str]:
         """As JSON can hold it."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        return {"stylizer": "lite"} | {name: str(value) for name, value in asdict(self).items()}
 
 
 def list_styles() -> list[Style]:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from livestyle.control import Controls
+from livestyle.errors import ConfigError
 from livestyle.frame import Frame
 from livestyle.sinks.web import WebPreview
 
@@ -20,12 +22,20 @@ QUARTERS = ((40, 40, 200), (60, 180, 60), (200, 90, 40), (210, 210, 210))  # BGR
 
 
 class Run:
-    """A run's figures, counting on, and how often they were asked for."""
+    """A run's figures, counting on, how often they were asked for, and what was to change."""
 
     def __init__(self) -> None:
+        self.changes: list[dict[str, Any]] = []
+        self.refusal = ""
         self.frames = 0
         self.asked = 0
         self.state: dict[str, Any] = {"state": "running", "message": ""}
+
+    def change(self, values: dict[str, Any]) -> None:
+        self.changes.append(values)
+        if self.refusal:
+            raise ConfigError(self.refusal)
+        self.state["config"] |= values
 
     def status(self) -> dict[str, Any]:
         self.asked += 1
@@ -71,7 +81,7 @@ def preview(run: Run, port: int = 0) -> Iterator[WebPreview]:
             run.frames += 1
             web.write(Frame(pixels, run.frames, time.monotonic_ns()))
 
-    with WebPreview((WIDTH, HEIGHT), port=port, status=run.status) as web:
+    with WebPreview((WIDTH, HEIGHT), port=port, controls=Controls(run.status, run.change)) as web:
         clock = threading.Thread(target=write)
         clock.start()
         try:

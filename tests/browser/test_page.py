@@ -136,3 +136,35 @@ def test_it_fits_any_width_with_both_rates_side_by_side(page: Page, width: int) 
     unique, output = (box or {} for box in boxes)
     assert unique["y"] == output["y"]
     assert unique["x"] + unique["width"] < output["x"] < output["x"] + output["width"] <= width
+
+
+def test_a_look_is_changed_as_one_writes(page: Page) -> None:
+    run = Run()
+    look = {"stylizer": "turbo", "prompt": "oil painting", "strength": 0.5, "seed": 7}
+    run.state["config"] = look
+    with preview(run) as web:
+        page.goto(web.name)
+        expect(page.locator("#prompt")).to_have_value("oil painting")
+        expect(page.locator("#strength-value")).to_have_text("0.50")
+        page.locator("#prompt").press_sequentially(" of a cat", delay=20)
+        page.locator("#strength").fill("0.8")
+        page.locator("#seed").fill("12")
+        expect(page.locator("#strength-value")).to_have_text("0.80")
+        page.wait_for_timeout(500)
+        shown = {}
+        for change in run.changes:
+            shown |= change
+        assert shown == {"prompt": "oil painting of a cat", "strength": 0.8, "seed": 12}
+        assert len(run.changes) > 5, "the prompt acts while it is written"
+        run.refusal = "prompt: text of at most 1000 characters is expected"
+        page.locator("#prompt").press_sequentially("s")
+        expect(page.locator("#look-error")).to_have_text(run.refusal)
+
+
+def test_there_is_no_look_without_turbo(page: Page) -> None:
+    run = Run()
+    run.state["config"] = {"stylizer": "lite"}
+    with preview(run) as web:
+        page.goto(web.name)
+        figure(page, "output.fps").to_have_text("30.0")
+        expect(page.locator("#look")).to_be_hidden()

@@ -139,6 +139,7 @@ function showFigures(status) {
   }
   showState(status.state, STATES[status.state] ?? status.state);
   showPath(status);
+  showLook(status.config);
   plot.add(status.output?.latency_ms);
 }
 
@@ -176,10 +177,48 @@ function sinkRow({ name, note }) {
   return row;
 }
 
+// ---- The look: what of the turbo stylizer changes while it runs ----
+
+let changes = {};
+let sending = false;
+
+/** Show what runs, but nothing over a field that someone is writing in. */
+function showLook(config) {
+  $("look").hidden = config?.stylizer !== "turbo";
+  if ($("look").hidden || sending) return;
+  for (const name of ["prompt", "strength", "seed"]) {
+    const field = $(name);
+    if (field !== document.activeElement && name in config) field.value = config[name];
+  }
+  showStrength();
+}
+
+function showStrength() {
+  $("strength-value").textContent = Number($("strength").value).toFixed(2);
+}
+
+/** Send what was changed at once; what changes while it is sent goes along with the next. */
+async function changeLook({ target }) {
+  changes[target.name] = target.type === "textarea" ? target.value : target.valueAsNumber;
+  showStrength();
+  if (sending) return;
+  sending = true;
+  while (Object.keys(changes).length) {
+    const body = JSON.stringify(changes);
+    changes = {};
+    const headers = { "Content-Type": "application/json" };
+    const reply = await fetch("/api/look", { method: "POST", headers, body }).catch(() => null);
+    $("look-error").textContent = reply && !reply.ok ? await reply.text() : "";
+  }
+  sending = false;
+}
+
 // ---- Start ----
 
 const plot = new LatencyPlot($("plot"));
 
+$("look").oninput = changeLook;
+$("look").onsubmit = (event) => event.preventDefault();
 $("full").onclick = () =>
   document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen();
 addEventListener("hashchange", () => location.hash && connect()); // a new address, the same tab

@@ -1,0 +1,123 @@
+"""A model's folder, in diffusers' layout: what is in it, and whether it may be loaded.
+
+Nothing here loads a network: the checks come before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from livestyle.errors import ModelError
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pt2")
+AUTOENCODERS = ("AutoencoderTiny", "AutoencoderKL")
+
+# What model_index.json may name, and its family. An inpainting model, say, has more inputs.
+FAMILIES = {
+    "StableDiffusionXLPipeline": "sdxl",
+    "StableDiffusionXLImg2ImgPipeline": "sdxl",
+    "StableDiffusionPipeline": "sd",
+    "StableDiffusionImg2ImgPipeline": "sd",
+    "LatentConsistencyModelPipeline": "sd",
+    "LatentConsistencyModelImg2ImgPipeline": "sd",
+}
+_NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
+# What the arithmetic of livestyle.diffusion.step stands on.
+_SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "epsilon",
+}
+_STORED = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
+
+
+class ModelFolder:
+    """A folder that holds a model livestyle can run.
+
+    `family` is sdxl or sd, `sampler` turbo or lcm; `stored` is how the UNet's weights are stored:
+    fp32, fp16 or bf16.
+
+    Raises ModelError: no model, of another kind, pickled, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        index = _read_json(path / "model_index.json")
+        kind = str(index.get("_class_name"))
+        if kind not in FAMILIES:
+            raise ModelError(f"{str(path)!r} is a {kind}; livestyle runs: {', '.join(FAMILIES)}")
+        self.family = FAMILIES[kind]
+        scheduler = index.get("scheduler") or ["", ""]
+        self.sampler = "lcm" if scheduler[1] == "LCMScheduler" else "turbo"
+        _check_schedule(path / "scheduler" / "scheduler_config.json")
+        for network in _NETWORKS:
+            if (path / network).is_dir():
+                weight_files(path / network)
+        self.stored = stored_precision(weight_files(path / "unet")[0])
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files in a network's folder. Raises ModelError when there are none."""
+    files = sorted(folder.glob("*.safetensors"))
+    if files:
+        return files
+    pickled = [file.name for file in sorted(folder.glob("*")) if file.suffix in PICKLES]
+    what = f"only {pickled[0]}, a pickle, which can run any code" if pickled else "no weights"
+    raise ModelError(f"{str(folder)!r} has {what}; get the model as .safetensors")
+
+
+def variant(folder: Path) -> str | None:
+    """What diffusers calls files like NAME.fp16.safetensors, where there are no others."""
+    return "fp16" if all(".fp16." in file.name for file in weight_files(folder)) else None
+
+
+def autoencoder_class(folder: Path) -> str:
+    """Which of AUTOENCODERS a folder holds. Raises ModelError when it is none of them."""
+    kind = str(_read_json(folder / "config.json").get("_class_name"))
+    if kind not in AUTOENCODERS:
+        raise ModelError(
+            f"{str(folder)!r} is a {kind}; an autoencoder is one of: {', '.join(AUTOENCODERS)}"
+        )
+    weight_files(folder)
+    return kind
+
+
+def stored_precision(file: Path) -> str:
+    """fp32, fp16 or bf16: how a safetensors file stores its first tensor. Raises ModelError."""
+    try:
+        with file.open("rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            if length > file.stat().st_size:
+                raise ValueError("cut off")
+            header = json.loads(opened.read(length))
+        first = next(entry for name, entry in header.items() if name != "__metadata__")
+        return _STORED.get(first["dtype"], "fp32")
+    except (OSError, ValueError, KeyError, StopIteration, struct.error) as error:
+        raise ModelError(f"{str(file)!r} is damaged ({error}); get it again") from error
+
+
+def _check_schedule(file: Path) -> None:
+    schedule = _read_json(file)
+    for key, needed in _SCHEDULE.items():
+        if schedule.get(key, needed) != needed:
+            raise ModelError(
+                f"{str(file)!r}: the model was trained with {key} {schedule[key]!r}; "
+                f"livestyle computes with {needed!r} alone"
+            )
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelError(
+            f"there is no {str(file)!r}; a model is a folder in diffusers' layout"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read {str(file)!r}: {error}") from error
+    return content

@@ -1,0 +1,183 @@
+"""Model: the networks of a diffusion model, loaded through diffusers, as plain callables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
+from livestyle.diffusion.step import SAMPLERS, Sampler
+from livestyle.errors import MissingPackage, ModelError
+from livestyle.frame import Size
+from livestyle.machine import describe_machine
+
+try:
+    import diffusers
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+    from torch import Tensor
+except ImportError as missing:
+    raise MissingPackage(missing.name or "diffusers", "turbo") from missing
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A prompt as the UNet wants it: context [1, 77, D]; pooled [1, P], for SDXL alone."""
+
+    context: Tensor
+    pooled: Tensor | None
+
+    def blended(self, other: Embedding, weight: float) -> Embedding:
+        """The point at `weight` (0 … 1) on the line from this prompt to the other."""
+        context = torch.lerp(self.context, other.context, weight)
+        if self.pooled is None or other.pooled is None:
+            return Embedding(context, None)
+        return Embedding(context, torch.lerp(self.pooled, other.pooled, weight))
+
+
+class Model:
+    """The networks of one model on one device.
+
+    Pictures are [1, 3, H, W] in -1 … 1, latents [1, channels, H / reduction, W / reduction] with a
+    variance of about 1. The networks compute in `dtype`; what goes in and comes out is float32.
+    """
+
+    def __init__(
+        self, pipeline: Any, sampler: Sampler, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """pipeline: a diffusers pipeline; its networks are moved to the device."""
+        self.sampler = sampler
+        self.device = device
+        self.dtype = dtype
+        self._pipeline = pipeline
+        self._unet = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
+        self._autoencoder = pipeline.vae
+        config = self._autoencoder.config
+        self.tiny = isinstance(self._autoencoder, diffusers.AutoencoderTiny)
+        levels = config.encoder_block_out_channels if self.tiny else config.block_out_channels
+        self.reduction: int = 2 ** (len(levels) - 1)
+        self.channels: int = self._unet.config.in_channels
+        self.is_xl = self._unet.config.addition_embed_type == "text_time"
+        self._scaling: float = config.scaling_factor
+        # SDXL's own autoencoder overflows in fp16 (its config says force_upcast), not in bf16
+        overflows = dtype is torch.float16 and getattr(config, "force_upcast", False)
+        self._picture_dtype = torch.bfloat16 if overflows else dtype
+        self._autoencoder.to(device, self._picture_dtype).to(memory_format=torch.channels_last)
+        for encoder in ("text_encoder", "text_encoder_2"):
+            if getattr(pipeline, encoder, None) is not None:
+                getattr(pipeline, encoder).to(device, dtype)
+
+    @property
+    def precision(self) -> str:
+        """What the networks compute in, by livestyle's name for it."""
+        return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
+
+    @torch.no_grad()
+    def encode_prompt(self, text: str) -> Embedding:
+        """The prompt by the model's text encoders, cut off after 75 tokens."""
+        encoded = self._pipeline.encode_prompt(
+            text, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        return Embedding(encoded[0], encoded[2] if self.is_xl else None)
+
+    def time_ids(self, size: Size) -> Tensor:
+        """[1, 6]: what SDXL is told of a picture: size before a crop, its corner, size after it."""
+        width, height = size
+        return torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32).to(
+            self.device
+        )
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Picture -> latents: of the full autoencoder the most likely ones."""
+        encoded = self._autoencoder.encode(picture.to(self._picture_dtype))
+        latents: Tensor = encoded.latents if self.tiny else encoded.latent_dist.mode()
+        return latents.float() * self._scaling
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents -> picture; it may overshoot -1 … 1."""
+        latents = (latents / self._scaling).to(self._picture_dtype)
+        picture: Tensor = self._autoencoder.decode(latents, return_dict=False)[0]
+        return picture.float()
+
+    def predict(self, x: Tensor, timestep: Tensor, prompt: Embedding, time_ids: Tensor) -> Tensor:
+        """The noise in the latents x at a timestep, an integer tensor [1]."""
+        added = {"text_embeds": prompt.pooled, "time_ids": time_ids} if self.is_xl else None
+        noise: Tensor = self._unet(
+            x.to(self.dtype),
+            timestep,
+            prompt.context,
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return noise.float()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which model to load, and how.
+
+    sampler: one of SAMPLERS. device: as torch names it. precision: fp32, bf16, fp16 or auto, see
+    `choose_precision`. autoencoder: a folder of its own, in place of the model's.
+    """
+
+    folder: ModelFolder
+    sampler: str
+    device: str
+    precision: str
+    autoencoder: Path | None = None
+
+
+def load_model(choice: Choice) -> Model:
+    """Load a model from its folder; nothing is fetched. Raises ModelError when it does not load."""
+    _quiet()
+    folder = choice.folder
+    dtype = DTYPES[choose_precision(choice.precision, choice.device, folder.stored)]
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True}
+    options |= {"local_files_only": True, "variant": variant(folder.path / "unet")}
+    if choice.autoencoder is not None:
+        options["vae"] = _load_autoencoder(choice.autoencoder, dtype)
+    pipeline: Any = diffusers.StableDiffusionXLPipeline
+    if folder.family == "sd":
+        pipeline = diffusers.StableDiffusionPipeline
+        options |= {"safety_checker": None, "feature_extractor": None}
+        options["requires_safety_checker"] = False
+    loaded = _loaded(pipeline, folder.path, options)
+    return Model(loaded, SAMPLERS[choice.sampler], torch.device(choice.device), dtype)
+
+
+def choose_precision(wanted: str, device: str, stored: str) -> str:
+    """What "auto" stands for: fp16 on a GPU; on the CPU as the weights are stored.
+
+    But half precision is bf16 there, and fp32 where the CPU does not compute in bf16 by itself.
+    """
+    if wanted != "auto":
+        return wanted
+    if device != "cpu":
+        return "fp16"
+    fast = {"amx_bf16", "avx512_bf16"} & set(describe_machine()["cpu_features"])
+    return "bf16" if stored != "fp32" and fast else "fp32"
+
+
+def _load_autoencoder(folder: Path, dtype: torch.dtype) -> Any:
+    kind = getattr(diffusers, autoencoder_class(folder))
+    options = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
+    return _loaded(kind, folder, options | {"variant": variant(folder)})
+
+
+def _loaded(kind: Any, folder: Path, options: dict[str, Any]) -> Any:
+    try:
+        return kind.from_pretrained(folder, **options)
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"cannot load the model {str(folder)!r}: {reason}") from error
+
+
+def _quiet() -> None:
+    """Progress bars and hints of the libraries would tear livestyle's status line."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()

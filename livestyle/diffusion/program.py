@@ -1,0 +1,150 @@
+"""Program: everything that happens to a frame on the device, on buffers that are made once.
+
+uint8 BGRA in host memory -> device -> crop, resize -> encode -> noise -> steps -> decode -> resize
+-> uint8 in host memory. On CUDA all of it is one captured graph; what changes while running (the
+prompt, the noise, the timesteps) is written into its buffers between two frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from livestyle.diffusion.model import Embedding, Model
+from livestyle.diffusion.pixels import Resize, ToI420, planes_of, to_rgb
+from livestyle.diffusion.step import Step, denoise, noised
+from livestyle.frame import Size
+from livestyle.placement import Placement
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+
+@dataclass(frozen=True)
+class Form:
+    """What of a program cannot change while it runs."""
+
+    steps: int
+    i420: bool  # the result is I420 (H * 3 / 2, W), else RGB (H, W, 3)
+    from_text: bool  # the source is not looked at: text to image
+
+
+_WARM_UP = 3  # runs before a capture: cuDNN and cuBLAS choose and allocate in them
+
+
+class Program:
+    """One frame's work for one source size, one model size and one number of steps."""
+
+    def __init__(self, model: Model, size: Size, placement: Placement, form: Form) -> None:
+        """size: (width, height) of the model's picture. placement: of the source on the output."""
+        self.source_size = placement.source_size
+        self.form = form
+        self._model = model
+        self._on_gpu = model.device.type == "cuda"
+        self._make_ends(placement, size)
+        self._make_middle(size)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._done = torch.cuda.Event() if self._on_gpu else None  # type: ignore[no-untyped-call]
+
+    def _make_ends(self, placement: Placement, size: Size) -> None:
+        """What lies between host memory and the model's picture, on both sides."""
+        device = self._model.device
+        width, height = placement.source_size
+        self._incoming = torch.zeros(height, width, 4, dtype=torch.uint8, pin_memory=self._on_gpu)
+        self._source = self._incoming.to(device)
+        x, y, shown_width, shown_height = placement.source_rectangle
+        self._shown = self._source[y : y + shown_height, x : x + shown_width]
+        x, y, *room = placement.rectangle
+        output_width, output_height = placement.output_size
+        self._canvas = torch.zeros(3, output_height, output_width, device=device)
+        self._room = self._canvas[:, y : y + room[1], x : x + room[0]]
+        self._shrink = Resize((shown_width, shown_height), size, device)
+        self._grow = Resize(size, (room[0], room[1]), device)
+        self._to_output = ToI420(device) if self.form.i420 else to_rgb
+        self._output = self._to_output(self._canvas)
+        self._result = self._output.cpu().pin_memory() if self._on_gpu else self._output
+
+    def _make_middle(self, size: Size) -> None:
+        """What the steps read beside the latents; the steps are views of it."""
+        model, steps = self._model, self.form.steps
+        latents = (model.channels, size[1] // model.reduction, size[0] // model.reduction)
+        self._noise = torch.zeros(steps, *latents, device=model.device)
+        self._numbers = torch.zeros(steps, 5, device=model.device)
+        self._timesteps = torch.zeros(steps, dtype=torch.int64, device=model.device)
+        self._steps = [
+            Step(self._timesteps[number : number + 1], *self._numbers[number].unbind())
+            for number in range(steps)
+        ]
+        self._fresh = [self._noise[number : number + 1] for number in range(1, steps)]
+        self._time_ids = model.time_ids(size)
+        self._prompt = model.encode_prompt("")
+
+    def set_prompt(self, prompt: Embedding) -> None:
+        """Take another prompt for the frames to come."""
+        self._prompt.context.copy_(prompt.context)
+        if self._prompt.pooled is not None and prompt.pooled is not None:
+            self._prompt.pooled.copy_(prompt.pooled)
+
+    def set_steps(self, steps: Sequence[Step]) -> None:
+        """Take other timesteps, as many as the program was made for."""
+        self._timesteps.copy_(torch.tensor([step.timestep for step in steps]))
+        self._numbers.copy_(torch.tensor([astuple(step)[1:] for step in steps]))
+
+    def set_noise(self, seed: int) -> None:
+        """Draw the noise of a seed: the same for every frame, so that a still picture is still."""
+        generator = torch.Generator("cpu").manual_seed(seed)
+        for noise in self._noise:
+            noise.copy_(torch.randn((1, *noise.shape), generator=generator)[0])
+
+    def warm_up(self) -> None:
+        """Do once what the first frame would have to wait for."""
+        self.run(self._incoming.numpy())
+
+    def run(self, pixels: Pixels) -> Pixels:
+        """BGRA (h, w, 4) of the source's size -> the result; it changes at the next call."""
+        self._incoming.copy_(torch.from_numpy(pixels))
+        if self._done is None:
+            self._compute()
+        else:
+            if self._graph is None:
+                self._graph = self._captured()
+            self._source.copy_(self._incoming, non_blocking=True)
+            self._graph.replay()
+            self._result.copy_(self._output, non_blocking=True)
+            self._done.record()
+            self._done.synchronize()
+        return self._result.numpy()
+
+    @torch.inference_mode()
+    def _compute(self) -> None:
+        """Source to output, on the device."""
+        first = self._steps[0]
+        if self.form.from_text:
+            x = self._model.sampler.pure(self._noise[:1], first)
+        else:
+            picture = self._shrink(planes_of(self._shown))[None] / 127.5 - 1
+            x = noised(self._model.encode(picture), self._noise[:1], first)
+        x = denoise(x, self._fresh, self._steps, self._predict)
+        styled = (self._model.decode(x)[0] / 2 + 0.5).clamp(0, 1) * 255
+        self._room.copy_(self._grow(styled))
+        self._output.copy_(self._to_output(self._canvas))
+
+    def _predict(self, x: Tensor, number: int) -> Tensor:
+        timestep = self._steps[number].timestep
+        return self._model.predict(x, timestep, self._prompt, self._time_ids)
+
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(_WARM_UP):
+                self._compute()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._compute()
+        return graph

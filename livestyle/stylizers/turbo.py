@@ -1,0 +1,128 @@
+"""Turbo: SDXL-Turbo and its kind, one or a few denoising steps a frame."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from livestyle.canvas import Canvas
+from livestyle.config import Config
+from livestyle.diffusion.folder import ModelFolder
+from livestyle.diffusion.model import Choice, Embedding, Model, load_model
+from livestyle.diffusion.program import Form, Program
+from livestyle.diffusion.prompt import Prompts
+from livestyle.errors import StylizerError
+from livestyle.frame import Frame, Size
+from livestyle.pacing import SECOND
+from livestyle.placement import Placement, network_size
+from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.stylizers.look import Look, look_of
+from livestyle.stylizers.settle import GRID
+
+
+class Turbo:
+    """A Stylizer: image to image at low strength, or with `from_text` text to image.
+
+    The same frame gives the same pixels, however often and whatever came before, once a fade from
+    one prompt to another is over.
+    """
+
+    name = "turbo"
+
+    def __init__(
+        self, model: Model, canvas: Canvas, size: Size, look: Look, *, from_text: bool = False
+    ) -> None:
+        """size: (width, height) of the picture inside, out of GRID.
+
+        The first frame is made here: what is allocated, compiled or captured once is ready then.
+        """
+        self.size = size
+        self.engine = f"torch {model.device.type} {model.precision}"
+        self._model = model
+        self._canvas = canvas
+        self._from_text = from_text
+        self._look = self._wanted = look
+        self._prompts = Prompts(model.encode_prompt, look.prompt)
+        self._shown = self._from = self._to = self._prompts.newest
+        self._fade_began = 0  # ns
+        self._program = self._make(canvas.size)
+
+    def change(self, look: Look) -> None:
+        """Take another look, from the next frame on; its prompt as soon as it is encoded."""
+        if look.prompt != self._wanted.prompt:
+            self._prompts.ask(look.prompt)
+        self._wanted = look
+
+    def stylize(self, frame: Frame) -> Frame:
+        """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""
+        self._take_look()
+        self._take_prompt()
+        height, width = frame.pixels.shape[:2]
+        if (width, height) != self._program.source_size:
+            self._program = self._make((width, height))
+        return frame.with_pixels(self._program.run(frame.pixels))
+
+    def __enter__(self) -> Turbo:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._prompts.close()
+
+    def _make(self, source_size: Size) -> Program:
+        steps = self._model.sampler.steps(self._look.strength, self._look.steps)
+        placement = Placement(source_size, self._canvas.size, self._canvas.aspect)
+        form = Form(len(steps), self._canvas.i420, self._from_text)
+        program = Program(self._model, self.size, placement, form)
+        program.set_steps(steps)
+        program.set_noise(self._look.seed)
+        program.set_prompt(self._shown)
+        program.warm_up()
+        return program
+
+    def _take_look(self) -> None:
+        wanted, self._look, before = self._wanted, self._wanted, self._look
+        if wanted is before:
+            return
+        steps = self._model.sampler.steps(wanted.strength, wanted.steps)
+        if len(steps) != self._program.form.steps:
+            self._program = self._make(self._program.source_size)
+            return
+        self._program.set_steps(steps)
+        if wanted.seed != before.seed:
+            self._program.set_noise(wanted.seed)
+
+    def _take_prompt(self) -> None:
+        if self._prompts.failure:
+            raise StylizerError(f"a prompt can't be encoded: {self._prompts.failure}")
+        now = time.monotonic_ns()
+        if self._prompts.newest is not self._to:
+            self._from, self._to = self._shown, self._prompts.newest
+            self._fade_began = now
+        if self._shown is self._to:
+            return
+        passed = (now - self._fade_began) / SECOND
+        over = passed >= self._look.fade
+        self._shown = self._to if over else self._between(passed / self._look.fade)
+        self._program.set_prompt(self._shown)
+
+    def _between(self, weight: float) -> Embedding:
+        return self._from.blended(self._to, weight)
+
+
+def open_turbo(config: Config, canvas: Canvas) -> Turbo:
+    """The stylizer that settled settings describe. Raises StylizerError."""
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    assert config.model is not None
+    folder = ModelFolder(Path(config.model))
+    choice = Choice(
+        folder=folder,
+        sampler=folder.sampler,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        precision=config.precision,
+    )
+    size = network_size(canvas.size, config.size, recipe.size, GRID)
+    return Turbo(
+        load_model(choice), canvas, size, look_of(config), from_text=config.source == "blank"
+    )
