@@ -16,6 +16,7 @@ from livestyle.slot import Slot
 from livestyle.sources import Source
 
 _RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
+_SILENCE = 2.0  # s in one read after which the source counts as hung
 _SMOOTHING = 0.2  # weight of the newest duration in an estimate
 
 
@@ -60,7 +61,18 @@ class Capture:
         self._counts = counts
         self._read_ns = 0.0  # estimate
         self.source = open_source()
-        self.trouble = ""
+        self._lost = ""  # why the source is away
+        self._reading_since = 0  # ns; 0: it is not being read
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the source, in one line, or ""."""
+        since = self._reading_since
+        silent = (time.monotonic_ns() - since) / SECOND if since else 0.0
+        usual = 1 / self.source.fps if self.source.fps else 0.0
+        if silent > max(_SILENCE, 3 * usual):
+            return f"{self.source.name} has given nothing for {silent:.0f} s"
+        return self._lost
 
     def run(self, mailbox: Mailbox[Frame], forecast: Forecast, stopping: threading.Event) -> None:
         """Capture until `stopping` is set. Raises SourceError when the source ended for good."""
@@ -95,20 +107,23 @@ class Capture:
             self._counts.deferred += pacer.skip(before=time.monotonic_ns())
 
     def _read(self) -> Frame:
-        started = time.monotonic_ns()
-        frame = self.source.read()
+        self._reading_since = started = time.monotonic_ns()
+        try:
+            frame = self.source.read()
+        finally:
+            self._reading_since = 0
         self._read_ns += _SMOOTHING * (time.monotonic_ns() - started - self._read_ns)
         self._counts.captured += 1
         return frame
 
     def _reopen(self, trouble: str, stopping: threading.Event) -> None:
         self.close()
-        self.trouble = trouble
+        self._lost = trouble
         tries = 0
         while not stopping.wait(_RETRY_AFTER[tries] if tries < len(_RETRY_AFTER) else 1.0):
             tries += 1
             with contextlib.suppress(SourceError):
                 self.source = self._open_source()
-                self.trouble = ""
+                self._lost = ""
                 self._counts.reconnects += 1
                 return

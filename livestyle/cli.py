@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import signal
 import sys
@@ -12,13 +14,16 @@ from typing import Any
 
 from livestyle import __version__
 from livestyle.config import STYLIZER, Config, add_flags, load_config, to_toml
-from livestyle.errors import ConfigError, LivestyleError
+from livestyle.errors import ConfigError, LivestyleError, reason
 
 INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns its exit code: 0, 1 problem, 2 usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer letters than we write
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.command(arguments))
@@ -31,7 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def say(text: str) -> None:
     """A line for the user: on stderr, because stdout may carry pictures or JSON."""
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # who read it is gone: the camera goes on
+        print(text, file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """What was asked for, on stdout. Raises LivestyleError where it can't be written."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot write to stdout: {reason(error)}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--config", metavar="FILE", help="read settings from this TOML file; flags win"
     )
+    run.add_argument("--json", action="store_true", help="print the report on stdout at the end")
     run.add_argument("--print-config", action="store_true", help="print the settings and end")
     run.set_defaults(command=_run)
 
@@ -54,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     stylize.add_argument("input", metavar="IN", help="a picture or a video file")
     stylize.add_argument("output", metavar="OUT", help=".png, .jpg, .mp4 or .mkv (lossless)")
     add_flags(stylize, (*STYLIZER, "size"))
+    stylize.add_argument("--json", action="store_true", help="print the figures on stdout")
     stylize.set_defaults(command=_stylize)
 
     bench = commands.add_parser("bench", help="measure this machine")
@@ -82,15 +98,13 @@ def _config(arguments: argparse.Namespace) -> Config:
 def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     if arguments.print_config:
-        print(to_toml(config), end="")
+        tell(to_toml(config).rstrip())
         return 0
-    if config.report is not None and not Path(config.report).absolute().parent.is_dir():
-        raise ConfigError(f"--report {config.report!r}: its folder does not exist; make it first")
+    _check_targets(config, to_stdout=arguments.json)
     from livestyle.front import Front
     from livestyle.status import StatusLine, summary
 
-    for ending in (signal.SIGINT, signal.SIGTERM):  # both, also where a shell has them ignored
-        signal.signal(ending, signal.default_int_handler)
+    _end_in_order()
     code = 0
     with Front(config, say) as front:
         for sink in front.sinks:
@@ -100,13 +114,39 @@ def _run(arguments: argparse.Namespace) -> int:
                 front.run(line.show)
             except KeyboardInterrupt:
                 code = INTERRUPTED
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest takes seconds at most
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for ending in _ENDINGS:  # the rest takes seconds at most
+                signal.signal(ending, signal.SIG_IGN)
             report = front.finish()
     say(summary(report))
     if config.report is not None:
         _write_json(config.report, report)
-    return code
+    if arguments.json:
+        tell(json.dumps(report, indent=2))
+    return code or int(bool(report["ended"]))
+
+
+_ENDINGS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+def _end_in_order() -> None:
+    """Make every polite way of ending a Ctrl-C, also where a shell has it ignored."""
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
+
+
+def _check_targets(config: Config, *, to_stdout: bool) -> None:
+    """What is written at the end only: better refused before the run than after it."""
+    if to_stdout and "raw:-" in config.sink:
+        raise ConfigError("--json and --sink raw:- both want stdout; write one of them to a file")
+    if config.report is None:
+        return
+    target = Path(config.report).absolute()
+    if not target.parent.is_dir():
+        raise ConfigError(f"--report {config.report!r}: its folder does not exist; make it first")
+    if target.is_dir():
+        raise ConfigError(f"--report {config.report!r}: that is a folder; name a file")
 
 
 def _stylize(arguments: argparse.Namespace) -> int:
@@ -114,9 +154,12 @@ def _stylize(arguments: argparse.Namespace) -> int:
     from livestyle.stylize import stylize_file
     from livestyle.stylizers import settle_stylizer
 
+    _end_in_order()
     config = settle_stylizer(_config(arguments), say)
     with progress_bar() as advance:
-        stylize_file(arguments.input, arguments.output, config, advance)
+        figures = stylize_file(arguments.input, arguments.output, config, advance)
+    if arguments.json:
+        tell(json.dumps(figures, indent=2))
     return 0
 
 
@@ -126,7 +169,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     figures = bench_lite(_config(arguments))
     if arguments.json is not None:
         _write_json(arguments.json, figures)
-    print(json.dumps(figures))
+    tell(json.dumps(figures))
     return 0
 
 
@@ -135,12 +178,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     checks = examine()
     if arguments.json:
-        print(json.dumps([check.plain() for check in checks], indent=2))
+        tell(json.dumps([check.plain() for check in checks], indent=2))
     else:
         for check in checks:
-            print(f"{check.verdict:8} {check.subject}: {check.found}")
+            tell(f"{check.verdict:8} {check.subject}: {check.found}")
             if check.fix:
-                print(f"         → {check.fix}")
+                tell(f"         → {check.fix}")
     return 1 if any(check.verdict == "broken" for check in checks) else 0
 
 
@@ -149,9 +192,9 @@ def _devices(arguments: argparse.Namespace) -> int:
 
     devices = list_devices()
     if arguments.json:
-        print(json.dumps([device.plain() for device in devices], indent=2))
+        tell(json.dumps([device.plain() for device in devices], indent=2))
     for device in [] if arguments.json else devices:
-        print(f"{device.flag:26} {device.description}")
+        tell(f"{device.flag:26} {device.description}")
     return 0
 
 
@@ -162,14 +205,14 @@ def _styles(arguments: argparse.Namespace) -> int:
     styles, presets = list_styles(), list_presets()
     if arguments.json:
         plain = [style.plain() for style in styles], [preset.plain() for preset in presets]
-        print(json.dumps([*plain[0], *plain[1]], indent=2))
+        tell(json.dumps([*plain[0], *plain[1]], indent=2))
         return 0
-    print("--stylizer lite")
+    tell("--stylizer lite")
     for style in styles:
-        print(f"  {style.name:16} {style.title}, {style.artist}: {style.description}")
-    print(f"--stylizer turbo (your own: {user_file()})")
+        tell(f"  {style.name:16} {style.title}, {style.artist}: {style.description}")
+    tell(f"--stylizer turbo (your own: {user_file()})")
     for preset in presets:
-        print(f"  {preset.name:16} {preset.description}")
+        tell(f"  {preset.name:16} {preset.description}")
     return 0
 
 
@@ -179,4 +222,4 @@ def _write_json(file: str, figures: dict[str, Any]) -> None:
     try:
         write_atomically(file, json.dumps(figures, indent=2) + "\n")
     except OSError as error:
-        raise LivestyleError(f"cannot write {file!r}: {error.strerror}") from error
+        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error

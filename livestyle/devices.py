@@ -26,10 +26,11 @@ def list_devices() -> list[Device]:
 
 
 def _screens() -> list[Device]:
+    from livestyle.sources import answered
     from livestyle.sources.screen import list_monitors
 
     try:
-        monitors = list_monitors()
+        monitors = answered(list_monitors, "the display")
     except SourceError as error:
         return [Device("(no screen)", str(error))]
     return [

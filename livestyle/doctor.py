@@ -55,10 +55,11 @@ def _machine() -> Check:
 
 
 def _screen() -> Check:
+    from livestyle.sources import answered
     from livestyle.sources.screen import capture_notes, list_monitors
 
     try:
-        monitors = list_monitors()
+        monitors = answered(list_monitors, "the display")
     except SourceError as error:
         return Check("screen capture", "limited", str(error), "--source testcard and file: work")
     sizes = ", ".join(f"{monitor.width}x{monitor.height}" for monitor in monitors)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.video.reformatter import ColorRange, Colorspace
 
-from livestyle.errors import ConfigError, SinkError
+from livestyle.errors import ConfigError, SinkError, reason
 from livestyle.frame import Size
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _FORMATS = {
         "mp4",
         "libx264",
         {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"},
-        {"preset": "veryfast", "crf": "20"},
+        {"preset": "veryfast", "crf": "20", "bf": "0"},  # else the first picture is not at 0
     ),
     ".mkv": ("matroska", "ffv1", {}, {"level": "3", "slices": "4"}),  # lossless
 }
@@ -34,20 +35,28 @@ SUFFIXES = tuple(_FORMATS)
 
 
 class Encoder:
-    """Writes I420 pictures (H * 3 / 2, W) of one size to FILE.part, renamed to FILE by `close`."""
+    """Writes I420 pictures (H * 3 / 2, W) of one size to FILE.part, renamed to FILE by `close`.
 
-    def __init__(self, file: str, size: Size, fps: float) -> None:
-        """Raises ConfigError for an unknown ending, SinkError when the file cannot be made."""
+    A FILE.part that is there already is left alone: another livestyle is writing it, or it is what
+    was saved of a recording that was cut off.
+    """
+
+    def __init__(
+        self, file: str, size: Size, fps: float, *, time_base: Fraction | None = None
+    ) -> None:
+        """time_base: s, the unit of the times that `write` takes; None: 1 / fps.
+
+        Raises ConfigError for an unknown ending, SinkError when the file cannot be made.
+        """
         self.file = file
         suffix = Path(file).suffix.lower()
         if suffix not in _FORMATS:
             raise ConfigError(f"cannot record {file!r}: the name ends in {' or '.join(SUFFIXES)}")
         container, codec, container_options, codec_options = _FORMATS[suffix]
         self._temporary = f"{file}.part"
-        with self._reported():
-            self._container = av.open(
-                self._temporary, "w", format=container, options=container_options
-            )
+        self._file = _claimed(self._temporary)
+        # by a file of ours: PyAV says nothing of what fails in the closing of its own
+        self._container = av.open(self._file, "w", format=container, options=container_options)
         rate = Fraction(fps).limit_denominator(1001)
         options = codec_options | {"g": str(max(1, round(_KEY_FRAME_EVERY * fps)))}
         stream = self._container.add_stream(codec, rate=rate, options=options)
@@ -58,13 +67,13 @@ class Encoder:
         # what cv2's I420 is: BT.601, limited range
         self._stream.codec_context.colorspace = Colorspace.ITU601
         self._stream.codec_context.color_range = ColorRange.MPEG
-        self._stream.codec_context.time_base = 1 / rate
+        self._stream.codec_context.time_base = time_base or 1 / rate
         self._empty = True
-        with self._reported():
+        with self._reported(), self._or_no_file():
             self._container.start_encoding()
 
     def write(self, pixels: Pixels, tick: int) -> None:
-        """Encode a picture that is shown from tick / fps on. Raises SinkError."""
+        """Encode a picture that is shown from tick * time_base on. Raises SinkError."""
         frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
         frame.pts = tick
         with self._reported():
@@ -79,28 +88,74 @@ class Encoder:
         with self._reported():
             self._container.mux(self._stream.encode(None))
             self._container.close()
-        os.replace(self._temporary, self.file)
+            self._file.close()
+            if self._file.failure:
+                raise self._file.failure
+            os.replace(self._temporary, self.file)
 
     def discard(self) -> None:
         """Leave no file."""
-        with contextlib.suppress(OSError):
-            self._container.close()
+        for undo in (self._container.close, self._file.close):
+            with contextlib.suppress(OSError, av.FFmpegError):
+                undo()
         with contextlib.suppress(OSError):
             os.unlink(self._temporary)
 
     def give_up(self) -> None:
         """Keep what was written until a failure under the file's name: it plays up to there."""
-        with contextlib.suppress(OSError):
-            self._container.close()
+        for undo in (self._container.close, self._file.close):
+            with contextlib.suppress(OSError, av.FFmpegError):
+                undo()
         with contextlib.suppress(OSError):
             os.replace(self._temporary, self.file)
+
+    @contextlib.contextmanager
+    def _or_no_file(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.discard()
+            raise
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
         try:
             yield
+        except (OSError, av.FFmpegError) as error:
+            cause = self._file.failure or error  # FFmpeg's own name for it says less
+            raise SinkError(f"cannot write {self.file!r}: {reason(cause)}") from error
+
+
+class _WholeWrites(io.FileIO):
+    """A file without a buffer that writes all of what it is given, or raises.
+
+    After that it takes all and writes nothing: FFmpeg writes more when it is told to end, and
+    nobody hears of a failure there. `failure` is the one there was.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        try:
+            while left and not self.failure:
+                left = left[super().write(left) :]
         except OSError as error:
-            raise SinkError(
-                f"cannot write {self.file!r}: {error.strerror}; free some space or choose another "
-                "place"
-            ) from error
+            self.failure = error
+            raise
+        return len(data)
+
+
+def _claimed(temporary: str) -> _WholeWrites:
+    """The file, made just now. Raises SinkError when it is there already."""
+    try:
+        return _WholeWrites(temporary, "x")
+    except FileExistsError as error:
+        raise SinkError(
+            f"{temporary!r} is there: another livestyle is writing it, or it is left of one that "
+            "was cut off; rename or remove it, or choose another name"
+        ) from error
+    except OSError as error:
+        raise SinkError(
+            f"cannot write {temporary.removesuffix('.part')!r}: {reason(error)}"
+        ) from error

@@ -15,6 +15,9 @@ A message is one line: what failed, with the value, then what to do.
 
 from __future__ import annotations
 
+import errno
+from typing import Protocol
+
 
 class LivestyleError(Exception):
     """Base of all; `exit_code` is what the command returns for it."""
@@ -57,3 +60,31 @@ class SinkError(LivestyleError):
 
 class WorkerError(LivestyleError):
     """The worker process failed and is not restarted."""
+
+
+_CURES = {
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EDQUOT: "free some space or choose another place",
+    errno.ENOENT: "check the name; its folder must exist",
+    errno.ENOTDIR: "check the name; its folder must exist",
+    errno.EACCES: "choose another place, or see to its permissions",
+    errno.EROFS: "choose another place, or see to its permissions",
+    errno.EISDIR: "that is a folder; name a file",
+    errno.EPIPE: "whoever read it has ended",
+}
+
+
+class Refused(Protocol):
+    """An OSError, or a library's error that is like one."""
+
+    @property
+    def errno(self) -> int | None: ...
+
+    @property
+    def strerror(self) -> str | None: ...
+
+
+def reason(error: Refused) -> str:
+    """Why the system refused, and what to do about it where that is known."""
+    cure = _CURES.get(error.errno or 0)
+    return f"{error.strerror}; {cure}" if cure else str(error.strerror)

@@ -16,8 +16,8 @@ from typing import Any
 from livestyle.card import draw_card, draw_hud
 from livestyle.config import Config
 from livestyle.control import Controls
-from livestyle.errors import ConfigError
-from livestyle.frame import Size, even
+from livestyle.errors import ConfigError, SinkError
+from livestyle.frame import even
 from livestyle.framelog import FrameLog
 from livestyle.inprocess import InProcess
 from livestyle.output import OutputClock
@@ -25,7 +25,7 @@ from livestyle.pacing import SECOND
 from livestyle.report import Reporter
 from livestyle.sinks import Sink, choose_sink, open_sink
 from livestyle.slot import Slot
-from livestyle.sources import choose_source, open_source
+from livestyle.sources import choose_source, source_size
 from livestyle.stylizers import settle_stylizer
 from livestyle.stylizers.look import with_look
 from livestyle.supervisor import Supervisor
@@ -58,8 +58,9 @@ class Front:
 
     def _open(self) -> None:
         config = self.config
-        source_size = _source_size(config)
-        self._size = config.output_size or source_size
+        # also the first check of the source, before a camera is opened
+        seen = source_size(config.source, config.output_size, config.fps)
+        self._size = config.output_size or even(seen)
         width, height = self._size
         controls = Controls(lambda: self._status, self.change)
         self.sinks: list[Sink] = [
@@ -98,7 +99,7 @@ class Front:
         while self._clock.running:
             self._worker.poll(TICK)
             self._watch()
-            self._status = {**self._reporter.live(), "sinks": self._sink_notes()}
+            self._status = self._reporter.live() | self._notes()
             show(self._status)
         if self._clock.failure:
             raise self._clock.failure
@@ -115,12 +116,16 @@ class Front:
         self._worker.change(self.config)
 
     def finish(self) -> Status:
-        """Stop the clock and the worker. Returns the final report."""
+        """Stop the clock and the worker, close the sinks. Returns the final report."""
         self._clock.stop()
         report = self._reporter.final()
         self._worker.stop()
+        try:
+            self._opened.close()
+        except SinkError as error:  # a recording may fail as late as this
+            self._clock.notes.append(str(error))
         # with the last that the worker counted
-        return report | self._reporter.worker_figures() | {"sinks": self._sink_notes()}
+        return report | self._reporter.worker_figures() | self._notes()
 
     def _watch(self) -> None:
         counts = self._clock.counts
@@ -136,9 +141,13 @@ class Front:
         if self._log:
             self._log.flush()
 
-    def _sink_notes(self) -> list[dict[str, str]]:
-        notes = [{"name": sink.name, "note": sink.note} for sink in self.sinks]
-        return notes + [{"name": "", "note": note} for note in self._clock.notes]
+    def _notes(self) -> Status:
+        """What the sinks say of themselves, and what ended before the run did."""
+        ended = list(self._clock.notes)
+        if self._log and self._log.note:
+            ended.append(self._log.note)
+        sinks = [{"name": sink.name, "note": sink.note} for sink in self.sinks]
+        return {"sinks": sinks, "ended": ended}
 
 
 def _decide(config: Config, announce: Announce) -> Config:
@@ -154,9 +163,3 @@ def _decide(config: Config, announce: Announce) -> Config:
         sinks = dict.fromkeys(chosen if spec == "auto" else spec for spec in config.sink)
         config = dataclasses.replace(config, sink=tuple(sinks))
     return config
-
-
-def _source_size(config: Config) -> Size:
-    """The source's size now. Also the first check of the source, before a camera is opened."""
-    with open_source(config.source, config.output_size, config.fps) as source:
-        return even(source.size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +29,9 @@ def describe_machine() -> dict[str, Any]:
 def write_atomically(file: str, text: str) -> None:
     """Write a text file under a temporary name beside it, sync and rename. Raises OSError."""
     target = Path(file)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
+    temporary = f"{file}.{os.getpid()}.part"
     try:
-        with open(handle, "w", encoding="utf-8") as opened:
+        with open(temporary, "w", encoding="utf-8") as opened:
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

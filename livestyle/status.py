@@ -45,7 +45,7 @@ def describe(status: dict[str, Any]) -> str:
 
 
 def summary(report: dict[str, Any]) -> str:
-    """The final report in two lines."""
+    """The final report in two lines, and one for each thing that ended before its time."""
     output, latency = report["output"], report["output"]["latency_ms"]
     width, height = output["size"]
     return (
@@ -55,6 +55,7 @@ def summary(report: dict[str, Any]) -> str:
         f"p99 {_ms(latency['p99'])} ms; "
         f"{report['stylizer']['superseded']} dropped, {output['repeated']} repeated, "
         f"{output['late']} late, {report['worker_restarts']} worker restarts"
+        + "".join(f"\nlivestyle: {note}" for note in report["ended"])
     )
 
 
@@ -66,9 +67,22 @@ class StatusLine:
         self._live: Live | None = None
         self._printed = 0.0
         self._state = "", ""
+        self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
-        """Show the live report."""
+        """Show the live report; what ended for good gets a line of its own, once.
+
+        Where nothing can be shown any more, because whoever read it has gone or its disk is full,
+        nothing is: the camera goes on.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            for note in status["ended"]:
+                if note not in self._told:
+                    self._told.add(note)
+                    self._console.print(Text(f"livestyle: {note}"), soft_wrap=True)
+            self._show(status)
+
+    def _show(self, status: dict[str, Any]) -> None:
         if self._live:
             self._live.update(Text(describe(status)), refresh=True)
             return
@@ -85,14 +99,17 @@ class StatusLine:
 
     def __exit__(self, *exc_info: object) -> None:
         if self._live:
-            self._live.stop()
+            with contextlib.suppress(OSError, ValueError):
+                self._live.stop()
 
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr; call what it gives with (frames done, frames in all or 0)."""
     columns = (TextColumn("stylize"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    disable = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=disable) as progress:
         task = progress.add_task("stylize", total=None)
 
         def advance(done: int, total: int) -> None:

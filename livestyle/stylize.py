@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,23 +16,26 @@ import numpy as np
 from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
 from livestyle.encoder import SUFFIXES, Encoder
-from livestyle.errors import ConfigError, LivestyleError
+from livestyle.errors import ConfigError, LivestyleError, reason
 from livestyle.frame import Frame, Size, even
-from livestyle.sources.file import FileInfo, decode, probe
+from livestyle.sources.file import FileInfo, decode_timed, probe
 from livestyle.stylizers import open_stylizer
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
+_TIME_BASE = Fraction(1, 90_000)  # s, what MPEG counts in: all usual rates are whole numbers of it
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 Advance = Callable[[int, int], None]  # frames done, frames in all (0: not known)
 
 
-def stylize_file(input: str, output: str, config: Config, advance: Advance) -> None:
-    """Restyle every frame of `input` into `output`, of the same size (made even) and rate.
+def stylize_file(input: str, output: str, config: Config, advance: Advance) -> dict[str, Any]:
+    """Restyle every frame of `input` into `output`, of the same size (made even) and times.
 
-    The frames are what a live run gives for the same settings. A first frame alone is taken where
-    `output` is a picture. config: settled, see `settle_stylizer`.
+    The frames are what a live run gives for the same settings; sound is left out. A first frame
+    alone is taken where `output` is a picture. config: settled, see `settle_stylizer`.
+
+    Returns what was done, as JSON can hold it.
 
     Raises ConfigError for an ending that is not known, LivestyleError when a file can't be used.
     """
@@ -37,43 +43,69 @@ def stylize_file(input: str, output: str, config: Config, advance: Advance) -> N
     if suffix not in _PICTURES + SUFFIXES:
         known = ", ".join(_PICTURES + SUFFIXES)
         raise ConfigError(f"cannot tell what {output!r} shall be; its name ends in one of: {known}")
+    started = time.monotonic()
     clip = probe(input)
     size = clip.size if suffix in _PICTURES else even(clip.size)
     canvas = Canvas(size, "stretch")  # by an odd row and column at most
     with open_stylizer(config, canvas) as stylizer:
         frames = (
-            stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels
-            for seq, pixels in enumerate(decode(input))
+            (at, stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels)
+            for seq, (at, pixels) in enumerate(decode_timed(input))
         )
+        count = 1
         if suffix in _PICTURES:
-            write_picture(output, next(frames))
+            write_picture(output, next(frames)[1])
             advance(1, 1)
         else:
-            _write_clip(output, frames, clip, size, advance)
+            count = _write_clip(output, frames, clip, size, advance)
+        return {
+            "input": input,
+            "output": output,
+            "size": list(size),
+            "frames": count,
+            "seconds": round(time.monotonic() - started, 3),
+            "stylizer": {
+                "name": stylizer.name,
+                "engine": stylizer.engine,
+                "style": config.style,
+                "size": list(stylizer.size),
+            },
+        }
 
 
 def write_picture(file: str, rgb: Pixels) -> None:
     """Write an RGB picture (H, W, 3), the format by the name's ending. Raises LivestyleError."""
     encoded = cv2.imencode(Path(file).suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1]
-    temporary = f"{file}.part"
+    temporary = Path(f"{file}.part")
     try:
-        Path(temporary).write_bytes(encoded.tobytes())
+        temporary.write_bytes(encoded.tobytes())
         os.replace(temporary, file)
     except OSError as error:
-        raise LivestyleError(f"cannot write {file!r}: {error.strerror}") from error
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error
 
 
 def _write_clip(
-    file: str, frames: Iterator[Pixels], clip: FileInfo, size: Size, advance: Advance
-) -> None:
-    encoder = Encoder(file, size, clip.fps or 30)
+    file: str,
+    frames: Iterator[tuple[float, Pixels]],
+    clip: FileInfo,
+    size: Size,
+    advance: Advance,
+) -> int:
+    """Returns how many frames were written."""
+    encoder = Encoder(file, size, clip.fps or 30, time_base=_TIME_BASE)
     picture = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
+    count, tick = 0, -1
     try:
-        for tick, rgb in enumerate(frames):
+        for at, rgb in frames:
             to_i420(rgb, picture.data.cast("B"))
+            tick = max(tick + 1, round(at / _TIME_BASE))
             encoder.write(picture, tick)
-            advance(tick + 1, clip.frames or 0)
+            count += 1
+            advance(count, clip.frames or 0)
+        encoder.close()
     except BaseException:
         encoder.discard()
         raise
-    encoder.close()
+    return count

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import pickle
+import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from livestyle import worker
 from livestyle.config import Config
-from livestyle.errors import WorkerError
+from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.messages import Counts, Failed, Loading, Running, Stop
 from livestyle.slot import Slot
@@ -49,19 +52,30 @@ class Supervisor:
         self._restarted: deque[float] = deque()
 
     def start(self) -> None:
-        """Start a worker process."""
+        """Start a worker process. Raises WorkerError when the system refuses one."""
         context = multiprocessing.get_context("spawn")
+        try:
+            ours, theirs = context.Pipe()
+        except OSError as error:
+            raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
-            self._front, theirs = context.Pipe()
+            self._front = ours
             config = self._told = self._config
-        self._process = context.Process(
+        process = context.Process(
             target=worker.main,
             args=(theirs, config, *self._arguments),
             name="livestyle-worker",
             daemon=True,
         )
-        self._process.start()
-        theirs.close()  # so that a dead worker is the end of the pipe
+        try:
+            with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
+                process.start()
+        except OSError as error:
+            ours.close()
+            raise WorkerError(f"the worker can't be started: {reason(error)}") from error
+        finally:
+            theirs.close()  # so that a dead worker is the end of the pipe
+        self._process = process
         self._heard = time.monotonic()
         self._styled = 0, self._heard
 
@@ -91,14 +105,13 @@ class Supervisor:
         if self._process is None:
             time.sleep(min(timeout, max(0.0, self._restart_at - time.monotonic())))
             if time.monotonic() >= self._restart_at:
-                self.restarts += 1
-                self.start()
+                self._restart()
             return
         try:
             while self._front.poll(timeout):
                 self._hear(self._front.recv())
                 timeout = 0
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError, pickle.UnpicklingError):  # it may die in the middle of a word
             self._gone(self.message if self.state == "recovering" else self._exit_reason())
             return
         if reason := self._hung():
@@ -110,10 +123,17 @@ class Supervisor:
             return
         with contextlib.suppress(OSError):
             self._front.send(Stop())
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
             while self._front.poll(2):
                 self._hear(self._front.recv())
         self._reap()
+
+    def _restart(self) -> None:
+        self.restarts += 1
+        try:
+            self.start()
+        except WorkerError as error:
+            self._gone(str(error))
 
     def _hear(self, message: Loading | Running | Failed) -> None:
         self._heard = time.monotonic()
@@ -180,3 +200,16 @@ class Supervisor:
         self._process = None
         with self._changing:
             self._front.close()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """SIGINT waits until the end; a process started here never gets it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from display import Display
@@ -30,6 +32,18 @@ def make_display() -> Iterator[Callable[..., Display]]:
 def display(make_display: Callable[..., Display]) -> Display:
     """A display of 640 x 400."""
     return make_display(640, 400)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    if os.geteuid():
+        pytest.skip("a small file system can only be mounted by root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

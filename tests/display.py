@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import select
+import signal
 import subprocess
 from pathlib import Path
 
@@ -59,9 +60,20 @@ class Display:
             self._process.wait(TIMEOUT)
             self._process = None
 
+    def pause(self) -> None:
+        """Let the server hang: it answers nothing until `resume`."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End the server in order; leave none of its files behind, killed or not."""
         if self._process:
+            self.resume()
             self._process.terminate()
             self._process.wait(TIMEOUT)
             self._process = None

@@ -123,6 +123,7 @@ def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
         (JSON, b"[" * 500, 400),
         (JSON, b'["x"]', 401),
         (JSON, b'{"token": 7}', 401),
+        (JSON, b'{"token": "\\ud800"}', 401),
         (JSON, b'{"token": "w\xc3\xb6rong"}', 401),
     ],
 )

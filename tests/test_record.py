@@ -3,7 +3,6 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -96,19 +95,37 @@ def test_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match="No such file"):
+    with pytest.raises(SinkError, match="No such file or directory; check the name"):
         Recorder(str(tmp_path / "no" / "o.mp4"), SIZE, 30)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid():
-        pytest.skip("a small file system can only be mounted by root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+def test_a_recording_under_way_or_saved_from_a_crash_is_left_alone(tmp_path: Path) -> None:
+    file = str(tmp_path / "o.mp4")
+    with Recorder(file, SIZE, 30) as first:
+        with pytest.raises(SinkError, match=r"o.mp4.part' is there: another livestyle"):
+            Recorder(file, SIZE, 30)
+        _write_slowly(first, _frames(8))
+    assert len(_decode(tmp_path / "o.mp4")) == 8
+    assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
+
+
+def test_a_recording_begins_at_nought(tmp_path: Path) -> None:
+    with Recorder(str(tmp_path / "o.mp4"), SIZE, 30) as recorder:
+        _write_slowly(recorder, _frames(8))
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert container.streams.video[0].start_time == 0
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_told(small_disk: Path) -> None:
+    noise = np.random.default_rng(0).integers(16, 235, (270, 320), np.uint8)
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
+    with (
+        pytest.raises(SinkError, match="No space left on device; free some space"),
+        Recorder(str(small_disk / "o.mp4"), SIZE, 30) as recorder,
+    ):
+        for _ in range(20):  # all in the encoder's and the container's buffers until the end
+            recorder.write(Frame(noise, 0, 0))
+            time.sleep(0.02)
 
 
 def test_full_disk_stops_the_recording_with_a_message(small_disk: Path) -> None:
@@ -148,6 +165,12 @@ def test_raw_is_the_bytes_of_the_frames(tmp_path: Path) -> None:
     with RawVideo(str(file), SIZE) as raw:
         _write_slowly(raw, frames)
     assert file.read_bytes() == b"".join(frame.pixels.tobytes() for frame in frames)
+
+
+def test_raw_does_not_wait_for_a_pipe_that_nothing_reads(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SinkError, match="nothing reads the named pipe .* start that first"):
+        RawVideo(str(tmp_path / "pipe"), SIZE)
 
 
 def test_raw_says_when_the_reader_is_gone(tmp_path: Path) -> None:

@@ -241,9 +241,12 @@ def test_one_sink_failing_leaves_the_others(run: Run, tmp_path: Path) -> None:
     running = run(
         *BASE, "--sink", "raw:/dev/full", "--sink", "null", "--seconds", "2", "--report", "r.json"
     )
-    assert running.wait() == 0
-    assert _report(tmp_path / "r.json")["output"]["frames"] == 60
-    assert "raw video to '/dev/full' stopped: No space left on device" in running.said()
+    assert running.wait() == 1, "a reported problem"
+    report = _report(tmp_path / "r.json")
+    assert report["output"]["frames"] == 60
+    note = "raw video to '/dev/full' stopped: No space left on device; free some space"
+    assert note in report["ended"][0]
+    assert running.said().count(f"livestyle: {note}") == 2  # at once, and below the summary
 
 
 def test_the_only_sink_failing_ends_the_run(run: Run) -> None:

@@ -1,6 +1,7 @@
 """`livestyle stylize`: the same pixels as the live path, for a picture and for a clip."""
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,42 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert main(["stylize", *arguments]) == code
     assert said in capfd.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == ["in.png", "text.png"]
+
+
+def test_a_clip_keeps_the_times_of_its_frames(folder: Path) -> None:
+    """Half at 30 a second, half at 10, as screen recordings are."""
+    slow = "setpts=N/30/TB+gte(N\\,30)*(N-30)/15/TB"
+    source = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-vf", slow]
+    clip = ["-frames:v", "60", "-fps_mode", "vfr", "in.mkv"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, *clip], check=True, timeout=60)
+    assert main(["stylize", "in.mkv", "out.mp4", "--stylizer", "passthrough"]) == 0
+    before, after = _times("in.mkv"), _times("out.mp4")
+    assert before[-1] > 3.5
+    np.testing.assert_allclose(after, before, atol=0.002)
+
+
+def _times(file: str) -> list[float]:
+    with av.open(file) as container:
+        return [frame.time or 0.0 for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("output", ["out.png", "out.mp4", "out.mkv"])
+def test_a_full_disk_is_told_and_left_as_it_was(
+    small_disk: Path, folder: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (360, 640, 3), np.uint8)
+    cv2.imwrite("in.png", noise)
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
+    assert main(["stylize", "in.png", str(small_disk / output), "--stylizer", "passthrough"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("livestyle: cannot write ") and said.count("\n") == 1
+    assert "No space left on device; free some space" in said
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_its_figures_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("in.png", draw(60, (320, 180))[:, :, :3])
+    assert main(["stylize", "in.png", "out.png", "--stylizer", "passthrough", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["frames"], figures["size"]) == (1, [320, 180])
+    assert figures["stylizer"]["name"] == "passthrough"

@@ -53,7 +53,9 @@ class Key:
 
     def fits(self, token: str | None) -> bool:
         """Compare in a time that says nothing about the token."""
-        return token is not None and secrets.compare_digest(token.encode(), self.token.encode())
+        return token is not None and secrets.compare_digest(
+            token.encode(errors="replace"), self.token.encode()
+        )
 
 
 class Refusal(Exception):

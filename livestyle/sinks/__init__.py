@@ -36,7 +36,9 @@ class Sink(Protocol):
 
     def __enter__(self) -> Sink: ...
 
-    def __exit__(self, *exc_info: object) -> None: ...
+    def __exit__(self, *exc_info: object) -> None:
+        """Finish. Raises SinkError when that fails, as the last part of a file may."""
+        ...
 
 
 SINKS = (

@@ -23,6 +23,7 @@ class BackgroundWriter:
 
     consume(pixels, tick): called on the thread, in order; tick is the number of the `put`.
     finish(): called on the thread after the last frame; not after a failure of `consume`.
+    Both may raise SinkError.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class BackgroundWriter:
         self._consume = consume
         self._finish = finish
         self._failure: SinkError | None = None
+        self._told = False  # whoever writes of the failure
         self._free: queue.SimpleQueue[Pixels] = queue.SimpleQueue()
         for _ in range(_BUFFERS):
             self._free.put(np.empty((height * 3 // 2, width), np.uint8))
@@ -51,8 +53,7 @@ class BackgroundWriter:
 
     def put(self, pixels: Pixels) -> None:
         """Copy an I420 picture for the consumer. Never waits. Raises the consumer's SinkError."""
-        if self._failure:
-            raise self._failure
+        self._tell()
         tick, self._ticks = self._ticks, self._ticks + 1
         try:
             buffer = self._free.get_nowait()
@@ -63,9 +64,19 @@ class BackgroundWriter:
         self._filled.put((buffer, tick))
 
     def close(self, timeout: float = 30) -> None:
-        """Wait until all that was put is consumed, `timeout` s at most."""
+        """Wait until all that was put is consumed, `timeout` s at most.
+
+        Raises the consumer's SinkError where `put` has not done so.
+        """
         self._filled.put(None)
         self._thread.join(timeout)
+        if not self._told:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._failure:
+            self._told = True
+            raise self._failure
 
     def _run(self) -> None:
         try:

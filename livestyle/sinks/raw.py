@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
-from livestyle.errors import SinkError
+from livestyle.errors import SinkError, reason
 from livestyle.frame import Frame, Size
 from livestyle.sinks.background import BackgroundWriter
 
@@ -25,7 +26,7 @@ class RawVideo:
         self.name = f"raw I420 {size[0]}x{size[1]} to {'stdout' if file == '-' else file}"
         self._file = file
         self._output = self._open(file)
-        self._background = BackgroundWriter(size, self._write, self._output.close)
+        self._background = BackgroundWriter(size, self._write, self._finish)
 
     @property
     def note(self) -> str:
@@ -43,12 +44,18 @@ class RawVideo:
         self._background.close(timeout=5)
 
     def _open(self, file: str) -> BinaryIO:
+        if file == "-" and sys.stdout is None:
+            raise SinkError("cannot write raw video to stdout: it is closed; name a file")
         try:
             if file == "-":
                 return os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-            return open(file, "wb", buffering=0)
+            return open(file, "wb", buffering=0, opener=_at_once)
         except OSError as error:
-            raise SinkError(f"cannot write {file!r}: {error.strerror}") from error
+            if error.errno == errno.ENXIO:
+                raise SinkError(
+                    f"nothing reads the named pipe {file!r} yet; start that first"
+                ) from error
+            raise SinkError(f"cannot write {file!r}: {reason(error)}") from error
 
     def _write(self, pixels: Pixels, tick: int) -> None:
         left = pixels.data.cast("B")
@@ -57,4 +64,17 @@ class RawVideo:
                 left = left[self._output.write(left) :]
         except OSError as error:
             self._output.close()
-            raise SinkError(f"raw video to {self._file!r} stopped: {error.strerror}") from error
+            raise SinkError(f"raw video to {self._file!r} stopped: {reason(error)}") from error
+
+    def _finish(self) -> None:
+        try:
+            self._output.close()
+        except OSError as error:
+            raise SinkError(f"raw video to {self._file!r} stopped: {reason(error)}") from error
+
+
+def _at_once(file: str, flags: int) -> int:
+    """Open without waiting for who reads a named pipe; writing to it waits, as it should."""
+    fd = os.open(file, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    os.set_blocking(fd, True)
+    return fd

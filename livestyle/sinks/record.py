@@ -24,7 +24,7 @@ class Recorder:
         """Raises ConfigError for an unknown ending, SinkError when the file cannot be made."""
         self.name = f"recording {file}"
         self._encoder = Encoder(file, size, fps)
-        self._background = BackgroundWriter(size, self._encode, self._encoder.close)
+        self._background = BackgroundWriter(size, self._encode, self._finish)
 
     @property
     def note(self) -> str:
@@ -40,6 +40,13 @@ class Recorder:
 
     def __exit__(self, *exc_info: object) -> None:
         self._background.close()
+
+    def _finish(self) -> None:
+        try:
+            self._encoder.close()
+        except SinkError as error:
+            self._encoder.give_up()
+            raise SinkError(f"recording stopped: {error}") from error
 
     def _encode(self, pixels: Pixels, tick: int) -> None:
         try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import queue
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
 
 from livestyle.errors import ConfigError, SourceError
 from livestyle.frame import Frame, Size
@@ -52,6 +55,9 @@ SOURCES = (
 )
 
 
+PATIENCE = 10.0  # s; a webcam takes two or three to open
+
+
 def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
     """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`).
 
@@ -86,10 +92,47 @@ def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
     raise ConfigError(f"unknown source {spec!r}; choose from: {', '.join(SOURCES)}")
 
 
+def source_size(spec: str, size: Size | None = None, fps: float = 30) -> Size:
+    """The size of the source's frames now; arguments and errors are those of `open_source`."""
+
+    def look() -> Size:
+        with open_source(spec, size, fps) as source:
+            return source.size
+
+    return answered(look, f"source {spec!r}")
+
+
 def choose_source() -> tuple[str, str]:
     """What `auto` stands for on this machine, and why in words."""
     try:
-        with open_source("screen") as screen:
-            return "screen", "a screen of {}x{}".format(*screen.size)
+        return "screen", "a screen of {}x{}".format(*source_size("screen"))
     except SourceError as error:
         return "testcard", str(error)
+
+
+T = TypeVar("T")
+
+
+def answered(look: Callable[[], T], what: str) -> T:
+    """What `look` returns or raises, from a thread: a display that hangs can't be interrupted.
+
+    Raises SourceError when there is no answer within PATIENCE.
+    """
+    found: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            found.put((look(), None))
+        except BaseException as error:  # raised where the answer is waited for
+            found.put((None, error))
+
+    threading.Thread(target=run, name="looking", daemon=True).start()
+    try:
+        answer, error = found.get(timeout=PATIENCE)
+    except queue.Empty:
+        raise SourceError(
+            f"{what} does not answer within {PATIENCE:g} s; see whether its display or device hangs"
+        ) from None
+    if error:
+        raise error
+    return cast("T", answer)

@@ -54,8 +54,13 @@ def decode(path: str) -> Iterator[Pixels]:
 
     Raises SourceError when the file can't be read, is no video or picture, or has no frame.
     """
+    return (pixels for _, pixels in decode_timed(path))
+
+
+def decode_timed(path: str) -> Iterator[tuple[float, Pixels]]:
+    """What `decode` gives, each frame with when it is shown, in s after the first."""
     converter = _Converter()
-    return (converter.pixels(frame) for frame in _decoded(path))
+    return ((frame.at, converter.pixels(frame)) for frame in _decoded(path))
 
 
 class VideoFile:

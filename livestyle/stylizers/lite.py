@@ -21,8 +21,8 @@ from livestyle.stylizers.style import Style
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
-# The networks halve the picture up to three times; their sides are multiples of 8.
-GRID = range(8, 7681, 8)
+# The networks halve the picture three times, and then mirror a pixel at the border.
+GRID = range(16, 7681, 8)
 _PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
 
 
