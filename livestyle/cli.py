@@ -40,6 +40,10 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _ignore(_: str) -> None:
+    """For what a progress bar shows well enough."""
+
+
 def tell(text: str) -> None:
     """What was asked for, on stdout. Raises LivestyleError where it can't be written."""
     try:
@@ -157,7 +161,7 @@ def _stylize(arguments: argparse.Namespace) -> int:
     _end_in_order()
     config = settle_stylizer(_config(arguments), say)
     with progress_bar() as advance:
-        figures = stylize_file(arguments.input, arguments.output, config, advance)
+        figures = stylize_file(arguments.input, arguments.output, config, advance, _ignore)
     if arguments.json:
         tell(json.dumps(figures, indent=2))
     return 0

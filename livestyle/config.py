@@ -32,7 +32,7 @@ def _prompt(value: Any) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple):
         raise ValueError('a list of texts is expected, as in ["v4l2", "web"]')
     return tuple(_text(item) for item in value)
 
@@ -144,6 +144,9 @@ class Config:
         _text,
         "WHICH",
     )
+    lora: tuple[str, ...] = _setting(
+        (), "turbo: a LoRA to fold in, FILE.safetensors[:SCALE], repeatable", _texts, "FILE"
+    )
     precision: str = _setting(
         "auto",
         "turbo: what to compute in, fp32, bf16, fp16 or auto: fp16 on a GPU, on a CPU bf16 where "
@@ -203,6 +206,7 @@ STYLIZER = (
     "recipe",
     "model",
     "autoencoder",
+    "lora",
     "precision",
 )
 
@@ -278,7 +282,7 @@ def plain(config: Config) -> dict[str, Any]:
     for name in ("size", "output-size"):
         if values[name] is not None:
             values[name] = "{}x{}".format(*values[name])
-    values["sink"] = list(config.sink)
+    values["sink"], values["lora"] = list(config.sink), list(config.lora)
     return {name: value for name, value in values.items() if value is not None}
 
 

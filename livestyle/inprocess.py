@@ -28,7 +28,8 @@ class InProcess:
 
     def start(self) -> None:
         """Open the stages and start them. Raises LivestyleError when they can't be opened."""
-        self._pipeline = self._opened.enter_context(worker.running_pipeline(*self._arguments))
+        running = worker.running_pipeline(*self._arguments, self._say)
+        self._pipeline = self._opened.enter_context(running)
         self.state = "running"
 
     def change(self, config: Config) -> None:
@@ -40,6 +41,9 @@ class InProcess:
         """Wait for `timeout` s and look. Raises what ended a stage."""
         time.sleep(timeout)
         self._look()
+
+    def _say(self, what: str) -> None:
+        self.message = f"loading {what}"
 
     def counts(self) -> Counts:
         """What the stages have counted."""

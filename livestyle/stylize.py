@@ -29,11 +29,14 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 Advance = Callable[[int, int], None]  # frames done, frames in all (0: not known)
 
 
-def stylize_file(input: str, output: str, config: Config, advance: Advance) -> dict[str, Any]:
+def stylize_file(
+    input: str, output: str, config: Config, advance: Advance, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Restyle every frame of `input` into `output`, of the same size (made even) and times.
 
     The frames are what a live run gives for the same settings; sound is left out. A first frame
-    alone is taken where `output` is a picture. config: settled, see `settle_stylizer`.
+    alone is taken where `output` is a picture. config: settled, see `settle_stylizer`. say: told
+    what is being loaded.
 
     Returns what was done, as JSON can hold it.
 
@@ -47,7 +50,7 @@ def stylize_file(input: str, output: str, config: Config, advance: Advance) -> d
     clip = probe(input)
     size = clip.size if suffix in _PICTURES else even(clip.size)
     canvas = Canvas(size, "stretch")  # by an odd row and column at most
-    with open_stylizer(config, canvas) as stylizer:
+    with open_stylizer(config, canvas, say) as stylizer:
         frames = (
             (at, stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels)
             for seq, (at, pixels) in enumerate(decode_timed(input))

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 from livestyle.config import Config
@@ -29,13 +29,18 @@ PROGRESS_EVERY = 0.25  # s between two signs of life
 
 
 @contextlib.contextmanager
-def running_pipeline(config: Config, output_size: Size, slot: Slot) -> Iterator[Pipeline]:
-    """The pipeline that the settings (none of them "auto") describe, started."""
+def running_pipeline(
+    config: Config, output_size: Size, slot: Slot, say: Callable[[str], None]
+) -> Iterator[Pipeline]:
+    """The pipeline that the settings (none of them "auto") describe, started.
+
+    say: told what is being loaded.
+    """
     from livestyle.canvas import Canvas
 
     canvas = Canvas(output_size, config.aspect, i420=True)
     source = functools.partial(open_source, config.source, output_size, config.fps)
-    with open_stylizer(config, canvas) as stylizer:
+    with open_stylizer(config, canvas, say) as stylizer:
         pipeline = Pipeline(source, stylizer, slot, config.fps)
         gc.collect()
         gc.freeze()  # what was loaded stays: later collections need not look at it
@@ -66,7 +71,9 @@ def _serve(front: Connection, config: Config, output_size: Size, slot_name: str)
     width, height = output_size
     with (
         Slot(width * height * 3 // 2, slot_name) as slot,
-        running_pipeline(config, output_size, slot) as pipeline,
+        running_pipeline(
+            config, output_size, slot, lambda what: front.send(Loading(what))
+        ) as pipeline,
     ):
         told = 0.0
         while not isinstance(message := _heard(front, told + PROGRESS_EVERY), Stop):

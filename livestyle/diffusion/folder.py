@@ -45,7 +45,8 @@ class ModelFolder:
     Raises ModelError: no model, of another kind, pickled, or damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, own_autoencoder: bool = True) -> None:
+        """own_autoencoder: whether that of the folder is needed too."""
         self.path = path
         index = _read_json(path / "model_index.json")
         kind = str(index.get("_class_name"))
@@ -56,7 +57,8 @@ class ModelFolder:
         self.sampler = "lcm" if scheduler[1] == "LCMScheduler" else "turbo"
         _check_schedule(path / "scheduler" / "scheduler_config.json")
         for network in _NETWORKS:
-            if (path / network).is_dir():
+            needed = own_autoencoder or network != "vae"
+            if needed and (path / network).is_dir():
                 weight_files(path / network)
         self.stored = stored_precision(weight_files(path / "unet")[0])
 
@@ -85,6 +87,15 @@ def autoencoder_class(folder: Path) -> str:
         )
     weight_files(folder)
     return kind
+
+
+def check_weights(file: Path) -> None:
+    """Raise ModelError for a file that is pickled, damaged or no safetensors at all."""
+    if file.suffix in PICKLES:
+        raise ModelError(
+            f"{str(file)!r} is a pickle, which can run any code; get it as .safetensors"
+        )
+    stored_precision(file)
 
 
 def stored_precision(file: Path) -> str:

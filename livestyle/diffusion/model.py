@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +123,8 @@ class Choice:
     """Which model to load, and how.
 
     sampler: one of SAMPLERS. device: as torch names it. precision: fp32, bf16, fp16 or auto, see
-    `choose_precision`. autoencoder: a folder of its own, in place of the model's.
+    `choose_precision`. autoencoder: a folder of its own, in place of the model's. loras: files and
+    their scales, folded into the weights.
     """
 
     folder: ModelFolder
@@ -129,6 +132,7 @@ class Choice:
     device: str
     precision: str
     autoencoder: Path | None = None
+    loras: tuple[tuple[Path, float], ...] = ()
 
 
 def load_model(choice: Choice) -> Model:
@@ -140,13 +144,19 @@ def load_model(choice: Choice) -> Model:
     options |= {"local_files_only": True, "variant": variant(folder.path / "unet")}
     if choice.autoencoder is not None:
         options["vae"] = _load_autoencoder(choice.autoencoder, dtype)
-    pipeline: Any = diffusers.StableDiffusionXLPipeline
+    kind: Any = diffusers.StableDiffusionXLPipeline
     if folder.family == "sd":
-        pipeline = diffusers.StableDiffusionPipeline
+        kind = diffusers.StableDiffusionPipeline
         options |= {"safety_checker": None, "feature_extractor": None}
         options["requires_safety_checker"] = False
-    loaded = _loaded(pipeline, folder.path, options)
-    return Model(loaded, SAMPLERS[choice.sampler], torch.device(choice.device), dtype)
+    with _reported(folder.path):
+        pipeline = kind.from_pretrained(folder.path, **options)
+    for file, scale in choice.loras:
+        with _reported(file):
+            pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
+            pipeline.fuse_lora(lora_scale=scale)
+            pipeline.unload_lora_weights()
+    return Model(pipeline, SAMPLERS[choice.sampler], torch.device(choice.device), dtype)
 
 
 def choose_precision(wanted: str, device: str, stored: str) -> str:
@@ -165,15 +175,17 @@ def choose_precision(wanted: str, device: str, stored: str) -> str:
 def _load_autoencoder(folder: Path, dtype: torch.dtype) -> Any:
     kind = getattr(diffusers, autoencoder_class(folder))
     options = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
-    return _loaded(kind, folder, options | {"variant": variant(folder)})
+    with _reported(folder):
+        return kind.from_pretrained(folder, **options, variant=variant(folder))
 
 
-def _loaded(kind: Any, folder: Path, options: dict[str, Any]) -> Any:
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
     try:
-        return kind.from_pretrained(folder, **options)
+        yield
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"cannot load the model {str(folder)!r}: {reason}") from error
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"cannot load {str(path)!r}: {first}") from error
 
 
 def _quiet() -> None:

@@ -65,7 +65,7 @@ def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
             f"source 'blank' shows nothing to stylizer {config.stylizer!r}; use --stylizer turbo"
         )
     if config.stylizer == "auto":
-        name, why = choose_stylizer()
+        name, why = choose_stylizer(config)
         announce(f"stylizer {name}: {why}")
         config = dataclasses.replace(config, stylizer=name)
     if config.stylizer == "lite":
@@ -79,8 +79,10 @@ def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
     return config
 
 
-def open_stylizer(config: Config, canvas: Canvas) -> Stylizer:
+def open_stylizer(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Stylizer:
     """Open the stylizer that settled settings name; it paints on `canvas`.
+
+    say: told what is being loaded, as a noun, and how far a download is.
 
     Raises StylizerError when it can't be opened.
     """
@@ -92,7 +94,7 @@ def open_stylizer(config: Config, canvas: Canvas) -> Stylizer:
     if config.stylizer == "turbo":
         from livestyle.stylizers.turbo import open_turbo
 
-        return open_turbo(config, canvas)
+        return open_turbo(config, canvas, say)
     if config.stylizer == "passthrough":
         from livestyle.stylizers.passthrough import Passthrough
 
@@ -102,6 +104,12 @@ def open_stylizer(config: Config, canvas: Canvas) -> Stylizer:
     )
 
 
-def choose_stylizer() -> tuple[str, str]:
-    """What `auto` stands for on this machine, and why in words."""
-    return "lite", "the bundled style networks run on any CPU"
+def choose_stylizer(config: Config) -> tuple[str, str]:
+    """What `auto` stands for on this machine with these settings, and why in words."""
+    from livestyle.stylizers.settle import choose_turbo
+
+    if config.source == "blank":
+        return "turbo", "it alone makes pictures from nothing"
+    if why_not := choose_turbo(config):
+        return "lite", why_not
+    return "turbo", "there is a CUDA GPU, and the model is on this disk"

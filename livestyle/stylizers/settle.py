@@ -2,61 +2,110 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import dataclasses
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from livestyle.config import Config
-from livestyle.diffusion.folder import ModelFolder
-from livestyle.errors import MissingPackage, ModelError
+from livestyle.diffusion.folder import ModelFolder, autoencoder_class, check_weights
+from livestyle.errors import ConfigError, MissingPackage
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.preset import find_preset
 
 # UNet and autoencoder halve the picture five times; below and above the networks lose their sense.
 GRID = range(256, 1025, 32)
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "huggingface_hub")
 _STRENGTH = 0.5
-_PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 
 
 def settle_turbo(config: Config, announce: Callable[[str], None]) -> Config:
     """The settings with prompt, strength, seed, steps and size decided.
 
     Raises ConfigError for an unknown style or recipe, MissingPackage, and ModelError for a model
-    that can't be used.
+    that can't be used or fetched.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     preset = find_preset(config.style) if config.style else None
-    for package in _PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackage(package, "turbo")
-    if config.model is None:
-        raise ModelError(
-            "turbo has no model; give --model FOLDER, a folder in diffusers' layout, "
-            f"such as a copy of the hub's {recipe.model} ({recipe.licence})"
-        )
-    ModelFolder(Path(config.model))
-    size = config.size
-    if size is not None:
-        size = network_size(size, size, recipe.size, GRID)
-        if size != config.size:
-            announce(
-                "size {}x{}: made {}x{}, the sides are multiples of 32 from 256 to 1024".format(
-                    *config.size or size, *size
-                )
-            )
-    from_text = config.source == "blank"
-    usual = 1.0 if from_text else preset.strength if preset else _STRENGTH
+    if lacking := _lacking():
+        raise MissingPackage(lacking, "turbo")
+    _check_model(config, recipe, announce)
+    usual = 1.0 if config.source == "blank" else preset.strength if preset else _STRENGTH
     return dataclasses.replace(
         config,
         prompt=_first(config.prompt, preset and preset.prompt, ""),
         strength=_first(config.strength, usual),
         seed=_first(config.seed, preset and preset.seed, 0),
         steps=_first(config.steps, recipe.steps),
-        size=size,
+        size=_size(config, recipe, announce),
     )
+
+
+def choose_turbo(config: Config) -> str:
+    """ "" where turbo would run well on this machine, else why it would not."""
+    driver = "nvcuda" if sys.platform == "win32" else "cuda"
+    if not ctypes.util.find_library(driver):
+        return "there is no CUDA GPU; --stylizer turbo runs on a CPU too, at seconds a frame"
+    if lacking := _lacking():
+        return f"{lacking} is not installed; for turbo: pip install 'livestyle[turbo]'"
+    if config.model is None and not _is_cached(config):
+        return f"the model of {config.recipe} is not on this disk; --stylizer turbo fetches it"
+    return ""
+
+
+def parse_lora(text: str) -> tuple[Path, float]:
+    """File and scale of FILE[:SCALE]. Raises ConfigError."""
+    name, colon, number = text.rpartition(":")
+    scale = 1.0
+    try:
+        scale = float(number)
+    except ValueError:  # the colon, if any, is part of the name, as in C:\\x.safetensors
+        colon = ""
+    file = Path(name if colon else text)
+    if not file.is_file() or not -10 <= scale <= 10:
+        raise ConfigError(f"--lora {text!r}: FILE.safetensors[:SCALE] is expected, a file there is")
+    return file, scale
+
+
+def _lacking() -> str:
+    return next((name for name in PACKAGES if importlib.util.find_spec(name) is None), "")
+
+
+def _is_cached(config: Config) -> bool:
+    from livestyle.diffusion.fetch import repos
+
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
+    return all(repo.cached() for repo in needed.values())
+
+
+def _check_model(config: Config, recipe: DiffusionRecipe, announce: Callable[[str], None]) -> None:
+    own = config.autoencoder in ("auto", "full")
+    if config.autoencoder not in ("auto", "full", "tiny"):
+        autoencoder_class(Path(config.autoencoder))
+    for lora in config.lora:
+        check_weights(parse_lora(lora)[0])
+    if config.model is None:
+        from livestyle.diffusion.fetch import announce_download, repos
+
+        needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
+        announce_download(list(needed.values()), recipe.licence, announce)
+    else:
+        ModelFolder(Path(config.model), own_autoencoder=own)
+
+
+def _size(config: Config, recipe: DiffusionRecipe, announce: Callable[[str], None]) -> Any:
+    if config.size is None:
+        return None
+    size = network_size(config.size, config.size, recipe.size, GRID)
+    if size != config.size:
+        given, made = ("{}x{}".format(*pair) for pair in (config.size, size))
+        announce(f"size {given}: made {made}, the sides are multiples of 32 from 256 to 1024")
+    return size
 
 
 def _first(*values: Any) -> Any:

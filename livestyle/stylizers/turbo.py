@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from livestyle.canvas import Canvas
 from livestyle.config import Config
-from livestyle.diffusion.folder import ModelFolder
+from livestyle.diffusion.fetch import repos
+from livestyle.diffusion.folder import ModelFolder, weight_files
 from livestyle.diffusion.model import Choice, Embedding, Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
@@ -19,7 +21,7 @@ from livestyle.pacing import SECOND
 from livestyle.placement import Placement, network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.look import Look, look_of
-from livestyle.stylizers.settle import GRID
+from livestyle.stylizers.settle import GRID, parse_lora
 
 
 class Turbo:
@@ -111,18 +113,37 @@ class Turbo:
         return self._from.blended(self._to, weight)
 
 
-def open_turbo(config: Config, canvas: Canvas) -> Turbo:
-    """The stylizer that settled settings describe. Raises StylizerError."""
+def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Turbo:
+    """The stylizer that settled settings describe. Raises StylizerError.
+
+    say: told what is being loaded.
+    """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    assert config.model is not None
-    folder = ModelFolder(Path(config.model))
-    choice = Choice(
+    choice = _choice(config, recipe, say)
+    say(f"the model {config.model or recipe.model}")
+    size = network_size(canvas.size, config.size, recipe.size, GRID)
+    model = load_model(choice)
+    return Turbo(model, canvas, size, look_of(config), from_text=config.source == "blank")
+
+
+def _choice(config: Config, recipe: DiffusionRecipe, say: Callable[[str], None]) -> Choice:
+    """Which files the settings mean; those of a recipe are fetched where they are missing."""
+    needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
+    loras = [parse_lora(lora) for lora in config.lora]
+    autoencoder = None
+    if config.autoencoder not in ("auto", "full", "tiny"):
+        autoencoder = Path(config.autoencoder)
+    elif config.autoencoder == "tiny" or (config.model is None and config.autoencoder == "auto"):
+        autoencoder = needed["autoencoder"].fetch(say)
+    path = needed["model"].fetch(say) if config.model is None else Path(config.model)
+    folder = ModelFolder(path, own_autoencoder=autoencoder is None)
+    if config.model is None and "lora" in needed:
+        loras = [(file, 1.0) for file in weight_files(needed["lora"].fetch(say))] + loras
+    return Choice(
         folder=folder,
-        sampler=folder.sampler,
+        sampler=recipe.timesteps if config.model is None else folder.sampler,
         device="cuda" if torch.cuda.is_available() else "cpu",
         precision=config.precision,
-    )
-    size = network_size(canvas.size, config.size, recipe.size, GRID)
-    return Turbo(
-        load_model(choice), canvas, size, look_of(config), from_text=config.source == "blank"
+        autoencoder=autoencoder,
+        loras=tuple(loras),
     )

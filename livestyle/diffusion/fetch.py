@@ -1,0 +1,193 @@
+"""Fetch: models from the hub, at a pinned revision, checked once, then used without a network.
+
+They lie in the hub client's own cache, where other programs find them too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import platformdirs
+
+from livestyle.errors import MissingPackage, ModelError
+from livestyle.recipe import DiffusionRecipe
+
+try:
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HfHubHTTPError,
+        HTTPError,
+        LocalEntryNotFoundError,
+    )
+    from huggingface_hub.utils import logging as hub_logging
+    from tqdm import tqdm
+except ImportError as missing:
+    raise MissingPackage(missing.name or "huggingface_hub", "turbo") from missing
+
+GB = 1e9
+Say = Callable[[str], None]
+
+_MODEL = (
+    "model_index.json",
+    "scheduler/*.json",
+    "tokenizer*/*",
+    "*/config.json",
+    "text_encoder*/*.fp16.safetensors",
+    "unet/*.fp16.safetensors",
+)
+_FULL_AUTOENCODER = ("vae/*.fp16.safetensors",)
+_AUTOENCODER = ("config.json", "diffusion_pytorch_model.safetensors")
+_LORA = ("*.safetensors",)
+
+
+@dataclass(frozen=True)
+class Repo:
+    """Files of the hub: those of `id` at the commit `revision` whose names fit `patterns`."""
+
+    id: str
+    revision: str
+    patterns: tuple[str, ...]
+
+    def cached(self) -> Path | None:
+        """Their folder, when all are there and have been checked; asks no network."""
+        if not self._mark().exists():
+            return None
+        try:
+            return Path(self._snapshot(local_files_only=True))
+        except LocalEntryNotFoundError:
+            return None
+
+    def missing_bytes(self) -> int:
+        """How much there is to fetch. Raises ModelError without a network."""
+        with self._reported():
+            files: Any = self._snapshot(dry_run=True, tqdm_class=_progress("", _ignore))
+            return sum(file.file_size for file in files if file.will_download)
+
+    def fetch(self, say: Say) -> Path:
+        """Their folder; what is missing is fetched, going on where an earlier try ended.
+
+        say: told how far it is. Raises ModelError.
+        """
+        if folder := self.cached():
+            return folder
+        with self._reported():
+            folder = Path(self._snapshot(tqdm_class=_progress(self.id, say)))
+            say(f"checking {self.id}")
+            found = HfApi().verify_repo_checksums(self.id, revision=self.revision)
+        if found.mismatches:
+            names = [wrong["path"] for wrong in found.mismatches]
+            for name in names:
+                _remove(folder / name)
+            raise ModelError(
+                f"{', '.join(names)} of {self.id} came with other bytes than the hub has "
+                "(checksum); removed, so start livestyle again to fetch it anew"
+            )
+        self._mark().parent.mkdir(parents=True, exist_ok=True)
+        self._mark().touch()
+        return folder
+
+    def _snapshot(self, **options: Any) -> Any:
+        return snapshot_download(
+            self.id, revision=self.revision, allow_patterns=list(self.patterns), **options
+        )
+
+    def _mark(self) -> Path:
+        """An empty file that says: checked."""
+        full = "-full" if set(_FULL_AUTOENCODER) <= set(self.patterns) else ""
+        name = f"{self.id.replace('/', '--')}-{self.revision}{full}"
+        return Path(platformdirs.user_cache_dir("livestyle"), "checked", name)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Any:
+        # the one line below says it
+        hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        try:
+            _reach()
+            yield
+        except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+            cause = error.__cause__ or error
+            first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+            raise ModelError(
+                f"{self.id} is not on this disk and can't be fetched: {first}; connect to the "
+                "network once, or give a folder with --model"
+            ) from error
+
+
+def repos(recipe: DiffusionRecipe, *, full_autoencoder: bool) -> dict[str, Repo]:
+    """What a recipe needs: "model", "autoencoder" unless the full one is wanted, and "lora"."""
+    patterns = _MODEL + (_FULL_AUTOENCODER if full_autoencoder else ())
+    needed = {"model": Repo(recipe.model, recipe.revision, patterns)}
+    if not full_autoencoder:
+        revision = recipe.autoencoder_revision
+        needed["autoencoder"] = Repo(recipe.autoencoder, revision, _AUTOENCODER)
+    if recipe.lora:
+        needed["lora"] = Repo(recipe.lora, recipe.lora_revision, _LORA)
+    return needed
+
+
+def announce_download(needed: Sequence[Repo], licence: str, say: Say) -> None:
+    """Say what will be fetched, how much, under which licence and to where.
+
+    Raises ModelError when it can't be fetched.
+    """
+    missing = [repo for repo in needed if not repo.cached()]
+    if missing:
+        size = sum(repo.missing_bytes() for repo in missing) / GB
+        names = ", ".join(repo.id for repo in missing)
+        say(
+            f"fetching {names}: {size:.1f} GB into {constants.HF_HUB_CACHE}; "
+            f"licence of the model: {licence}"
+        )
+
+
+def _ignore(_: str) -> None:
+    """For a progress that nobody waits for."""
+
+
+def _reach() -> None:
+    """Raise OSError at once where the hub can't be reached: its client tries for half a minute."""
+    address = urlsplit(constants.ENDPOINT)
+    if not getproxies():
+        port = address.port or (80 if address.scheme == "http" else 443)
+        socket.create_connection((address.hostname or "", port), timeout=10).close()
+
+
+def _remove(file: Path) -> None:
+    """A file of a snapshot is a link to its bytes: both go."""
+    for part in (file.resolve(), file):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def _progress(name: str, say: Say) -> type[Any]:
+    """A progress bar for the hub's client that draws nothing and tells `say`."""
+
+    class Progress(tqdm):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            options |= {"file": _Nowhere(), "disable": False}
+            options.pop("name", None)
+            super().__init__(*arguments, **options)
+
+        def display(self, *_: Any, **__: Any) -> None:
+            if self.unit == "B" and self.total:
+                say(f"{name}: {self.n / GB:.2f} of {self.total / GB:.2f} GB fetched")
+
+    return Progress
+
+
+class _Nowhere:
+    """Where a bar is drawn that nobody shall see."""
+
+    def write(self, _: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
