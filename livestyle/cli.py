@@ -77,9 +77,26 @@ def _parser() -> argparse.ArgumentParser:
     stylize.set_defaults(command=_stylize)
 
     bench = commands.add_parser("bench", help="measure this machine")
-    bench.add_argument("what", choices=("lite",), help="lite: the stylize stage beside the network")
+    bench.add_argument(
+        "what",
+        choices=("lite", "turbo"),
+        help="lite: the stylize stage beside the bare network; turbo: a frame and its stages",
+    )
     bench.add_argument("--json", metavar="FILE", help="write the figures there")
-    add_flags(bench, ("style", "size", "output_size"))
+    bench.add_argument(
+        "--random-weights",
+        action="store_true",
+        help="turbo: the recipe's exact architecture without its weights, for speed alone",
+    )
+    bench.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="turbo: timed beside it: diffusers, diffusers-compile, streamdiffusion",
+    )
+    bench.add_argument("--frames", type=int, default=20, metavar="N", help="turbo: (default: 20)")
+    add_flags(bench, (*STYLIZER, "size", "output_size"))
     bench.set_defaults(command=_bench)
 
     for name, command, help_text in (
@@ -168,13 +185,28 @@ def _stylize(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from livestyle.bench.lite import bench_lite
-
-    figures = bench_lite(_config(arguments))
+    figures = _bench_turbo(arguments) if arguments.what == "turbo" else _bench_lite(arguments)
     if arguments.json is not None:
         _write_json(arguments.json, figures)
     tell(json.dumps(figures))
     return 0
+
+
+def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
+    from livestyle.bench.lite import bench_lite
+
+    return bench_lite(_config(arguments))
+
+
+def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
+    from livestyle.stylizers.settle import settle_turbo
+
+    random = arguments.random_weights
+    config = settle_turbo(_config(arguments), say, with_model=not random)
+    from livestyle.bench.turbo import Options, bench_turbo
+
+    options = Options(random, arguments.peer, max(1, arguments.frames))
+    return bench_turbo(config, options, say)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

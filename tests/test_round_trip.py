@@ -7,6 +7,8 @@ alone does: a swapped channel, a wrong range or scale, a shifted crop shows to a
 from __future__ import annotations
 
 import math
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,27 @@ def test_every_aspect_puts_it_where_the_canvas_says(
     area[:] = _plain(np.ascontiguousarray(shown), (area.shape[1], area.shape[0]))
     np.testing.assert_array_equal(back[room.pixels.sum(2) == 0], 0)
     assert _psnr(back, room.pixels) > 38
+
+
+def _sheet(file: str, folder: Path) -> None:
+    """Write what the tests compare side by side: the picture, the autoencoder alone, strengths."""
+    checked = ModelFolder(save_pipeline(folder))
+    choice = Choice(
+        folder=checked, sampler="turbo", device="cpu", precision="fp32", autoencoder=AUTOENCODER
+    )
+    model = load_model(choice)
+    model.__class__ = Knowing
+    rows = []
+    for picture in (_game, _photograph):
+        bgr = picture()
+        cells = [bgr, _plain(bgr, (1280, 720))]
+        for strength in (0.1, 0.5, 0.9):
+            cells.append(_live(model, bgr, Canvas((1280, 720), "fit", i420=True), strength))
+        print(*(f"{_psnr(cell, bgr):.2f} dB" for cell in cells[1:]))
+        rows.append(np.hstack([cv2.resize(cell, (480, 270)) for cell in cells]))
+    cv2.imwrite(file, np.vstack(rows))
+
+
+if __name__ == "__main__":  # python tests/test_round_trip.py FILE.jpg
+    with tempfile.TemporaryDirectory() as temporary:
+        _sheet(sys.argv[1], Path(temporary))

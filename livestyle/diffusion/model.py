@@ -74,6 +74,11 @@ class Model:
                 getattr(pipeline, encoder).to(device, dtype)
 
     @property
+    def networks(self) -> dict[str, Any]:
+        """The modules "unet" and "vae", for who runs them by other means."""
+        return {"unet": self._unet, "vae": self._autoencoder}
+
+    @property
     def precision(self) -> str:
         """What the networks compute in, by livestyle's name for it."""
         return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)

@@ -7,7 +7,7 @@ prompt, the noise, the timesteps) is written into its buffers between two frames
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ class Form:
     i420: bool  # the result is I420 (H * 3 / 2, W), else RGB (H, W, 3)
     from_text: bool  # the source is not looked at: text to image
 
+
+Lap = Callable[[str], None]
 
 _WARM_UP = 3  # runs before a capture: cuDNN and cuBLAS choose and allocate in them
 
@@ -119,19 +121,32 @@ class Program:
             self._done.synchronize()
         return self._result.numpy()
 
+    def run_in_stages(self, pixels: Pixels, lap: Lap) -> None:
+        """What `run` does, without a graph. lap: called with the name of each stage at its end."""
+        self._incoming.copy_(torch.from_numpy(pixels))
+        self._source.copy_(self._incoming, non_blocking=True)
+        lap("upload")
+        self._compute(lap)
+        self._result.copy_(self._output, non_blocking=True)
+        lap("download")
+
     @torch.inference_mode()
-    def _compute(self) -> None:
+    def _compute(self, lap: Lap | None = None) -> None:
         """Source to output, on the device."""
+        lap = lap or _no_lap
         first = self._steps[0]
         if self.form.from_text:
             x = self._model.sampler.pure(self._noise[:1], first)
         else:
             picture = self._shrink(planes_of(self._shown))[None] / 127.5 - 1
             x = noised(self._model.encode(picture), self._noise[:1], first)
+        lap("encode")
         x = denoise(x, self._fresh, self._steps, self._predict)
+        lap("unet")
         styled = (self._model.decode(x)[0] / 2 + 0.5).clamp(0, 1) * 255
         self._room.copy_(self._grow(styled))
         self._output.copy_(self._to_output(self._canvas))
+        lap("decode")
 
     def _predict(self, x: Tensor, number: int) -> Tensor:
         timestep = self._steps[number].timestep
@@ -148,3 +163,7 @@ class Program:
         with torch.cuda.graph(graph):
             self._compute()
         return graph
+
+
+def _no_lap(_: str) -> None:
+    """Nobody times the stages."""

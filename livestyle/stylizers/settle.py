@@ -23,8 +23,12 @@ PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "hugging
 _STRENGTH = 0.5
 
 
-def settle_turbo(config: Config, announce: Callable[[str], None]) -> Config:
+def settle_turbo(
+    config: Config, announce: Callable[[str], None], *, with_model: bool = True
+) -> Config:
     """The settings with prompt, strength, seed, steps and size decided.
+
+    with_model: whether there must be a model.
 
     Raises ConfigError for an unknown style or recipe, MissingPackage, and ModelError for a model
     that can't be used or fetched.
@@ -33,7 +37,8 @@ def settle_turbo(config: Config, announce: Callable[[str], None]) -> Config:
     preset = find_preset(config.style) if config.style else None
     if lacking := _lacking():
         raise MissingPackage(lacking, "turbo")
-    _check_model(config, recipe, announce)
+    if with_model:
+        _check_model(config, recipe, announce)
     usual = 1.0 if config.source == "blank" else preset.strength if preset else _STRENGTH
     return dataclasses.replace(
         config,

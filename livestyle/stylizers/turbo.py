@@ -119,15 +119,19 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     say: told what is being loaded.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    choice = _choice(config, recipe, say)
+    choice = choose_model(config, say)
     say(f"the model {config.model or recipe.model}")
     size = network_size(canvas.size, config.size, recipe.size, GRID)
     model = load_model(choice)
     return Turbo(model, canvas, size, look_of(config), from_text=config.source == "blank")
 
 
-def _choice(config: Config, recipe: DiffusionRecipe, say: Callable[[str], None]) -> Choice:
-    """Which files the settings mean; those of a recipe are fetched where they are missing."""
+def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
+    """Which files settled settings mean; those of a recipe are fetched where they are missing.
+
+    say: told how far a download is. Raises ModelError.
+    """
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
     needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
     loras = [parse_lora(lora) for lora in config.lora]
     autoencoder = None

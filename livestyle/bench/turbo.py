@@ -1,0 +1,191 @@
+"""`livestyle bench turbo`: a frame of turbo, host memory to host memory, its stages, and its peers.
+
+All in one run, in turn, on the same weights, frames, size, precision and number of threads: one
+step, no guidance, uint8 in and uint8 out. The prompt is encoded before for all of them.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from livestyle.bench.peers import PEERS, Run
+from livestyle.config import Config
+from livestyle.diffusion.model import Model, load_model
+from livestyle.diffusion.program import Form, Program
+from livestyle.diffusion.random_weights import random_model
+from livestyle.errors import ConfigError, LivestyleError
+from livestyle.frame import Size
+from livestyle.machine import describe_machine
+from livestyle.placement import Placement, network_size
+from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.sources.testcard import draw
+from livestyle.stylizers.look import look_of
+from livestyle.stylizers.settle import GRID
+from livestyle.stylizers.turbo import choose_model
+
+_WARM_UP = 3
+_STAGES = ("upload", "encode", "unet", "decode", "download")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is timed. random_weights: of the recipe's exact architecture, in place of a model."""
+
+    random_weights: bool
+    peers: list[str]
+    frames: int  # of each contestant
+
+
+def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+    """Time livestyle and its peers in turn, after 3 frames that are not counted.
+
+    config: settled. say: told how far a download is.
+
+    Returns ms per frame (p50, p95, p99, max), the stages, and each peer's ratio: the median of
+    livestyle over that of the peer. Raises ConfigError for an unknown peer, LivestyleError.
+    """
+    peers, frames = options.peers, options.frames
+    if unknown := sorted(set(peers) - set(PEERS)):
+        raise ConfigError(f"unknown peer {unknown[0]!r}; choose from: {', '.join(PEERS)}")
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
+    random = options.random_weights
+    model = _random(recipe, config) if random else load_model(choose_model(config, say))
+    program = _program(model, config, size)
+    contestants: dict[str, Run] = {"livestyle": program.run}
+    for peer in peers:
+        contestants[peer] = PEERS[peer](model, config, size)
+    pictures = [draw(seq, size) for seq in range(8)]
+    times = _in_turn(contestants, pictures, frames)
+    medians = {name: statistics.median(spent) for name, spent in times.items()}
+    return {
+        "bench": "turbo",
+        "machine": describe_machine() | _device(model),
+        "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
+        "model": f"{recipe.model} with random weights" if random else config.model,
+        "precision": model.precision,
+        "size": list(size),
+        "steps": program.form.steps,
+        "frames": frames,
+        "frame_ms": {name: _summary(spent) for name, spent in times.items()},
+        "frame_ms_each": {name: [round(ms, 3) for ms in spent] for name, spent in times.items()},
+        "fps": {name: round(1000 / median, 2) for name, median in medians.items()},
+        "ratio": {
+            name: round(medians["livestyle"] / median, 3)
+            for name, median in medians.items()
+            if name != "livestyle"
+        },
+        "stage_ms": _stages(program, pictures, min(frames, 20)),
+    }
+
+
+def _random(recipe: DiffusionRecipe, config: Config) -> Model:
+    family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
+    on_gpu = torch.cuda.is_available()
+    usual = "fp16" if on_gpu else "bf16"
+    precision = usual if config.precision == "auto" else config.precision
+    return random_model(family, device="cuda" if on_gpu else "cpu", precision=precision)
+
+
+def _program(model: Model, config: Config, size: Size) -> Program:
+    look = look_of(config)
+    steps = model.sampler.steps(look.strength, look.steps)
+    form = Form(len(steps), i420=False, from_text=False)
+    program = Program(model, size, Placement(size, size, "fit"), form)
+    program.set_steps(steps)
+    program.set_noise(look.seed)
+    program.set_prompt(model.encode_prompt(look.prompt))
+    program.warm_up()
+    return program
+
+
+def _in_turn(
+    contestants: dict[str, Run], pictures: list[Any], frames: int
+) -> dict[str, list[float]]:
+    """ms of each frame, by contestant; every one takes the same frame before the next comes."""
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(_WARM_UP + frames):
+        for name, run in contestants.items():
+            started = time.perf_counter()
+            result = run(pictures[number % len(pictures)])
+            spent = (time.perf_counter() - started) * 1000
+            if result.dtype != np.uint8 or result.shape != pictures[0][:, :, :3].shape:
+                raise LivestyleError(f"{name} gave {result.dtype} {result.shape}, not the picture")
+            if number >= _WARM_UP:
+                times[name].append(spent)
+    return times
+
+
+def _stages(program: Program, pictures: list[Any], frames: int) -> dict[str, Any]:
+    """ms of each stage, without a graph: on a GPU by its own events."""
+    clock = _DeviceClock() if torch.cuda.is_available() else _Clock()
+    spent: dict[str, list[float]] = {name: [] for name in _STAGES}
+    for number in range(_WARM_UP + frames):
+        clock.start()
+        program.run_in_stages(pictures[number % len(pictures)], clock.lap)
+        if number >= _WARM_UP:
+            for name, ms in clock.laps().items():
+                spent[name].append(ms)
+    return {name: _summary(ms) for name, ms in spent.items()}
+
+
+class _Clock:
+    """Laps by the CPU's clock."""
+
+    def start(self) -> None:
+        self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name], self._last = (now - self._last) * 1000, now
+
+    def laps(self) -> dict[str, float]:
+        """ms by name, since `start`."""
+        return self._laps
+
+
+class _DeviceClock(_Clock):
+    """Laps by CUDA events: what the device was busy with, not when the CPU asked for it."""
+
+    def start(self) -> None:
+        self._events = [("", self._event())]
+
+    def lap(self, name: str) -> None:
+        self._events.append((name, self._event()))
+
+    def laps(self) -> dict[str, float]:
+        """ms by name, since `start`."""
+        torch.cuda.synchronize()
+        pairs = zip(self._events, self._events[1:], strict=False)
+        return {name: before.elapsed_time(after) for (_, before), (name, after) in pairs}
+
+    def _event(self) -> Any:
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        return event
+
+
+def _summary(ms: list[float]) -> dict[str, float]:
+    p50, p95, p99 = np.percentile(ms, (50, 95, 99))
+    figures = {"p50": p50, "p95": p95, "p99": p99, "max": max(ms)}
+    return {name: round(float(value), 3) for name, value in figures.items()}
+
+
+def _device(model: Model) -> dict[str, Any]:
+    if model.device.type != "cuda":
+        return {"device": "cpu", "threads": torch.get_num_threads()}
+    properties = torch.cuda.get_device_properties(model.device)
+    return {
+        "device": properties.name,
+        "device_memory_gib": round(properties.total_memory / 2**30, 1),
+        "cuda": torch.version.cuda,
+    }

@@ -1,0 +1,80 @@
+"""A model of the exact architecture with random weights: as fast as the real one, no download."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import diffusers
+import torch
+from torch import nn
+
+from livestyle.diffusion.model import DTYPES, Model
+from livestyle.diffusion.step import SAMPLERS
+
+_LIBRARY: Any = diffusers  # it has no types
+
+# config.json of the UNets that the recipes name; the numbers of parameters are the check
+_XL: dict[str, Any] = {
+    "block_out_channels": (320, 640, 1280),
+    "layers_per_block": 2,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "transformer_layers_per_block": (1, 2, 10),
+    "attention_head_dim": (5, 10, 20),
+    "cross_attention_dim": 2048,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+    "sample_size": 64,
+}
+_SD: dict[str, Any] = {
+    "block_out_channels": (320, 640, 1280, 1280),
+    "attention_head_dim": (5, 10, 20, 20),
+    "cross_attention_dim": 1024,
+    "use_linear_projection": True,
+    "sample_size": 64,
+}
+FAMILIES = {"sdxl": (_XL, 2_567_463_684, 1280), "sd": (_SD, 865_910_724, None)}
+_DEVIATION = 0.02  # of the weights: keeps activations finite in half precision
+
+
+def random_model(family: str, *, device: str, precision: str) -> Model:
+    """family: sdxl or sd, with the tiny autoencoder. precision: fp32, bf16 or fp16."""
+    config, parameters, pooled = FAMILIES[family]
+    dtype = DTYPES[precision]
+    unet = random_unet(family)
+    count = sum(weight.numel() for weight in unet.parameters())
+    assert count == parameters, f"the UNet has {count} parameters, not {parameters}"
+    unet = unet.to(dtype).to_empty(device=device)
+    autoencoder = _LIBRARY.AutoencoderTiny().to(dtype).to(device)
+    for network in (unet, autoencoder):
+        network.eval().requires_grad_(False)
+        _randomise(network)
+    context = torch.randn(1, 77, config["cross_attention_dim"], dtype=dtype, device=device)
+    embeds = None if pooled is None else torch.randn(1, pooled, dtype=dtype, device=device)
+
+    def encode_prompt(*_: Any, **__: Any) -> tuple[Any, ...]:
+        return context, None, embeds, None
+
+    pipeline = SimpleNamespace(unet=unet, vae=autoencoder, encode_prompt=encode_prompt)
+    return Model(pipeline, SAMPLERS["turbo"], torch.device(device), dtype)
+
+
+def random_unet(family: str) -> Any:
+    """The UNet without memory for its weights (torch's "meta" device)."""
+    with torch.device("meta"):
+        return _LIBRARY.UNet2DConditionModel(**FAMILIES[family][0])
+
+
+def _randomise(network: nn.Module) -> None:
+    for module in network.modules():
+        norm = isinstance(module, nn.GroupNorm | nn.LayerNorm)
+        for name, weight in module.named_parameters(recurse=False):
+            if name == "bias":
+                weight.zero_()
+            elif norm:
+                weight.fill_(1)
+            else:
+                weight.normal_(0, _DEVIATION)

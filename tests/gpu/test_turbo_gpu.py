@@ -1,0 +1,98 @@
+"""The turbo stylizer on a CUDA device: the captured graph, what it may not do, and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from random_pipelines import save_pipeline
+
+from livestyle.canvas import Canvas
+from livestyle.diffusion.folder import ModelFolder
+from livestyle.diffusion.model import Choice, Model, load_model
+from livestyle.diffusion.program import Form, Program
+from livestyle.frame import Frame
+from livestyle.placement import Placement
+from livestyle.sources.testcard import draw
+from livestyle.stylizers.look import Look
+from livestyle.stylizers.turbo import Turbo
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+SIZE = (512, 512)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "middle")
+
+
+def _load(folder: Path, precision: str = "fp16") -> Model:
+    choice = Choice(folder=ModelFolder(folder), sampler="turbo", device="cuda", precision=precision)
+    return load_model(choice)
+
+
+def _program(model: Model, steps: int = 1) -> Program:
+    program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(steps, True, False))
+    program.set_steps(model.sampler.steps(0.5, steps))
+    program.set_noise(3)
+    program.set_prompt(model.encode_prompt("an oil painting"))
+    program.warm_up()
+    return program
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """A host synchronisation that nobody asked for is an error; waiting for an event is not one."""
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_replayed_graph_gives_what_eager_gives(folder: Path, steps: int) -> None:
+    program = _program(_load(folder), steps)
+    for seq in (1, 60):
+        replayed = program.run(draw(seq, SIZE)).astype(int)
+        program.run_in_stages(draw(seq, SIZE), lambda _: None)
+        torch.cuda.synchronize()
+        eager = program._result.numpy().astype(int)
+        assert np.abs(replayed - eager).max() <= 1
+
+
+def test_a_frame_allocates_nothing_and_syncs_once(folder: Path, strict: None) -> None:
+    program, pictures = _program(_load(folder)), [draw(seq, SIZE) for seq in range(10)]
+    program.run(pictures[0])
+    before = torch.cuda.memory_stats()["allocation.all.allocated"]
+    torch.cuda.set_sync_debug_mode("error")
+    for picture in pictures:
+        program.run(picture)
+    torch.cuda.set_sync_debug_mode("default")
+    assert torch.cuda.memory_stats()["allocation.all.allocated"] == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"prompt": "winter"}, {"strength": 0.8}, {"seed": 9}, {"steps": 2}], ids=str
+)
+def test_what_changes_live_reaches_the_captured_graph(folder: Path, change: dict[str, Any]) -> None:
+    model, frame = _load(folder), Frame(draw(7, SIZE), 0, 0)
+    plain: dict[str, Any] = {"prompt": "a cat", "strength": 0.5, "steps": 1, "seed": 0, "fade": 0.0}
+    changed = Look(**{**plain, **change})
+    with Turbo(model, Canvas(SIZE, "fit"), SIZE, changed) as turbo:
+        wanted = turbo.stylize(frame).pixels.copy()
+    with Turbo(model, Canvas(SIZE, "fit"), SIZE, Look(**plain)) as turbo:
+        assert not np.array_equal(turbo.stylize(frame).pixels, wanted)
+        turbo.change(changed)
+        shown = [turbo.stylize(frame).pixels.copy() for _ in range(100)]
+    np.testing.assert_array_equal(shown[-1], wanted)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precision_is_near_float32(folder: Path, precision: str) -> None:
+    bgra = draw(7, SIZE)
+    exact, coarse = (
+        _program(_load(folder, name)).run(bgra).astype(int) for name in ("fp32", precision)
+    )
+    assert np.abs(exact - coarse).mean() < (1 if precision == "fp16" else 4)
