@@ -147,6 +147,12 @@ class Config:
     lora: tuple[str, ...] = _setting(
         (), "turbo: a LoRA to fold in, FILE.safetensors[:SCALE], repeatable", _texts, "FILE"
     )
+    until_ready: str = _setting(
+        "card",
+        "what to show while turbo loads: card, lite, or passthrough (the source as it is)",
+        _choice("card", "lite", "passthrough"),
+        "WHAT",
+    )
     precision: str = _setting(
         "auto",
         "turbo: what to compute in, fp32, bf16, fp16 or auto: fp16 on a GPU, on a CPU bf16 where "

@@ -61,4 +61,4 @@ class InProcess:
         if self._pipeline.failure:
             raise self._pipeline.failure
         self.running = self._pipeline.progress()
-        self.message = self.running.trouble
+        self.message = self.running.message

@@ -49,6 +49,12 @@ class Running:
     stylizer_size: Size
     counts: Counts
     trouble: str  # one line on what is wrong (a lost source), or ""
+    loading: str  # what is, while another stylizer stands in for the one wanted, or ""
+
+    @property
+    def message(self) -> str:
+        """What to say of it in one line, or ""."""
+        return self.trouble or (f"loading {self.loading}" if self.loading else "")
 
 
 @dataclass(frozen=True)

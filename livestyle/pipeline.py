@@ -28,6 +28,8 @@ class Pipeline:
     ) -> None:
         """Opens the source (errors appear here, before any thread exists) and starts nothing."""
         self.failure: BaseException | None = None
+        self.loading = ""  # what is, while another stylizer stands in for the one wanted
+        self._look: Look | None = None
         self._counts = Counts()
         self._capture = Capture(open_source, slot, fps, self._counts)
         self._stylizer = stylizer
@@ -54,7 +56,16 @@ class Pipeline:
 
     def change(self, look: Look) -> None:
         """Take another look, from the next frame on. Raises ConfigError where there is none."""
-        self._stylizer.change(look)
+        self._look = look
+        if not self.loading:
+            self._stylizer.change(look)
+
+    def swap(self, stylizer: Stylizer) -> None:
+        """Go on with another stylizer, from the next frame on; neither is closed here."""
+        if self._look:
+            stylizer.change(self._look)
+        self._stylizer = stylizer
+        self.loading = ""
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""
@@ -68,6 +79,7 @@ class Pipeline:
             stylizer_size=stylizer.size,
             counts=self._counts,
             trouble=self._capture.trouble,
+            loading=self.loading,
         )
 
     def _run_capture(self) -> None:

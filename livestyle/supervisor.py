@@ -144,7 +144,7 @@ class Supervisor:
                 if self.running is None or message.counts.stylized != self._styled[0]:
                     self._styled = message.counts.stylized, self._heard
                 self.running = message
-                self.state, self.message = "running", message.trouble
+                self.state, self.message = "running", message.message
                 with self._changing:
                     self._tell()
             case Failed(error):
@@ -161,7 +161,8 @@ class Supervisor:
 
     def _hung(self) -> str:
         now = time.monotonic()
-        if now - self._heard > (SILENCE if self.state == "running" else LOADING_SILENCE):
+        loads = self.running is None or self.running.loading
+        if now - self._heard > (LOADING_SILENCE if loads else SILENCE):
             return f"the worker said nothing for {now - self._heard:.0f} s"
         lost_source = self.running is not None and self.running.trouble
         if self.state == "running" and not lost_source and now - self._styled[1] > STALLED:

@@ -6,10 +6,12 @@ It may be killed at any moment; the front starts another.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import gc
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from livestyle.messages import Failed, Loading, Stop
 from livestyle.pipeline import Pipeline
 from livestyle.slot import Slot
 from livestyle.sources import open_source
-from livestyle.stylizers import open_stylizer
+from livestyle.stylizers import Stylizer, open_stylizer
 from livestyle.stylizers.look import Look
 
 PROGRESS_EVERY = 0.25  # s between two signs of life
@@ -34,21 +36,43 @@ def running_pipeline(
 ) -> Iterator[Pipeline]:
     """The pipeline that the settings (none of them "auto") describe, started.
 
-    say: told what is being loaded.
+    say: told what is being loaded, before anything runs.
     """
-    from livestyle.canvas import Canvas
-
-    canvas = Canvas(output_size, config.aspect, i420=True)
     source = functools.partial(open_source, config.source, output_size, config.fps)
-    with open_stylizer(config, canvas, say) as stylizer:
+    with contextlib.ExitStack() as opened:
+        stand_in = config.stylizer == "turbo" and config.until_ready != "card"
+        first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
+        stylizer = opened.enter_context(_opened(first if stand_in else config, output_size, say))
         pipeline = Pipeline(source, stylizer, slot, config.fps)
         gc.collect()
         gc.freeze()  # what was loaded stays: later collections need not look at it
+        opened.callback(pipeline.stop)
+        if stand_in:
+            pipeline.loading = config.stylizer
+            load = functools.partial(_load, pipeline, opened, config, output_size)
+            threading.Thread(target=load, name="load", daemon=True).start()
         pipeline.start()
-        try:
-            yield pipeline
-        finally:
-            pipeline.stop()
+        yield pipeline
+
+
+def _opened(config: Config, output_size: Size, say: Callable[[str], None]) -> Stylizer:
+    from livestyle.canvas import Canvas
+
+    return open_stylizer(config, Canvas(output_size, config.aspect, i420=True), say)
+
+
+def _load(
+    pipeline: Pipeline, opened: contextlib.ExitStack, config: Config, output_size: Size
+) -> None:
+    """Open the stylizer that another one stands in for, and let it take over."""
+
+    def say(what: str) -> None:
+        pipeline.loading = what
+
+    try:
+        pipeline.swap(opened.enter_context(_opened(config, output_size, say)))
+    except Exception as error:  # raised where the front is served
+        pipeline.failure = error
 
 
 def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:

@@ -433,3 +433,29 @@ def _until(get: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.1)
     return found
+
+
+@pytest.mark.parametrize("stand_in", ["passthrough", "lite"])
+def test_another_stylizer_stands_in_until_turbo_is_ready(
+    saved: Callable[..., Path], tmp_path: Path, stand_in: str
+) -> None:
+    command = [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--seconds", "600"]
+    command += ["--model", str(saved("sdxl")), "--stylizer", "turbo", "--until-ready", stand_in]
+    command += ["--output-size", "256x256", "--sink", "web", "--port", "0", "--fps", "10"]
+    with open(tmp_path / "said", "w+b") as said:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=said)
+        try:
+            early = _until(
+                lambda: _status(tmp_path / "said"), lambda s: s["stylizer"]["name"] == stand_in
+            )
+            assert early["state"] == "running" and early["message"].startswith("loading ")
+            _ask(tmp_path / "said", "/api/look", {"prompt": "asked for while it loads"})
+            late = _until(
+                lambda: _status(tmp_path / "said"),
+                lambda s: s["stylizer"]["engine"] == "torch cpu fp32" and not s["message"],
+            )
+            assert late["output"]["unique"] > early["output"]["unique"]
+            assert late["worker_restarts"] == 0
+        finally:
+            process.terminate()
+            assert process.wait(30) == 130
