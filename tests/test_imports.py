@@ -38,3 +38,16 @@ def test_front_loads_neither_torch_nor_openvino() -> None:
     )
     assert "livestyle.front" in loaded and "numpy" in loaded
     assert loaded & {"torch", "openvino", "tensorrt", "diffusers"} == set()
+
+
+def test_turbo_is_settled_without_torch() -> None:
+    loaded = _loaded(
+        "from livestyle.config import Config\n"
+        "from livestyle.errors import LivestyleError\n"
+        "from livestyle.stylizers import settle_stylizer\n"
+        "try: settle_stylizer(Config(stylizer='turbo', model='no/such'), print)\n"
+        "except LivestyleError: pass\n"
+        "settle_stylizer(Config(), print)\n"
+    )
+    assert "livestyle.stylizers.settle" in loaded
+    assert loaded & {"torch", "transformers", "diffusers"} == set()

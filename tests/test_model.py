@@ -26,6 +26,7 @@ from livestyle.stylizers.look import Look
 from livestyle.stylizers.settle import parse_lora
 from livestyle.stylizers.turbo import Turbo
 
+PICTURE = Path(__file__).parents[1] / "docs" / "before-after.jpg"
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
@@ -88,8 +89,7 @@ def test_what_cannot_or_must_not_be_loaded_is_one_line(
     said: str,
 ) -> None:
     spoil(folder)
-    source = str(Path(__file__).parents[1] / "docs" / "before-after.jpg")
-    command = ["stylize", source, str(tmp_path / "o.png"), "--stylizer", "turbo"]
+    command = ["stylize", str(PICTURE), str(tmp_path / "o.png"), "--stylizer", "turbo"]
     assert main([*command, "--model", str(folder), "--size", "256x256"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("livestyle: ") and error.count("\n") == 1
@@ -192,3 +192,28 @@ def test_a_lora_for_another_model_is_refused(tmp_path: Path, lora: Path) -> None
     other = save_pipeline(tmp_path / "m", "sd", "middle")
     with pytest.raises(ModelError, match="cannot load .*lora"):
         _load(other, (lora, 1.0))
+
+
+def test_which_autoencoder(good: Path, tmp_path: Path) -> None:
+    full = save_pipeline(tmp_path / "full", "sdxl", "tiny", "turbo", "full")
+    own = str(Path(__file__).parent / "data" / "tiny-autoencoder")
+    for model, autoencoder, code in (
+        (good, "auto", 0),
+        (good, own, 0),
+        (good, "full", 1),
+        (full, "full", 0),
+        (full, own, 0),
+        (full, str(tmp_path), 1),
+    ):
+        command = ["stylize", str(PICTURE), str(tmp_path / "o.png"), "--stylizer", "turbo"]
+        command += ["--size", "256x256", "--model", str(model), "--autoencoder", autoencoder]
+        assert main(command) == code, (model, autoencoder)
+
+
+def test_the_tiny_autoencoder_of_another_family_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_pipeline(tmp_path / "m", "sd")
+    command = ["stylize", str(PICTURE), "o.png", "--stylizer", "turbo", "--model", str(model)]
+    assert main([*command, "--autoencoder", "tiny"]) == 2
+    assert "is for another family than the model" in capsys.readouterr().err

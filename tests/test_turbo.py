@@ -348,7 +348,7 @@ def test_two_hundred_prompts_while_it_runs(saved: Callable[..., Path]) -> None:
                 memory.append(process.memory_info().rss)
         changing.until(wanted)
     # the issue is that no frame waits for an encoding: the machine's own outliers are left out
-    assert sorted(times)[-4] <= 1.5 * usual[-1]
+    assert sorted(times)[-6] <= 1.5 * usual[-1]
     assert memory[-1] - memory[len(memory) // 3] < 20e6
 
 

@@ -8,14 +8,17 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livestyle.config import Config
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, check_weights
-from livestyle.errors import ConfigError, MissingPackage
+from livestyle.errors import ConfigError, MissingPackage, ModelError
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.preset import find_preset
+
+if TYPE_CHECKING:
+    from livestyle.diffusion.fetch import Repo
 
 # UNet and autoencoder halve the picture five times; below and above the networks lose their sense.
 GRID = range(256, 1025, 32)
@@ -80,27 +83,49 @@ def _lacking() -> str:
     return next((name for name in PACKAGES if importlib.util.find_spec(name) is None), "")
 
 
-def _is_cached(config: Config) -> bool:
+def needed_repos(config: Config, recipe: DiffusionRecipe) -> dict[str, Repo]:
+    """What the settings need of the hub: "model", "autoencoder", "lora", or less."""
     from livestyle.diffusion.fetch import repos
 
-    recipe = load_recipe(config.recipe, DiffusionRecipe)
     needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
-    return all(repo.cached() for repo in needed.values())
+    if config.autoencoder not in ("auto", "tiny"):
+        needed.pop("autoencoder", None)
+    if config.model is None:
+        return needed
+    if config.autoencoder != "tiny":
+        return {}
+    if ModelFolder(Path(config.model), own_autoencoder=False).family != _family(recipe):
+        raise ConfigError(
+            f"--autoencoder tiny: that of the recipe {config.recipe!r} is for another family than "
+            f"the model {config.model!r}; choose another --recipe"
+        )
+    return {"autoencoder": needed["autoencoder"]}
+
+
+def _family(recipe: DiffusionRecipe) -> str:
+    return "sdxl" if recipe.autoencoder.endswith("taesdxl") else "sd"
+
+
+def _is_cached(config: Config) -> bool:
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    return all(repo.cached() for repo in needed_repos(config, recipe).values())
 
 
 def _check_model(config: Config, recipe: DiffusionRecipe, announce: Callable[[str], None]) -> None:
-    own = config.autoencoder in ("auto", "full")
     if config.autoencoder not in ("auto", "full", "tiny"):
         autoencoder_class(Path(config.autoencoder))
     for lora in config.lora:
         check_weights(parse_lora(lora)[0])
-    if config.model is None:
-        from livestyle.diffusion.fetch import announce_download, repos
-
-        needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
-        announce_download(list(needed.values()), recipe.licence, announce)
-    else:
+    if config.model is not None:
+        own = config.autoencoder in ("auto", "full")
         ModelFolder(Path(config.model), own_autoencoder=own)
+        kind = autoencoder_class(Path(config.model, "vae")) if own else ""
+        if config.autoencoder == "full" and kind != "AutoencoderKL":
+            raise ModelError(f"--autoencoder full: that of {config.model!r} is an {kind}; use auto")
+    if needed := needed_repos(config, recipe):
+        from livestyle.diffusion.fetch import announce_download
+
+        announce_download(list(needed.values()), recipe.licence, announce)
 
 
 def _size(config: Config, recipe: DiffusionRecipe, announce: Callable[[str], None]) -> Any:

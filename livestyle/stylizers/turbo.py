@@ -10,7 +10,6 @@ import torch
 
 from livestyle.canvas import Canvas
 from livestyle.config import Config
-from livestyle.diffusion.fetch import repos
 from livestyle.diffusion.folder import ModelFolder, weight_files
 from livestyle.diffusion.model import Choice, Embedding, Model, load_model
 from livestyle.diffusion.program import Form, Program
@@ -21,7 +20,7 @@ from livestyle.pacing import SECOND
 from livestyle.placement import Placement, network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.look import Look, look_of
-from livestyle.stylizers.settle import GRID, parse_lora
+from livestyle.stylizers.settle import GRID, needed_repos, parse_lora
 
 
 class Turbo:
@@ -84,7 +83,8 @@ class Turbo:
         return program
 
     def _take_look(self) -> None:
-        wanted, self._look, before = self._wanted, self._wanted, self._look
+        before, wanted = self._look, self._wanted  # once: it may change at any moment
+        self._look = wanted
         if wanted is before:
             return
         steps = self._model.sampler.steps(wanted.strength, wanted.steps)
@@ -132,22 +132,18 @@ def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
     say: told how far a download is. Raises ModelError.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
-    loras = [parse_lora(lora) for lora in config.lora]
-    autoencoder = None
-    if config.autoencoder not in ("auto", "full", "tiny"):
-        autoencoder = Path(config.autoencoder)
-    elif config.autoencoder == "tiny" or (config.model is None and config.autoencoder == "auto"):
-        autoencoder = needed["autoencoder"].fetch(say)
-    path = needed["model"].fetch(say) if config.model is None else Path(config.model)
+    needed = needed_repos(config, recipe)
+    fetched = {name: repo.fetch(say) for name, repo in needed.items()}
+    own = config.autoencoder not in ("auto", "full", "tiny")
+    autoencoder = Path(config.autoencoder) if own else fetched.get("autoencoder")
+    path = Path(config.model) if config.model is not None else fetched["model"]
     folder = ModelFolder(path, own_autoencoder=autoencoder is None)
-    if config.model is None and "lora" in needed:
-        loras = [(file, 1.0) for file in weight_files(needed["lora"].fetch(say))] + loras
+    loras = [(file, 1.0) for file in weight_files(fetched["lora"])] if "lora" in fetched else []
     return Choice(
         folder=folder,
         sampler=recipe.timesteps if config.model is None else folder.sampler,
         device="cuda" if torch.cuda.is_available() else "cpu",
         precision=config.precision,
         autoencoder=autoencoder,
-        loras=tuple(loras),
+        loras=(*loras, *map(parse_lora, config.lora)),
     )
