@@ -1,5 +1,6 @@
 """The bundled networks through OpenVINO: every style, any size, the same every time."""
 
+import cv2
 import numpy as np
 import openvino as ov
 import pytest
@@ -115,3 +116,16 @@ def test_i420_is_bt601_limited_range() -> None:
         planes = bytearray(4 * 4 * 3 // 2)
         to_i420(np.full((4, 4, 3), rgb, np.uint8), memoryview(planes))
         assert abs(planes[0] - luma) <= 1
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+@pytest.mark.parametrize("brightness", [40, 80, 110, 140, 180, 220])
+def test_plain_areas_stay_plain(style: Style, brightness: int) -> None:
+    """No checkerboard and no weave: what a network repeats in a sky that has nothing in it."""
+    picture = draw(40, (640, 360))
+    bluish = np.array([brightness + 15, brightness, brightness - 15, 0])
+    picture[:180] = np.linspace(bluish, bluish + 20, 180)[:, None]
+    with Lite(style, Canvas((640, 360), "fit"), None) as lite:
+        styled = lite.stylize(Frame(picture, 0, 0)).pixels[24:140, 24:-24].astype(np.float32)
+    detail = styled - cv2.blur(styled, (9, 9))
+    assert detail.std() < 3  # grey levels; a weave that one sees has 5 to 8

@@ -1,8 +1,8 @@
 """What a lite style is trained to: the painting's style, the picture's content, stability in time.
 
 Perceptual losses after Johnson et al. 2016 (arXiv:1603.08155), judged by the features of VGG16.
-Pictures are float32 NCHW RGB in 0..1. Every loss but `variation` and `stability` is relative: 1
-means that the error is as large as the thing compared, whatever the painting.
+Pictures are float32 NCHW RGB in 0..1. Every loss but `variation`, `weave` and `stability` is
+relative: 1 means that the error is as large as the thing compared, whatever the painting.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 STYLE_LAYERS = ("conv1_2", "conv2_2", "conv3_1", "conv3_3")
 VGG_LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3")
 POOLED = ("conv1_2", "conv2_2")
+PLAIN = 1e-4
+"""Mean square of the fine detail, 2.5 grey levels deep, that halves what `weave` counts."""
 MARGIN = 6
 """Largest shift, in pixels, that the stability term asks for."""
 
@@ -105,6 +107,26 @@ def instability(styled: Tensor, moved: Tensor, shift: tuple[int, int]) -> Tensor
     return (here - there).square().mean()
 
 
+def weave(pictures: Tensor, styled: Tensor) -> Tensor:
+    """Mean square of the fine detail in places where the picture has none.
+
+    All that such a network can fill a plain area with is one pattern again and again, which shows
+    as a weave or a checkerboard.
+    """
+    # the border as much as the middle: it would put there what it may not put elsewhere
+    margin = (8, 8, 8, 8)
+    before, after = (
+        F.avg_pool2d(F.pad(_detail(x), margin, mode="reflect"), 17, 8) for x in (pictures, styled)
+    )
+    return (after / (1 + before / PLAIN)).mean()
+
+
+def _detail(pictures: Tensor) -> Tensor:
+    """[N, 3, H, W] -> [N, 1, H, W]: mean square of what a blur over 9 pixels takes away."""
+    padded = F.pad(pictures, (4, 4, 4, 4), mode="reflect")
+    return (pictures - F.avg_pool2d(padded, 9, 1)).square().mean(1, keepdim=True)
+
+
 def losses(
     vgg: Vgg, target: dict[str, Tensor], pictures: Tensor, styled: Tensor, layer: str
 ) -> dict[str, Tensor]:
@@ -123,6 +145,7 @@ def losses(
         "content": _relative(features[layer].float(), wanted),
         "tone": tone(pictures, styled),
         "variation": across + down,
+        "weave": weave(pictures, styled),
     }
 
 

@@ -124,6 +124,45 @@ def fold(conv: nn.Conv2d) -> nn.Conv2d:
     return folded
 
 
+def unfold(folded: Tensor, channels: int) -> Tensor:
+    """The weight [3, channels, 3, 3] that `fold` made into this one, by least squares."""
+    conv = nn.Conv2d(channels, 3, 3, bias=False)
+    columns = []
+    for unit in torch.eye(channels * 9).reshape(-1, 1, channels, 3, 3):
+        conv.weight.data = unit.expand(3, -1, -1, -1)
+        columns.append(fold(conv).weight.detach()[:4].flatten())  # the first of three channels
+    rows = folded.reshape(3, -1).T
+    solution: Tensor = torch.linalg.lstsq(torch.stack(columns, 1), rows).solution
+    return solution.T.reshape(3, channels, 3, 3)
+
+
+def load_exported(network: LiteNetwork, path: Path) -> None:
+    """Take the weights out of OpenVINO IR that `export` wrote."""
+    model = ov.Core().read_model(path)
+    constants = {
+        op.get_friendly_name().removesuffix("_compressed"): torch.tensor(
+            op.data, dtype=torch.float32
+        )
+        for op in model.get_ops()
+        if op.get_type_name() == "Constant" and op.get_element_type().is_real()
+    }
+    weights = {
+        name.removeprefix("self.network."): weight
+        for name, weight in constants.items()
+        if name.startswith("self.network.")
+    }
+    norms = {"weight": "Reshape", "bias": "Reshape_1"}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.InstanceNorm2d):
+            place = f"__module.network.{name}/aten::instance_norm/"
+            weights |= {f"{name}.{of}": constants[place + at].flatten() for of, at in norms.items()}
+    weights["to_picture.weight"] = unfold(constants["self.to_picture.weight"], HALF + 3)
+    weights["to_picture.bias"] = constants[
+        "__module.to_picture/aten::_convolution/Reshape"
+    ].flatten()[::4]
+    network.load_state_dict(weights)
+
+
 def export(network: LiteNetwork, path: Path) -> None:
     """Write OpenVINO IR (path and its .bin, half-precision weights) that takes any picture size."""
     example = torch.rand(1, 3, 64, 96)

@@ -5,11 +5,11 @@
         --painting paintings/wave.jpg --vgg vgg16_features.safetensors --iterations 8000
 
 A small network (lite_network.py) learns to repaint any picture in the manner of one painting; what
-it is trained to is in lite_losses.py. --init-from starts from an earlier checkpoint, of the same
-style to go on or of another one to save time. The same arguments and seed give the same network on
-the same machine, unless --minutes ends the training early. The VGG16 file holds conv1_1 .. conv3_3
-for BGR pictures in 0..255 minus the ImageNet mean. Pictures are float32 NCHW RGB in 0..1 unless
-said otherwise.
+it is trained to is in lite_losses.py. --init-from starts from an earlier checkpoint or a bundled
+style (its .xml), of the same style to go on or of another one to save time. The same arguments and
+seed give the same network on the same machine, unless --minutes ends the training early. The VGG16
+file holds conv1_1 .. conv3_3 for BGR pictures in 0..255 minus the ImageNet mean. Pictures are
+float32 NCHW RGB in 0..1 unless said otherwise.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import datetime
 import json
 import platform
 import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -27,7 +28,7 @@ import cv2
 import numpy as np
 import torch
 from lite_losses import MARGIN, Vgg, instability, losses, style_target, two_views
-from lite_network import LiteNetwork, export
+from lite_network import LiteNetwork, export, load_exported
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -43,6 +44,7 @@ class Weights:
     tone: float = 1.0
     stability: float = 30.0
     variation: float = 0.1
+    weave: float = 100.0
 
 
 class Crops:
@@ -153,11 +155,16 @@ def painting_picture(path: Path, width: int) -> Tensor:
     return _tensor(picture)
 
 
-def load_checkpoint(network: LiteNetwork, path: Path) -> list[dict[str, object]]:
-    """Load the weights; return the training stages that led to them."""
+def load_trained(network: LiteNetwork, path: Path) -> list[dict[str, object]]:
+    """Load a checkpoint or an exported style; return the training stages that led to it."""
+    stages: list[dict[str, object]]
+    if path.suffix == ".xml":
+        load_exported(network, path)
+        stages = tomllib.loads(path.with_suffix(".toml").read_text())["training"]
+        return stages
     network.load_state_dict(load_file(path))
     with safe_open(path, "pt") as file:
-        stages: list[dict[str, object]] = json.loads(file.metadata()["stages"])
+        stages = json.loads(file.metadata()["stages"])
     return stages
 
 
@@ -200,7 +207,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
     parser.add_argument("--painting", type=Path, required=True)
     parser.add_argument("--vgg", type=Path, required=True, help="VGG16 features, safetensors")
-    parser.add_argument("--init-from", type=Path, help="checkpoint (.safetensors) to start from")
+    parser.add_argument("--init-from", type=Path, help="checkpoint (.safetensors) or style (.xml)")
     parser.add_argument("--output", type=Path, default=Path("livestyle/stylizers/styles"))
     parser.add_argument("--work", type=Path, default=Path("training"), help="checkpoints, previews")
     parser.add_argument("--preview", type=Path, nargs="*", default=[], help="pictures to look at")
@@ -240,7 +247,7 @@ def main() -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
     network = LiteNetwork()
-    stages = load_checkpoint(network, args.init_from) if args.init_from else []
+    stages = load_trained(network, args.init_from) if args.init_from else []
     vgg = Vgg(args.vgg)
     target = style_target(vgg, painting_picture(args.painting, args.painting_width))
     crops = Crops(args.pictures, args.side + 2 * MARGIN, args.seed)
