@@ -62,10 +62,10 @@ class Pipeline:
 
     def swap(self, stylizer: Stylizer) -> None:
         """Go on with another stylizer, from the next frame on; neither is closed here."""
+        self._stylizer = stylizer
+        self.loading = ""  # from here on a change reaches it; one that came before is given now
         if self._look:
             stylizer.change(self._look)
-        self._stylizer = stylizer
-        self.loading = ""
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""

@@ -83,10 +83,14 @@ class Program:
         ]
         self._fresh = [self._noise[number : number + 1] for number in range(1, steps)]
         self._time_ids = model.time_ids(size)
-        self._prompt = model.encode_prompt("")
+        self._prompt: Embedding | None = None
 
     def set_prompt(self, prompt: Embedding) -> None:
-        """Take another prompt for the frames to come."""
+        """Take another prompt for the frames to come; the first one makes the buffers."""
+        if self._prompt is None:
+            pooled = None if prompt.pooled is None else prompt.pooled.clone()
+            self._prompt = Embedding(prompt.context.clone(), pooled)
+            return
         self._prompt.context.copy_(prompt.context)
         if self._prompt.pooled is not None and prompt.pooled is not None:
             self._prompt.pooled.copy_(prompt.pooled)
@@ -149,6 +153,7 @@ class Program:
         lap("decode")
 
     def _predict(self, x: Tensor, number: int) -> Tensor:
+        assert self._prompt is not None  # set_prompt comes before the first frame
         timestep = self._steps[number].timestep
         return self._model.predict(x, timestep, self._prompt, self._time_ids)
 
