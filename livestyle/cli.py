@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return int(arguments.command(arguments))
     except LivestyleError as error:
         say(f"livestyle: {error}")

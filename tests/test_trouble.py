@@ -20,6 +20,8 @@ import psutil
 import pytest
 from display import Display
 
+import livestyle
+
 LIVESTYLE = [sys.executable, "-m", "livestyle"]
 RUN = [*LIVESTYLE, "run", "--source", "testcard", "--stylizer", "passthrough"]
 RUN += ["--output-size", "320x180"]
@@ -107,9 +109,15 @@ def test_ctrl_c_while_it_starts_is_quiet(start: Start, tmp_path: Path, after: fl
     process = start([*RUN, "--sink", "null", "--seconds", "60"], start_new_session=True)
     time.sleep(after)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(30) in (130, -signal.SIGINT)
+    code = process.wait(30)
     time.sleep(0.3)  # the worker may end after it
-    assert "Traceback" not in (tmp_path / "said").read_text()
+    said = (tmp_path / "said").read_text()
+    if code == 1:  # Python had not come to our first line yet: that it says so is its own affair
+        assert "KeyboardInterrupt" in said
+        assert f"{Path(livestyle.__file__).parent}{os.sep}" not in said
+    else:
+        assert code in (130, -signal.SIGINT)
+        assert "Traceback" not in said
 
 
 def test_a_display_that_hangs_at_the_start_is_named(
