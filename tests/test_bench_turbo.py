@@ -54,7 +54,8 @@ def test_the_peer_gives_the_same_picture(folder: Path) -> None:
     program.set_noise(4)
     program.set_prompt(model.encode_prompt("a cat"))
     ours = program.run(draw(5, SIZE)).astype(int)
-    theirs = PEERS["diffusers"](model, config, SIZE)(draw(5, SIZE))
+    networks = load_model(choice, pack=False).networks
+    theirs = PEERS["diffusers"](model, networks, config, SIZE)(draw(5, SIZE))
     assert np.abs(ours - theirs).max() <= 2
 
 

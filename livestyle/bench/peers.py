@@ -1,6 +1,6 @@
 """Peers of the turbo stylizer, for `livestyle bench turbo`: a BGRA array in, an RGB array out.
 
-They run on the very networks that livestyle runs on, with the prompt encoded before.
+They run on the very weights that livestyle runs on, with the prompt encoded before.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from livestyle.frame import Size
 from livestyle.stylizers.look import look_of
 
 Run = Callable[[Any], Any]
+Networks = dict[str, Any]  # "unet" and "vae", modules of diffusers
 _LIBRARY: Any = diffusers  # it has no types
 _BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
-def _diffusers(model: Model, config: Config, size: Size, *, compiled: bool = False) -> Run:
+def _diffusers(
+    model: Model, networks: Networks, config: Config, size: Size, *, compiled: bool = False
+) -> Run:
     """Its image-to-image pipeline, from an array to an array, its prompt encoded before."""
     look, device = look_of(config), model.device
-    unet: Any = model.networks["unet"]
+    unet: Any = networks["unet"]
     kind: Any = _LIBRARY.StableDiffusionImg2ImgPipeline
     scheduler = _LIBRARY.EulerAncestralDiscreteScheduler(
         **_BETAS, timestep_spacing="trailing", steps_offset=1
@@ -42,11 +45,11 @@ def _diffusers(model: Model, config: Config, size: Size, *, compiled: bool = Fal
         kind = _LIBRARY.StableDiffusionXLImg2ImgPipeline
         parts |= dict.fromkeys(("text_encoder_2", "tokenizer_2"))
         arguments["pooled_prompt_embeds"] = prompt.pooled
-        pipeline = kind(unet=unet, vae=model.networks["vae"], scheduler=scheduler, **parts)
+        pipeline = kind(unet=unet, vae=networks["vae"], scheduler=scheduler, **parts)
     else:
         parts |= dict.fromkeys(("safety_checker", "feature_extractor"))
         pipeline = kind(
-            unet=unet, vae=model.networks["vae"], scheduler=scheduler,
+            unet=unet, vae=networks["vae"], scheduler=scheduler,
             requires_safety_checker=False, **parts,
         )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
@@ -103,7 +106,7 @@ class _WithPooled(torch.nn.Module):
         return result
 
 
-def _streamdiffusion(model: Model, config: Config, size: Size) -> Run:
+def _streamdiffusion(model: Model, networks: Networks, config: Config, size: Size) -> Run:
     """Its PyTorch path: one step at the nearest of its 50 timesteps, its similarity filter off."""
     if importlib.util.find_spec("streamdiffusion") is None:
         raise LivestyleError(
@@ -115,11 +118,11 @@ def _streamdiffusion(model: Model, config: Config, size: Size) -> Run:
         library.torch = _WithoutCuda()
     look = look_of(config)
     prompt = model.encode_prompt(look.prompt)
-    unet: Any = model.networks["unet"]
+    unet: Any = networks["unet"]
     if prompt.pooled is not None:
         unet = _WithPooled(unet, prompt.pooled, model.time_ids(size))
     pipe: Any = type("Pipe", (), {})()
-    pipe.device, pipe.vae, pipe.unet = model.device, model.networks["vae"], unet
+    pipe.device, pipe.vae, pipe.unet = model.device, networks["vae"], unet
     pipe.vae_scale_factor, pipe.text_encoder = model.reduction, None
     pipe.encode_prompt = lambda **_: (prompt.context, None)
     pipe.scheduler = _LIBRARY.EulerAncestralDiscreteScheduler(**_BETAS)
@@ -138,7 +141,7 @@ def _streamdiffusion(model: Model, config: Config, size: Size) -> Run:
     return run
 
 
-PEERS: dict[str, Callable[[Model, Config, Size], Run]] = {
+PEERS: dict[str, Callable[[Model, Networks, Config, Size], Run]] = {
     "diffusers": _diffusers,
     "diffusers-compile": functools.partial(_diffusers, compiled=True),
     "streamdiffusion": _streamdiffusion,

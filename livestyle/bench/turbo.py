@@ -6,6 +6,7 @@ step, no guidance, uint8 in and uint8 out. The prompt is encoded before for all 
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import statistics
 import time
@@ -58,11 +59,16 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
     random = options.random_weights
-    model = _random(recipe, config) if random else load_model(choose_model(config, say))
+    if random:
+        model = _random(recipe, config)
+    else:
+        model = load_model(choose_model(config, say), pack=False)
+    theirs = copy.deepcopy(model.networks) if peers else {}  # the same weights, as diffusers has it
+    model.pack()
     program = _program(model, config, size)
     contestants: dict[str, Run] = {"livestyle": program.run}
     for peer in peers:
-        contestants[peer] = PEERS[peer](model, config, size)
+        contestants[peer] = PEERS[peer](model, theirs, config, size)
     pictures = [draw(seq, size) for seq in range(8)]
     times = _in_turn(contestants, pictures, frames)
     medians = {name: statistics.median(spent) for name, spent in times.items()}

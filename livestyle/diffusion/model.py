@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
+from livestyle.diffusion.packed import pack_linears
 from livestyle.diffusion.step import SAMPLERS, Sampler
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
@@ -72,6 +73,11 @@ class Model:
         for encoder in ("text_encoder", "text_encoder_2"):
             if getattr(pipeline, encoder, None) is not None:
                 getattr(pipeline, encoder).to(device, dtype)
+
+    def pack(self) -> None:
+        """Make the UNet fit for this CPU; it is no longer diffusers' own then."""
+        if self.device.type == "cpu":
+            pack_linears(self._unet)
 
     @property
     def networks(self) -> dict[str, Any]:
@@ -140,8 +146,11 @@ class Choice:
     loras: tuple[tuple[Path, float], ...] = ()
 
 
-def load_model(choice: Choice) -> Model:
-    """Load a model from its folder; nothing is fetched. Raises ModelError when it does not load."""
+def load_model(choice: Choice, *, pack: bool = True) -> Model:
+    """Load a model from its folder; nothing is fetched. Raises ModelError when it does not load.
+
+    pack: see Model.pack.
+    """
     _quiet()
     folder = choice.folder
     dtype = DTYPES[choose_precision(choice.precision, choice.device, folder.stored)]
@@ -161,7 +170,10 @@ def load_model(choice: Choice) -> Model:
             pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
             pipeline.fuse_lora(lora_scale=scale)
             pipeline.unload_lora_weights()
-    return Model(pipeline, SAMPLERS[choice.sampler], torch.device(choice.device), dtype)
+    model = Model(pipeline, SAMPLERS[choice.sampler], torch.device(choice.device), dtype)
+    if pack:
+        model.pack()
+    return model
 
 
 def choose_precision(wanted: str, device: str, stored: str) -> str:
