@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help="lite: the stylize stage beside the bare network; turbo: a frame and its stages",
     )
     bench.add_argument("--json", metavar="FILE", help="write the figures there")
+    bench.add_argument("--plot", metavar="FILE.png", help="turbo: draw frames and stages there")
     bench.add_argument(
         "--random-weights",
         action="store_true",
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         help="turbo: timed beside it: diffusers, diffusers-compile, streamdiffusion",
     )
     bench.add_argument("--frames", type=int, default=20, metavar="N", help="turbo: (default: 20)")
-    add_flags(bench, (*STYLIZER, "size", "output_size"))
+    add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
     bench.set_defaults(command=_bench)
 
     for name, command, help_text in (
@@ -162,13 +163,17 @@ def _check_targets(config: Config, *, to_stdout: bool) -> None:
     """What is written at the end only: better refused before the run than after it."""
     if to_stdout and "raw:-" in config.sink:
         raise ConfigError("--json and --sink raw:- both want stdout; write one of them to a file")
-    if config.report is None:
+    _check_target("--report", config.report)
+
+
+def _check_target(flag: str, file: str | None) -> None:
+    if file is None:
         return
-    target = Path(config.report).absolute()
+    target = Path(file).absolute()
     if not target.parent.is_dir():
-        raise ConfigError(f"--report {config.report!r}: its folder does not exist; make it first")
+        raise ConfigError(f"{flag} {file!r}: its folder does not exist; make it first")
     if target.is_dir():
-        raise ConfigError(f"--report {config.report!r}: that is a folder; name a file")
+        raise ConfigError(f"{flag} {file!r}: that is a folder; name a file")
 
 
 def _stylize(arguments: argparse.Namespace) -> int:
@@ -186,6 +191,8 @@ def _stylize(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    for flag in ("json", "plot"):
+        _check_target(f"--{flag}", getattr(arguments, flag))
     figures = _bench_turbo(arguments) if arguments.what == "turbo" else _bench_lite(arguments)
     if arguments.json is not None:
         _write_json(arguments.json, figures)
@@ -196,6 +203,8 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.bench.lite import bench_lite
 
+    if arguments.plot is not None:
+        raise ConfigError(f"--plot {arguments.plot!r}: that is for bench turbo")
     return bench_lite(_config(arguments))
 
 
@@ -207,7 +216,13 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.bench.turbo import Options, bench_turbo
 
     options = Options(random, arguments.peer, max(1, arguments.frames))
-    return bench_turbo(config, options, say)
+    if arguments.plot is None:
+        return bench_turbo(config, options, say)
+    from livestyle.bench.plot import plot_turbo
+
+    figures = bench_turbo(config, options, say)
+    _write(arguments.plot, plot_turbo(figures))
+    return figures
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -254,9 +269,13 @@ def _styles(arguments: argparse.Namespace) -> int:
 
 
 def _write_json(file: str, figures: dict[str, Any]) -> None:
+    _write(file, (json.dumps(figures, indent=2) + "\n").encode())
+
+
+def _write(file: str, content: bytes) -> None:
     from livestyle.machine import write_atomically
 
     try:
-        write_atomically(file, json.dumps(figures, indent=2) + "\n")
+        write_atomically(file, content)
     except OSError as error:
         raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error

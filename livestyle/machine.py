@@ -26,13 +26,13 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def write_atomically(file: str, text: str) -> None:
-    """Write a text file under a temporary name beside it, sync and rename. Raises OSError."""
+def write_atomically(file: str, content: bytes) -> None:
+    """Write a file under a temporary name beside it, sync and rename. Raises OSError."""
     target = Path(file)
     temporary = f"{file}.{os.getpid()}.part"
     try:
-        with open(temporary, "w", encoding="utf-8") as opened:
-            opened.write(text)
+        with open(temporary, "wb") as opened:
+            opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())
         os.replace(temporary, target)

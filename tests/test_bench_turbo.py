@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from random_pipelines import save_pipeline
 
+from livestyle.bench.gpu_state import parse_processes, parse_state
+from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS
+from livestyle.canvas import Canvas
 from livestyle.cli import main
 from livestyle.config import Config
 from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import Choice, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.random_weights import FAMILIES, random_unet
+from livestyle.errors import StylizerError
+from livestyle.frame import Frame
 from livestyle.placement import Placement
 from livestyle.sources.testcard import draw
+from livestyle.stylizers.passthrough import Passthrough
 
 SIZE = (256, 256)
 
@@ -31,7 +39,8 @@ def test_it_reports_frames_stages_and_peers(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["bench", "turbo", "--model", str(folder), "--size", "256x256", "--frames", "4"]
-    file = tmp_path / "b.json"
+    file, plot = tmp_path / "b.json", tmp_path / "b.png"
+    command += ["--fps", "20", "--plot", str(plot)]
     assert main([*command, "--peer", "diffusers", "--json", str(file)]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures == json.loads(file.read_text())
@@ -43,6 +52,13 @@ def test_it_reports_frames_stages_and_peers(
     stages = figures["stage_ms"]
     assert list(stages) == ["upload", "encode", "unet", "decode", "download"]
     assert stages["unet"]["p50"] > stages["upload"]["p50"] > 0
+    loop = figures["open_loop"]
+    assert 0 < loop["unique_fps"] <= 20
+    assert loop["captured"] >= loop["stylized"] > 0
+    assert loop["latency_ms"]["p50"] > stages["unet"]["p50"] / 2
+    with Image.open(plot) as picture:
+        assert picture.format == "PNG"
+        assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 100  # something is drawn
 
 
 def test_the_peer_gives_the_same_picture(folder: Path) -> None:
@@ -63,6 +79,49 @@ def test_the_peer_gives_the_same_picture(folder: Path) -> None:
 def test_random_weights_are_of_the_exact_architecture(family: str) -> None:
     _, parameters, _ = FAMILIES[family]
     assert sum(weight.numel() for weight in random_unet(family).parameters()) == parameters
+
+
+def test_an_open_loop_drops_what_comes_too_fast() -> None:
+    class Slow(Passthrough):
+        def stylize(self, frame: Frame) -> Frame:
+            time.sleep(0.05)
+            return super().stylize(frame)
+
+    pictures = [draw(seq, SIZE) for seq in range(2)]
+    figures = run_open_loop(Slow(Canvas(SIZE, "fit", i420=True)), pictures, 60, 2.0)
+    assert 10 < figures["unique_fps"] < 21  # 20 a second is all it can do
+    assert figures["repeated"] > 60
+    assert figures["latency_ms"]["p50"] > 50
+
+
+def test_an_open_loop_says_why_a_stylizer_failed() -> None:
+    class Broken(Passthrough):
+        def stylize(self, frame: Frame) -> Frame:
+            raise StylizerError("out of paint")
+
+    canvas = Canvas(SIZE, "fit", i420=True)
+    with pytest.raises(StylizerError, match="out of paint"):
+        run_open_loop(Broken(canvas), [draw(0, SIZE)], 30, 60.0)
+
+
+def test_the_state_of_a_gpu_is_read() -> None:
+    state = parse_state("580.82, P0, 1980, 1980, 2619, 412.33, 700.00, 48, 0x0000000000000004\n")
+    assert (state["pstate"], state["clocks.sm"], state["power.draw"]) == ("P0", 1980, 412.33)
+    assert parse_state("580.82, P0, 1, 1, 1, [N/A], 1, 1, 0x0\n")["power.draw"] is None
+    listed = "71, /usr/bin/a, b, 512\n72, python3, [N/A]\n73, me, 1\n"
+    assert parse_processes(listed, own=73) == [
+        {"pid": 71, "name": "/usr/bin/a, b", "memory_mib": 512},
+        {"pid": 72, "name": "python3", "memory_mib": None},
+    ]
+    assert parse_processes("\n", own=1) == []
+
+
+@pytest.mark.parametrize("flag", ["--json", "--plot"])
+def test_a_target_that_cannot_be_is_refused_first(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "turbo", flag, str(tmp_path / "no" / "x")]) == 2
+    assert "its folder does not exist; make it first" in capsys.readouterr().err
 
 
 def test_an_unknown_peer_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

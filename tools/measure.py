@@ -96,7 +96,7 @@ def main() -> int:
     )
     figures["bench_lite"] = json.loads(bench.stdout)
     print("bench lite", figures["bench_lite"]["ratio"])
-    write_atomically(options.output, json.dumps(figures, indent=1) + "\n")
+    write_atomically(options.output, json.dumps(figures, indent=1).encode() + b"\n")
     return 0
 
 

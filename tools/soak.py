@@ -89,7 +89,7 @@ def main() -> int:
     options = parser.parse_args()
     figures = soak(options.minutes, options.arguments)
     if options.json:
-        write_atomically(options.json, json.dumps(figures, indent=2) + "\n")
+        write_atomically(options.json, json.dumps(figures, indent=2).encode() + b"\n")
     kept = ("rss_mb_after_a_minute", "rss_growth_mb", "threads", "fds")
     print(json.dumps({name: figures[name] for name in kept}))
     steady = len(figures["threads"]) == len(figures["fds"]) == 1

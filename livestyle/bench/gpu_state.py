@@ -1,0 +1,62 @@
+"""What a GPU was like while something was timed: clocks, heat, and who else was on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+_FIELDS = {
+    "driver_version": str,
+    "pstate": str,
+    "clocks.sm": float,  # MHz
+    "clocks.max.sm": float,
+    "clocks.mem": float,
+    "power.draw": float,  # W
+    "power.limit": float,
+    "temperature.gpu": float,  # °C
+    "clocks_event_reasons.active": str,  # a bit field; 0x0000000000000000: nothing slows it down
+}
+_NOTHING = "N/A"
+
+
+def gpu_state(uuid: str) -> dict[str, Any]:
+    """The state of one GPU by NVIDIA's own tool, or why it can't be told.
+
+    uuid: as torch gives it, without "GPU-".
+
+    Returns {"error": why}, or the fields by nvidia-smi's names for them (MHz, W, °C; None where the
+    GPU does not tell) and "other_processes": [{"pid", "name", "memory_mib"}].
+    """
+    card = f"--id=GPU-{uuid}"
+    try:
+        state = _ask(card, f"--query-gpu={','.join(_FIELDS)}")
+        processes = _ask(card, "--query-compute-apps=pid,process_name,used_memory")
+    except (OSError, subprocess.SubprocessError) as error:
+        return {"error": f"nvidia-smi: {error}"}
+    return parse_state(state) | {"other_processes": parse_processes(processes, os.getpid())}
+
+
+def parse_state(answer: str) -> dict[str, Any]:
+    """One line of comma-separated values, in the order of the fields that were asked for."""
+    values = [value.strip() for value in answer.strip().split(",")]
+    fields = zip(_FIELDS.items(), values, strict=True)
+    return {name: None if _NOTHING in value else kind(value) for (name, kind), value in fields}
+
+
+def parse_processes(answer: str, own: int) -> list[dict[str, Any]]:
+    """One line per process: pid, name (it may hold commas), MiB. Left out: the pid `own`."""
+    processes = []
+    for line in answer.strip().splitlines():
+        pid, _, rest = line.partition(",")
+        name, _, memory = rest.rpartition(",")
+        if int(pid) != own:
+            used = None if _NOTHING in memory else float(memory)
+            processes.append({"pid": int(pid), "name": name.strip(), "memory_mib": used})
+    return processes
+
+
+def _ask(*question: str) -> str:
+    command = ["nvidia-smi", "--format=csv,noheader,nounits", *question]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout

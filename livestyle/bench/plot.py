@@ -1,0 +1,55 @@
+"""Plots of what `livestyle bench turbo` measured, as one PNG."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from livestyle.errors import MissingPackage
+
+try:
+    from matplotlib.figure import Figure
+except ImportError as missing:
+    raise MissingPackage(missing.name or "matplotlib", "bench") from missing
+
+_BINS = 40
+
+
+def plot_turbo(figures: dict[str, Any]) -> bytes:
+    """Two plots as PNG: how long frames took, as a histogram, and the median of each stage."""
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    device, size = figures["machine"]["device"], "{}x{}".format(*figures["size"])
+    cpu = f"{figures['machine']['cpu']}, {figures['machine']['cores']} cores"
+    where = cpu if device == "cpu" else device
+    figure.suptitle(f"{figures['model']}\n{size}, {figures['precision']}, {where}", fontsize=11)
+    above, below = figure.subplots(2, height_ratios=(3, 2))
+    _latencies(above, figures)
+    _stages(below, figures["stage_ms"])
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110)
+    return png.getvalue()
+
+
+def _latencies(axes: Any, figures: dict[str, Any]) -> None:
+    each = figures["frame_ms_each"]
+    everything = np.concatenate(list(each.values()))
+    bins = np.linspace(everything.min() * 0.98, everything.max() * 1.02, _BINS)
+    for number, (name, times) in enumerate(each.items()):
+        colour, p50 = f"C{number}", figures["frame_ms"][name]["p50"]
+        label = f"{name}: p50 {p50:.3g} ms, p99 {figures['frame_ms'][name]['p99']:.3g} ms"
+        axes.hist(times, bins, color=colour, alpha=0.6, label=label)
+        axes.axvline(p50, color=colour, linestyle="--", linewidth=1)
+    axes.set(xlabel="ms from uint8 to uint8 (dashed: p50)", ylabel="frames")
+    axes.legend(fontsize=9)
+
+
+def _stages(axes: Any, stages: dict[str, Any]) -> None:
+    medians = [stage["p50"] for stage in stages.values()]
+    above = [max(0.0, stage["p99"] - stage["p50"]) for stage in stages.values()]
+    bars = axes.barh(list(stages), medians, xerr=[[0] * len(above), above], capsize=3)
+    axes.bar_label(bars, [f"{ms:.3g} ms" for ms in medians], padding=6, fontsize=9)
+    axes.margins(x=0.15)
+    axes.invert_yaxis()
+    axes.set(xlabel="ms, p50 (whisker: p99), without a graph")
