@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
+from livestyle.aside import run_aside
 from livestyle.config import Config
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
@@ -58,7 +59,10 @@ def running_pipeline(
 def _opened(config: Config, output_size: Size, say: Callable[[str], None]) -> Stylizer:
     from livestyle.canvas import Canvas
 
-    return open_stylizer(config, Canvas(output_size, config.aspect, i420=True), say)
+    canvas = Canvas(output_size, config.aspect, i420=True)
+    # PyTorch keeps an OpenMP team for every thread that has computed, as long as that thread lives.
+    # A second one, though idle, makes the stylize thread's sleep at each barrier: 20 % of a frame.
+    return run_aside(lambda: open_stylizer(config, canvas, say), "load")
 
 
 def _load(

@@ -13,11 +13,12 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from livestyle.aside import run_aside
 from livestyle.bench.gpu_state import gpu_state
 from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS, Run
@@ -35,6 +36,9 @@ from livestyle.sources.testcard import draw
 from livestyle.stylizers.look import look_of
 from livestyle.stylizers.settle import GRID
 from livestyle.stylizers.turbo import Turbo, choose_model
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
 
 _WARM_UP = 3
 _OPEN_LOOP = (2.0, 20.0)  # s, at least and at most
@@ -59,34 +63,50 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
     livestyle over that of the peer, and the open loop at the settings' fps. Raises ConfigError for
     an unknown peer, LivestyleError.
     """
-    peers, frames = options.peers, options.frames
-    if unknown := sorted(set(peers) - set(PEERS)):
+    if unknown := sorted(set(options.peers) - set(PEERS)):
         raise ConfigError(f"unknown peer {unknown[0]!r}; choose from: {', '.join(PEERS)}")
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
-    random = options.random_weights
-    model = _random(recipe, config) if random else _real(config, say)
-    theirs = copy.deepcopy(model.networks) if peers else {}  # the same weights, as diffusers has it
-    model.pack()
-    program = _program(model, config, size)
-    contestants: dict[str, Run] = {"livestyle": program.run}
-    for peer in peers:
-        contestants[peer] = PEERS[peer](model, theirs, config, size)
     pictures = [draw(seq, size) for seq in range(8)]
-    times = _in_turn(contestants, pictures, frames)
-    machine = describe_machine() | _device(model)  # at once: clocks fall when idle
-    medians = {name: statistics.median(spent) for name, spent in times.items()}
+
+    def closed_loop() -> tuple[Model, dict[str, Any]]:
+        model = _random(recipe, config) if options.random_weights else _real(config, say)
+        return model, _closed_loop(model, config, options, pictures)
+
+    # aside: the thread that has computed before must be gone, see livestyle.worker
+    model, figures = run_aside(closed_loop, "closed loop")
     least, most = _OPEN_LOOP
-    seconds = min(max(least, frames * medians["livestyle"] / 1000), most)
+    seconds = options.frames * figures["frame_ms"]["livestyle"]["p50"] / 1000
+    random = f"{recipe.model} with random weights"
     return {
         "bench": "turbo",
-        "machine": machine,
+        "model": random if options.random_weights else config.model or recipe.model,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
-        "model": f"{recipe.model} with random weights" if random else config.model,
+        **figures,
+        "open_loop": _open_loop(model, config, pictures, min(max(least, seconds), most)),
+    }
+
+
+def _closed_loop(
+    model: Model, config: Config, options: Options, pictures: list[Pixels]
+) -> dict[str, Any]:
+    """Every contestant as fast as it can, then the stages of livestyle's frame."""
+    height, width = pictures[0].shape[:2]
+    networks = copy.deepcopy(model.networks) if options.peers else {}  # as diffusers has them
+    model.pack()
+    program = _program(model, config, (width, height))
+    contestants: dict[str, Run] = {"livestyle": program.run}
+    for peer in options.peers:
+        contestants[peer] = PEERS[peer](model, networks, config, (width, height))
+    times = _in_turn(contestants, pictures, options.frames)
+    machine = describe_machine() | _device(model)  # at once: clocks fall when idle
+    medians = {name: statistics.median(spent) for name, spent in times.items()}
+    return {
+        "machine": machine,
         "precision": model.precision,
-        "size": list(size),
+        "size": [width, height],
         "steps": program.form.steps,
-        "frames": frames,
+        "frames": options.frames,
         "frame_ms": {name: _summary(spent) for name, spent in times.items()},
         "frame_ms_each": {name: [round(ms, 3) for ms in spent] for name, spent in times.items()},
         "fps": {name: round(1000 / median, 2) for name, median in medians.items()},
@@ -95,8 +115,7 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
             for name, median in medians.items()
             if name != "livestyle"
         },
-        "stage_ms": _stages(program, pictures, min(frames, 20)),
-        "open_loop": _open_loop(model, config, pictures, seconds),
+        "stage_ms": _stages(program, pictures, min(options.frames, 20)),
     }
 
 
@@ -125,7 +144,7 @@ def _program(model: Model, config: Config, size: Size) -> Program:
 
 
 def _in_turn(
-    contestants: dict[str, Run], pictures: list[Any], frames: int
+    contestants: dict[str, Run], pictures: list[Pixels], frames: int
 ) -> dict[str, list[float]]:
     """ms of each frame, by contestant; every one takes the same frame before the next comes."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -141,14 +160,17 @@ def _in_turn(
     return times
 
 
-def _open_loop(model: Model, config: Config, pictures: list[Any], seconds: float) -> dict[str, Any]:
+def _open_loop(
+    model: Model, config: Config, pictures: list[Pixels], seconds: float
+) -> dict[str, Any]:
     height, width = pictures[0].shape[:2]
     canvas = Canvas((width, height), config.aspect, i420=True)
-    with Turbo(model, canvas, (width, height), look_of(config)) as turbo:
+    opened = run_aside(lambda: Turbo(model, canvas, canvas.size, look_of(config)), "load")
+    with opened as turbo:
         return run_open_loop(turbo, pictures, config.fps, seconds)
 
 
-def _stages(program: Program, pictures: list[Any], frames: int) -> dict[str, Any]:
+def _stages(program: Program, pictures: list[Pixels], frames: int) -> dict[str, Any]:
     """ms of each stage, without a graph: on a GPU by its own events."""
     clock = _DeviceClock() if torch.cuda.is_available() else _Clock()
     spent: dict[str, list[float]] = {name: [] for name in _STAGES}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
+from livestyle.aside import run_aside
 from livestyle.errors import ConfigError, SourceError
 from livestyle.frame import Frame, Size
 
@@ -118,21 +117,9 @@ def answered(look: Callable[[], T], what: str) -> T:
 
     Raises SourceError when there is no answer within PATIENCE.
     """
-    found: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            found.put((look(), None))
-        except BaseException as error:  # raised where the answer is waited for
-            found.put((None, error))
-
-    threading.Thread(target=run, name="looking", daemon=True).start()
     try:
-        answer, error = found.get(timeout=PATIENCE)
-    except queue.Empty:
+        return run_aside(look, "looking", PATIENCE)
+    except TimeoutError:
         raise SourceError(
             f"{what} does not answer within {PATIENCE:g} s; see whether its display or device hangs"
         ) from None
-    if error:
-        raise error
-    return cast("T", answer)
