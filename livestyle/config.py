@@ -134,9 +134,10 @@ class Config:
     recipe: str = _setting("sdxl-turbo", "turbo: which of the models in engines/", _text, "NAME")
     model: str | None = _setting(
         None,
-        "turbo: a model of your own in place of the recipe's: a folder in diffusers' layout",
+        "turbo: a model of your own in place of the recipe's: a folder in diffusers' layout, a "
+        ".safetensors checkpoint, or OWNER/NAME[@REVISION] on the hub",
         _text,
-        "FOLDER",
+        "MODEL",
     )
     autoencoder: str = _setting(
         "auto",

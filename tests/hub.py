@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 class Hub:
     """Serves folders as repositories, each at one commit.
 
+    The last commit of each is also its branch main.
+
     `cut`: bytes after which every connection breaks off; `spoilt`: names whose bytes come wrong.
     `asked` is every request line so far.
     """
@@ -32,6 +34,11 @@ class Hub:
         _, folder = self.folders[repo]
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         return [self._entry(file, folder) for file in files]
+
+    def info(self, repo: str) -> dict[str, Any]:
+        siblings = [{"rfilename": entry["path"]} for entry in self.tree(repo)]
+        card = {"license": "openrail++"}
+        return {"id": repo, "sha": self.folders[repo][0], "siblings": siblings, "cardData": card}
 
     def _entry(self, file: Path, folder: Path) -> dict[str, Any]:
         content = file.read_bytes()
@@ -65,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         for repo, (commit, folder) in hub.folders.items():
             if path.startswith(f"/api/models/{repo}/tree/{commit}"):
                 return self._json(hub.tree(repo))
+            if path in (f"/api/models/{repo}", f"/api/models/{repo}/revision/{commit}"):
+                return self._json(hub.info(repo))
             prefix = f"/{repo}/resolve/{commit}/"
             if path.startswith(prefix) and (folder / path.removeprefix(prefix)).is_file():
                 return self._file(repo, commit, path.removeprefix(prefix))

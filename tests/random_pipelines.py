@@ -30,10 +30,10 @@ from transformers import (
 
 from livestyle.sources.testcard import draw
 
-# channels of the three levels, transformer blocks in each, heads, width of the text encoders
+# channels of the three levels, transformer blocks in each, heads, widths of the text encoders
 SHAPES = {
-    "tiny": ((32, 64, 64), (1, 1, 2), (2, 4, 4), 32),
-    "middle": ((96, 192, 384), (1, 2, 4), (2, 3, 6), 192),
+    "tiny": ((32, 64, 64), (1, 1, 2), (2, 4, 4), (32, 48)),
+    "middle": ((96, 192, 384), (1, 2, 4), (2, 3, 6), (192, 192)),
 }
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
@@ -53,12 +53,12 @@ def save_pipeline(
         "vae": _autoencoder(autoencoder),
         "scheduler": _scheduler(scheduler),
         "tokenizer": _tokenizer(),
-        "text_encoder": CLIPTextModel(_text_config(shape)),
+        "text_encoder": CLIPTextModel(_text_config(SHAPES[shape][3][0])),
     }
     pipeline: Any
     if xl:
         parts["tokenizer_2"] = _tokenizer()
-        parts["text_encoder_2"] = CLIPTextModelWithProjection(_text_config(shape))
+        parts["text_encoder_2"] = CLIPTextModelWithProjection(_text_config(SHAPES[shape][3][1]))
         pipeline = StableDiffusionXLPipeline(**parts, add_watermarker=False)
     else:
         nothing = {"safety_checker": None, "feature_extractor": None}
@@ -74,13 +74,13 @@ def _scheduler(kind: str) -> EulerAncestralDiscreteScheduler | LCMScheduler:
 
 
 def _unet(shape: str, xl: bool) -> UNet2DConditionModel:
-    channels, depth, heads, width = SHAPES[shape]
+    channels, depth, heads, widths = SHAPES[shape]
     options: dict[str, Any] = {}
     if xl:
         options = {
             "addition_embed_type": "text_time",
             "addition_time_embed_dim": 8,
-            "projection_class_embeddings_input_dim": 6 * 8 + width,
+            "projection_class_embeddings_input_dim": 6 * 8 + widths[1],
         }
     return UNet2DConditionModel(
         sample_size=64,
@@ -90,7 +90,7 @@ def _unet(shape: str, xl: bool) -> UNet2DConditionModel:
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=depth if xl else 1,
         attention_head_dim=heads,
-        cross_attention_dim=2 * width if xl else width,
+        cross_attention_dim=sum(widths) if xl else widths[0],
         use_linear_projection=True,
         **options,
     )
@@ -130,8 +130,7 @@ def _spread(last: Any, result: Callable[[], torch.Tensor], mean: float, deviatio
     last.bias.copy_((last.bias - now.mean(1)) * factor + mean)
 
 
-def _text_config(shape: str) -> CLIPTextConfig:
-    width = SHAPES[shape][3]
+def _text_config(width: int) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(_vocabulary()),
         hidden_size=width,

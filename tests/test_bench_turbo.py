@@ -62,7 +62,7 @@ def test_it_reports_frames_stages_and_peers(
 
 
 def test_the_peer_gives_the_same_picture(folder: Path) -> None:
-    choice = Choice(folder=ModelFolder(folder), sampler="turbo", device="cpu", precision="fp32")
+    choice = Choice(weights=ModelFolder(folder), sampler="turbo", device="cpu", precision="fp32")
     model = load_model(choice)
     config = Config(prompt="a cat", strength=0.5, steps=1, seed=4)
     program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(1, False, False))

@@ -12,9 +12,11 @@ from typing import Any
 
 import cv2
 import diffusers
+import numpy as np
 import pytest
 import torch
 from hub import Hub, serve
+from original_layout import save_checkpoint
 from random_pipelines import save_pipeline
 
 from livestyle.recipe import DiffusionRecipe, load_recipe
@@ -37,11 +39,29 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def pickled(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = shutil.copytree(published, tmp_path_factory.mktemp("pickled"), dirs_exist_ok=True)
+    for file in folder.rglob("*.safetensors"):
+        file.rename(file.with_suffix(".bin"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("video")
+    (folder / "model_index.json").write_text('{"_class_name": "WanPipeline"}')
+    return folder
+
+
 @pytest.fixture
-def hub(published: Path) -> Iterator[Hub]:
+def hub(published: Path, pickled: Path, video: Path) -> Iterator[Hub]:
     folders = {
         RECIPE.model: (RECIPE.revision, published),
         RECIPE.autoencoder: (RECIPE.autoencoder_revision, AUTOENCODER),
+        "somebody/theirs": ("c0ffee" + 34 * "0", published),
+        "somebody/pickled": ("c0ffee" + 34 * "1", pickled),
+        "somebody/video": ("c0ffee" + 34 * "2", video),
     }
     with serve(Hub(folders)) as served:
         yield served
@@ -53,6 +73,10 @@ class Newcomer:
     def __init__(self, home: Path) -> None:
         self.home = home
         cv2.imwrite(str(home / "in.png"), draw(3, (256, 256))[:, :, :3])
+
+    @property
+    def picture(self) -> bytes:
+        return (self.home / "out.png").read_bytes()
 
     def stylize(self, endpoint: str, *flags: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -86,11 +110,11 @@ def test_a_model_is_shown_fetched_once_and_then_used_without_a_network(
     assert any(name.endswith("unet/diffusion_pytorch_model.fp16.safetensors") for name in got)
     unwanted = ("unet/diffusion_pytorch_model.safetensors", "1.0.safetensors", "vae/diffusion")
     assert not [name for name in got if any(part in name for part in unwanted)]
-    picture = (newcomer.home / "out.png").read_bytes()
+    picture = newcomer.picture
     hub.asked.clear()
     again = newcomer.stylize(hub.address)
     assert (again.returncode, again.stderr, hub.asked) == (0, "", [])
-    assert (newcomer.home / "out.png").read_bytes() == picture
+    assert newcomer.picture == picture
 
 
 def test_a_download_goes_on_where_it_broke_off(hub: Hub, newcomer: Newcomer) -> None:
@@ -123,3 +147,77 @@ def test_auto_says_why_it_is_not_turbo(newcomer: Newcomer) -> None:
     done = newcomer.stylize("http://127.0.0.1:9", "--stylizer", "auto")
     assert done.returncode == 0
     assert "stylizer lite: there is no CUDA GPU; --stylizer turbo runs on a CPU too" in done.stderr
+
+
+@pytest.mark.parametrize("revision", ["", "@c0ffee" + 34 * "0"])
+def test_a_model_of_the_hub_by_its_id(
+    hub: Hub, newcomer: Newcomer, published: Path, revision: str, tmp_path: Path
+) -> None:
+    model = ("--model", "somebody/theirs" + revision)
+    first = newcomer.stylize(hub.address, *model)
+    assert first.returncode == 0, first.stderr
+    (line,) = first.stderr.splitlines()
+    assert line.startswith("fetching somebody/theirs: 0.0 GB into ")
+    assert line.endswith("; licence of the model: openrail++")
+    got = [line for line in hub.asked if line.startswith("GET") and "/resolve/" in line]
+    assert not [name for name in got if "unet/diffusion_pytorch_model.safetensors" in name]
+    picture = newcomer.picture
+    hub.asked.clear()
+    hub.folders["somebody/theirs"] = ("f" * 40, published)  # another commit: it stays at the first
+    again = newcomer.stylize(hub.address, *model)
+    assert (again.returncode, again.stderr, hub.asked) == (0, "", [])
+    assert newcomer.picture == picture
+    half = tmp_path / "half"
+    shutil.copytree(published, half)
+    (half / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    of_folder = newcomer.stylize(hub.address, "--model", str(half))
+    assert of_folder.returncode == 0, of_folder.stderr
+    _assert_alike(newcomer.picture, picture)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("somebody/pickled", "somebody/pickled has only unet/"),
+        ("somebody/video", "is a WanPipeline; livestyle runs: StableDiffusionXLPipeline"),
+        ("nobody/nothing", "nobody/nothing is not on this disk and can't be fetched: "),
+    ],
+)
+def test_a_model_of_the_hub_that_cannot_be_run_costs_no_download(
+    hub: Hub, newcomer: Newcomer, model: str, said: str
+) -> None:
+    refused = newcomer.stylize(hub.address, "--model", model)
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("livestyle: ") and said in line
+    assert not [line for line in hub.asked if ".bin" in line or ".safetensors" in line]
+
+
+def _assert_alike(picture: bytes, other: bytes) -> None:
+    """The same weights, at other places in memory: a sum may be rounded otherwise."""
+    one, two = (
+        cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
+        for png in (picture, other)
+    )
+    assert np.abs(one - two).max() <= 1
+
+
+def test_a_checkpoint_file_gives_what_its_folder_gives(
+    hub: Hub, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    folder = save_pipeline(tmp_path / "whole", "sdxl", "tiny", "turbo", "full")
+    hub.folders[RECIPE.model] = (RECIPE.revision, folder)
+    pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(folder)
+    file = save_checkpoint(pipeline, tmp_path / "theirs.safetensors")
+    first = newcomer.stylize(hub.address, "--model", str(file), "--prompt", "a red castle")
+    assert first.returncode == 0, first.stderr
+    assert not [line for line in hub.asked if ".safetensors" in line]
+    picture = newcomer.picture
+    again = newcomer.stylize("http://127.0.0.1:9", "--model", str(file), "--prompt", "a red castle")
+    assert (again.returncode, again.stderr) == (0, "")
+    of_folder = newcomer.stylize(hub.address, "--model", str(folder), "--prompt", "a red castle")
+    assert of_folder.returncode == 0, of_folder.stderr
+    _assert_alike(newcomer.picture, picture)
+    other = newcomer.stylize(hub.address, "--model", str(file), "--recipe", "sd-turbo")
+    assert other.returncode == 2
+    assert "is of the family sdxl, the recipe 'sd-turbo' is not" in other.stderr

@@ -14,6 +14,7 @@ import torch
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from random_pipelines import save_pipeline
+from safetensors.torch import save_file
 
 from livestyle.canvas import Canvas
 from livestyle.cli import main
@@ -97,10 +98,67 @@ def test_what_cannot_or_must_not_be_loaded_is_one_line(
     assert not (tmp_path / "o.png").exists()
 
 
-@pytest.mark.parametrize("model", ["no/such", __file__])
+@pytest.mark.parametrize("model", ["./no/such", __file__])
 def test_no_folder_at_all(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stylize", "i.png", "o.png", "--stylizer", "turbo", "--model", model]) == 1
     assert "a model is a folder in diffusers' layout" in capsys.readouterr().err
+
+
+_CONV = "model.diffusion_model.input_blocks.0.0.weight"
+_XL = "conditioner.embedders.1.model.ln_final.weight"
+_ENCODER = "first_stage_model.encoder.conv_in.weight"
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({_CONV: 4, _XL: 1}, "has no autoencoder; use --autoencoder tiny"),
+        ({_CONV: 9, _XL: 1, _ENCODER: 1}, "its UNet takes 9 channels, for inpainting or the like"),
+        ({_CONV: 4, _XL: 1, _ENCODER: 1, "v_pred": 1}, "predicts v; livestyle runs models that"),
+        ({_CONV: 4, "conditioner.embedders.0.model.ln_final.weight": 1}, "is SDXL's refiner; as"),
+        (
+            {_CONV: 4, "cond_stage_model.transformer.text_model.final_layer_norm.weight": 1},
+            "is Stable Diffusion 1; as one file livestyle loads SDXL and Stable Diffusion 2.1",
+        ),
+        ({_CONV: 4}, "is no whole checkpoint with a UNet and its text encoders"),
+        ({_XL: 4, _ENCODER: 1}, "is no whole checkpoint with a UNet and its text encoders"),
+        ({"lora_unet.down": 4}, "is no whole checkpoint with a UNet and its text encoders"),
+        ({}, "is damaged (no tensors); get it again"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_run_is_named(
+    tensors: dict[str, int], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "m.safetensors"
+    save_file({name: torch.zeros(1, width, 1, 1) for name, width in tensors.items()}, file)
+    assert main(["stylize", "i.png", "o.png", "--stylizer", "turbo", "--model", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("livestyle: ") and error.count("\n") == 1 and said in error
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("m.ckpt", b"PK", "is a pickle, which can run any code; get it as .safetensors"),
+        ("m.safetensors", b"\xff" * 64, "is damaged (cut off); get it again"),
+        ("m.safetensors", b"", "is damaged ("),
+        ("m.safetensors", b"\x02" + bytes(7) + b"[]", "is damaged ("),
+        ("m.safetensors", None, "there is no "),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(
+    name: str,
+    content: bytes | None,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["stylize", "i.png", "o.png", "--stylizer", "turbo", "--model", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("livestyle: ") and error.count("\n") == 1 and said in error
 
 
 @pytest.mark.parametrize(
@@ -123,7 +181,7 @@ def test_half_precision_on_a_cpu_is_near_float32(good: Path) -> None:
 
 def _load(folder: Path, *loras: tuple[Path, float], precision: str = "fp32") -> Model:
     choice = Choice(
-        folder=ModelFolder(folder), sampler="turbo", device="cpu", precision=precision, loras=loras
+        weights=ModelFolder(folder), sampler="turbo", device="cpu", precision=precision, loras=loras
     )
     return load_model(choice)
 
@@ -216,4 +274,7 @@ def test_the_tiny_autoencoder_of_another_family_is_refused(
     model = save_pipeline(tmp_path / "m", "sd")
     command = ["stylize", str(PICTURE), "o.png", "--stylizer", "turbo", "--model", str(model)]
     assert main([*command, "--autoencoder", "tiny"]) == 2
-    assert "is for another family than the model" in capsys.readouterr().err
+    assert (
+        "is not, and its autoencoder would be used; choose another --recipe"
+        in capsys.readouterr().err
+    )

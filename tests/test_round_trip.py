@@ -55,7 +55,7 @@ class Knowing(Model):
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = ModelFolder(save_pipeline(tmp_path_factory.mktemp("model")))
     choice = Choice(
-        folder=folder, sampler="turbo", device="cpu", precision="fp32", autoencoder=AUTOENCODER
+        weights=folder, sampler="turbo", device="cpu", precision="fp32", autoencoder=AUTOENCODER
     )
     loaded = load_model(choice)
     loaded.__class__ = Knowing
@@ -141,7 +141,7 @@ def _sheet(file: str, folder: Path) -> None:
     """Write what the tests compare side by side: the picture, the autoencoder alone, strengths."""
     checked = ModelFolder(save_pipeline(folder))
     choice = Choice(
-        folder=checked, sampler="turbo", device="cpu", precision="fp32", autoencoder=AUTOENCODER
+        weights=checked, sampler="turbo", device="cpu", precision="fp32", autoencoder=AUTOENCODER
     )
     model = load_model(choice)
     model.__class__ = Knowing

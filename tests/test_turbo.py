@@ -57,7 +57,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 def _load(folder: Path, precision: str = "fp32") -> Model:
     checked = ModelFolder(folder)
     return load_model(
-        Choice(folder=checked, sampler=checked.sampler, device="cpu", precision=precision)
+        Choice(weights=checked, sampler=checked.sampler, device="cpu", precision=precision)
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,8 @@ except ImportError as missing:
 GB = 1e9
 Say = Callable[[str], None]
 
-_MODEL = (
-    "model_index.json",
-    "scheduler/*.json",
-    "tokenizer*/*",
-    "*/config.json",
-    "text_encoder*/*.fp16.safetensors",
-    "unet/*.fp16.safetensors",
-)
+LAYOUT = ("model_index.json", "scheduler/*.json", "tokenizer*/*", "*/config.json")
+_MODEL = (*LAYOUT, "text_encoder*/*.fp16.safetensors", "unet/*.fp16.safetensors")
 _FULL_AUTOENCODER = ("vae/*.fp16.safetensors",)
 _AUTOENCODER = ("config.json", "diffusion_pytorch_model.safetensors")
 _LORA = ("*.safetensors",)
@@ -50,11 +44,15 @@ _LORA = ("*.safetensors",)
 
 @dataclass(frozen=True)
 class Repo:
-    """Files of the hub: those of `id` at the commit `revision` whose names fit `patterns`."""
+    """Files of the hub: those of `id` at the commit `revision` whose names fit `patterns`.
+
+    part: what these patterns are called, where a repo has several sets of them.
+    """
 
     id: str
     revision: str
     patterns: tuple[str, ...]
+    part: str = ""
 
     def cached(self) -> Path | None:
         """Their folder, when all are there and have been checked; asks no network."""
@@ -67,7 +65,7 @@ class Repo:
 
     def missing_bytes(self) -> int:
         """How much there is to fetch. Raises ModelError without a network."""
-        with self._reported():
+        with reported(self.id):
             files: Any = self._snapshot(dry_run=True, tqdm_class=_progress("", _ignore))
             return sum(file.file_size for file in files if file.will_download)
 
@@ -78,7 +76,7 @@ class Repo:
         """
         if folder := self.cached():
             return folder
-        with self._reported():
+        with reported(self.id):
             folder = Path(self._snapshot(tqdm_class=_progress(self.id, say)))
             say(f"checking {self.id}")
             found = HfApi().verify_repo_checksums(self.id, revision=self.revision)
@@ -101,36 +99,44 @@ class Repo:
 
     def _mark(self) -> Path:
         """An empty file that says: checked."""
-        full = "-full" if set(_FULL_AUTOENCODER) <= set(self.patterns) else ""
-        name = f"{self.id.replace('/', '--')}-{self.revision}{full}"
+        part = f"-{self.part}" if self.part else ""
+        name = f"{self.id.replace('/', '--')}-{self.revision}{part}"
         return Path(platformdirs.user_cache_dir("livestyle"), "checked", name)
 
-    @contextlib.contextmanager
-    def _reported(self) -> Any:
-        # the one line below says it
-        hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        try:
-            _reach()
-            yield
-        except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-            cause = error.__cause__ or error
-            first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-            raise ModelError(
-                f"{self.id} is not on this disk and can't be fetched: {first}; connect to the "
-                "network once, or give a folder with --model"
-            ) from error
+
+@contextlib.contextmanager
+def reported(id: str) -> Iterator[None]:
+    """Make what goes wrong with the hub one ModelError that says what to do."""
+    # the one line below says it
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        _reach()
+        yield
+    except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        cause = error.__cause__ or error
+        first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise ModelError(
+            f"{id} is not on this disk and can't be fetched: {first}; connect to the network "
+            "once, or give a folder with --model"
+        ) from error
 
 
 def repos(recipe: DiffusionRecipe, *, full_autoencoder: bool) -> dict[str, Repo]:
     """What a recipe needs: "model", "autoencoder" unless the full one is wanted, and "lora"."""
     patterns = _MODEL + (_FULL_AUTOENCODER if full_autoencoder else ())
-    needed = {"model": Repo(recipe.model, recipe.revision, patterns)}
+    part = "full" if full_autoencoder else ""
+    needed = {"model": Repo(recipe.model, recipe.revision, patterns, part)}
     if not full_autoencoder:
         revision = recipe.autoencoder_revision
         needed["autoencoder"] = Repo(recipe.autoencoder, revision, _AUTOENCODER)
     if recipe.lora:
         needed["lora"] = Repo(recipe.lora, recipe.lora_revision, _LORA)
     return needed
+
+
+def layout(recipe: DiffusionRecipe) -> Repo:
+    """The settings and tokenizers of a recipe's model, without any weights: a few MB."""
+    return Repo(recipe.model, recipe.revision, LAYOUT, "layout")
 
 
 def announce_download(needed: Sequence[Repo], licence: str, say: Say) -> None:

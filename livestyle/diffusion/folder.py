@@ -48,19 +48,26 @@ class ModelFolder:
     def __init__(self, path: Path, *, own_autoencoder: bool = True) -> None:
         """own_autoencoder: whether that of the folder is needed too."""
         self.path = path
-        index = _read_json(path / "model_index.json")
-        kind = str(index.get("_class_name"))
-        if kind not in FAMILIES:
-            raise ModelError(f"{str(path)!r} is a {kind}; livestyle runs: {', '.join(FAMILIES)}")
-        self.family = FAMILIES[kind]
-        scheduler = index.get("scheduler") or ["", ""]
-        self.sampler = "lcm" if scheduler[1] == "LCMScheduler" else "turbo"
-        _check_schedule(path / "scheduler" / "scheduler_config.json")
+        self.family, self.sampler = read_layout(path)
         for network in _NETWORKS:
             needed = own_autoencoder or network != "vae"
             if needed and (path / network).is_dir():
                 weight_files(path / network)
         self.stored = stored_precision(weight_files(path / "unet")[0])
+
+
+def read_layout(path: Path) -> tuple[str, str]:
+    """Family and sampler of the model in a folder, whose weights need not be there yet.
+
+    Raises ModelError for a model that livestyle does not run.
+    """
+    index = _read_json(path / "model_index.json")
+    kind = str(index.get("_class_name"))
+    if kind not in FAMILIES:
+        raise ModelError(f"{str(path)!r} is a {kind}; livestyle runs: {', '.join(FAMILIES)}")
+    scheduler = index.get("scheduler") or ["", ""]
+    _check_schedule(path / "scheduler" / "scheduler_config.json")
+    return FAMILIES[kind], "lcm" if scheduler[1] == "LCMScheduler" else "turbo"
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -85,7 +92,6 @@ def autoencoder_class(folder: Path) -> str:
         raise ModelError(
             f"{str(folder)!r} is a {kind}; an autoencoder is one of: {', '.join(AUTOENCODERS)}"
         )
-    weight_files(folder)
     return kind
 
 
@@ -100,16 +106,24 @@ def check_weights(file: Path) -> None:
 
 def stored_precision(file: Path) -> str:
     """fp32, fp16 or bf16: how a safetensors file stores its first tensor. Raises ModelError."""
+    first = next(iter(safetensors_header(file).values()))
+    return _STORED.get(first["dtype"], "fp32")
+
+
+def safetensors_header(file: Path) -> dict[str, Any]:
+    """Name -> {"dtype", "shape", "data_offsets"} of each tensor. Raises ModelError."""
     try:
         with file.open("rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
             if length > file.stat().st_size:
                 raise ValueError("cut off")
-            header = json.loads(opened.read(length))
-        first = next(entry for name, entry in header.items() if name != "__metadata__")
-        return _STORED.get(first["dtype"], "fp32")
-    except (OSError, ValueError, KeyError, StopIteration, struct.error) as error:
+            header: dict[str, Any] = json.loads(opened.read(length))
+        header.pop("__metadata__", None)
+        if not all({"dtype", "shape"} <= set(tensor) for tensor in header.values()) or not header:
+            raise ValueError("no tensors")
+    except (OSError, ValueError, TypeError, AttributeError, struct.error) as error:
         raise ModelError(f"{str(file)!r} is damaged ({error}); get it again") from error
+    return header
 
 
 def _check_schedule(file: Path) -> None:
@@ -127,7 +141,8 @@ def _read_json(file: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(
-            f"there is no {str(file)!r}; a model is a folder in diffusers' layout"
+            f"there is no {str(file)!r}; a model is a folder in diffusers' layout, a "
+            ".safetensors checkpoint or an id on the hub"
         ) from error
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {str(file)!r}: {error}") from error

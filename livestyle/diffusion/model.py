@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from livestyle.diffusion.checkpoint import ModelFile
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
 from livestyle.diffusion.packed import pack_linears
 from livestyle.diffusion.step import SAMPLERS, Sampler
@@ -134,37 +135,44 @@ class Choice:
     """Which model to load, and how.
 
     sampler: one of SAMPLERS. device: as torch names it. precision: fp32, bf16, fp16 or auto, see
-    `choose_precision`. autoencoder: a folder of its own, in place of the model's. loras: files and
-    their scales, folded into the weights.
+    `choose_precision`. layout: a model's folder, for what a ModelFile does not say. autoencoder: a
+    folder of its own, in place of the model's. loras: files and their scales, folded into the
+    weights.
     """
 
-    folder: ModelFolder
+    weights: ModelFolder | ModelFile
     sampler: str
     device: str
     precision: str
+    layout: Path | None = None
     autoencoder: Path | None = None
     loras: tuple[tuple[Path, float], ...] = ()
 
 
 def load_model(choice: Choice, *, pack: bool = True) -> Model:
-    """Load a model from its folder; nothing is fetched. Raises ModelError when it does not load.
+    """Load a model from this disk; nothing is fetched. Raises ModelError when it does not load.
 
     pack: see Model.pack.
     """
     _quiet()
-    folder = choice.folder
-    dtype = DTYPES[choose_precision(choice.precision, choice.device, folder.stored)]
-    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True}
-    options |= {"local_files_only": True, "variant": variant(folder.path / "unet")}
+    weights = choice.weights
+    dtype = DTYPES[choose_precision(choice.precision, choice.device, weights.stored)]
+    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
     if choice.autoencoder is not None:
         options["vae"] = _load_autoencoder(choice.autoencoder, dtype)
     kind: Any = diffusers.StableDiffusionXLPipeline
-    if folder.family == "sd":
+    if weights.family == "sd":
         kind = diffusers.StableDiffusionPipeline
         options |= {"safety_checker": None, "feature_extractor": None}
         options["requires_safety_checker"] = False
-    with _reported(folder.path):
-        pipeline = kind.from_pretrained(folder.path, **options)
+    with _reported(weights.path):
+        if isinstance(weights, ModelFile):
+            pipeline = kind.from_single_file(
+                str(weights.path), config=str(choice.layout), **options
+            )
+        else:
+            options |= {"use_safetensors": True, "variant": variant(weights.path / "unet")}
+            pipeline = kind.from_pretrained(weights.path, **options)
     for file, scale in choice.loras:
         with _reported(file):
             pipeline.load_lora_weights(str(file.parent), weight_name=file.name)

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livestyle.config import Config
-from livestyle.diffusion.folder import ModelFolder, autoencoder_class, check_weights
+from livestyle.diffusion.checkpoint import ModelFile, is_checkpoint
+from livestyle.diffusion.folder import (
+    ModelFolder,
+    autoencoder_class,
+    check_weights,
+    read_layout,
+    weight_files,
+)
 from livestyle.errors import ConfigError, MissingPackage, ModelError
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
@@ -19,6 +26,7 @@ from livestyle.stylizers.preset import find_preset
 
 if TYPE_CHECKING:
     from livestyle.diffusion.fetch import Repo
+    from livestyle.diffusion.pin import Pin
 
 # UNet and autoencoder halve the picture five times; below and above the networks lose their sense.
 GRID = range(256, 1025, 32)
@@ -84,22 +92,65 @@ def _lacking() -> str:
 
 
 def needed_repos(config: Config, recipe: DiffusionRecipe) -> dict[str, Repo]:
-    """What the settings need of the hub: "model", "autoencoder", "lora", or less."""
-    from livestyle.diffusion.fetch import repos
+    """What the settings need of the hub: "model", "layout", "autoencoder", "lora", or less.
+
+    Raises ConfigError where the recipe does not fit the model, ModelError.
+    """
+    from livestyle.diffusion.fetch import layout, repos
 
     needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
     if config.autoencoder not in ("auto", "tiny"):
         needed.pop("autoencoder", None)
     if config.model is None:
         return needed
-    if config.autoencoder != "tiny":
-        return {}
-    if ModelFolder(Path(config.model), own_autoencoder=False).family != _family(recipe):
+    of_recipe = {"autoencoder": needed["autoencoder"]} if config.autoencoder == "tiny" else {}
+    if is_checkpoint(config.model):
+        of_recipe["layout"] = layout(recipe)
+    if of_recipe and (family := _family_of_model(config.model)) != _family(recipe):
         raise ConfigError(
-            f"--autoencoder tiny: that of the recipe {config.recipe!r} is for another family than "
-            f"the model {config.model!r}; choose another --recipe"
+            f"the model {config.model!r} is of the family {family}, the recipe {config.recipe!r} "
+            f"is not, and its {' and '.join(of_recipe)} would be used; choose another --recipe"
         )
-    return {"autoencoder": needed["autoencoder"]}
+    own = _own_pin(config.model)
+    return of_recipe | ({"model": own.model(own_autoencoder=_uses_own(config))} if own else {})
+
+
+def open_weights(config: Config, fetched: dict[str, Path]) -> ModelFolder | ModelFile:
+    """The model of the settings, checked. fetched: `needed_repos`, each in its folder now.
+
+    Raises ModelError.
+    """
+    own = "autoencoder" not in fetched and _uses_own(config)
+    if "model" not in fetched and is_checkpoint(str(config.model)):
+        return ModelFile(Path(str(config.model)), own_autoencoder=own)
+    return ModelFolder(fetched.get("model") or Path(str(config.model)), own_autoencoder=own)
+
+
+def _uses_own(config: Config) -> bool:
+    return config.autoencoder in ("auto", "full")
+
+
+def _own_pin(model: str) -> Pin | None:
+    """What the hub says of `--model`, where that is an id there."""
+    from livestyle.diffusion.pin import is_hub_id, pin
+
+    return None if is_checkpoint(model) or not is_hub_id(model) else pin(model)
+
+
+def _layout_of(model: str) -> Path:
+    """Where the settings of a folder or a model on the hub are; they are fetched for that."""
+    own = _own_pin(model)
+    return Path(model) if own is None else own.layout().fetch(_ignore)
+
+
+def _family_of_model(model: str) -> str:
+    if is_checkpoint(model):
+        return ModelFile(Path(model), own_autoencoder=False).family
+    return read_layout(_layout_of(model))[0]
+
+
+def _ignore(_: str) -> None:
+    """For a progress of a few MB."""
 
 
 def _family(recipe: DiffusionRecipe) -> str:
@@ -114,18 +165,31 @@ def _is_cached(config: Config) -> bool:
 def _check_model(config: Config, recipe: DiffusionRecipe, announce: Callable[[str], None]) -> None:
     if config.autoencoder not in ("auto", "full", "tiny"):
         autoencoder_class(Path(config.autoencoder))
+        weight_files(Path(config.autoencoder))
     for lora in config.lora:
         check_weights(parse_lora(lora)[0])
+    licence = recipe.licence
     if config.model is not None:
-        own = config.autoencoder in ("auto", "full")
-        ModelFolder(Path(config.model), own_autoencoder=own)
-        kind = autoencoder_class(Path(config.model, "vae")) if own else ""
-        if config.autoencoder == "full" and kind != "AutoencoderKL":
-            raise ModelError(f"--autoencoder full: that of {config.model!r} is an {kind}; use auto")
+        own = _own_pin(config.model)
+        licence = own.licence if own else licence
+        _check_own_model(config.model, config, on_disk=own is None)
     if needed := needed_repos(config, recipe):
         from livestyle.diffusion.fetch import announce_download
 
-        announce_download(list(needed.values()), recipe.licence, announce)
+        announce_download(list(needed.values()), licence, announce)
+
+
+def _check_own_model(model: str, config: Config, *, on_disk: bool) -> None:
+    if is_checkpoint(model):
+        ModelFile(Path(model), own_autoencoder=_uses_own(config))
+        return
+    layout = _layout_of(model)
+    read_layout(layout)
+    if on_disk:
+        ModelFolder(layout, own_autoencoder=_uses_own(config))
+    kind = autoencoder_class(layout / "vae") if _uses_own(config) else ""
+    if config.autoencoder == "full" and kind != "AutoencoderKL":
+        raise ModelError(f"--autoencoder full: that of {model!r} is an {kind}; use auto")
 
 
 def _size(config: Config, recipe: DiffusionRecipe, announce: Callable[[str], None]) -> Any:

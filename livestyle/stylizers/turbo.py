@@ -20,7 +20,7 @@ from livestyle.pacing import SECOND
 from livestyle.placement import Placement, network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.look import Look, look_of
-from livestyle.stylizers.settle import GRID, needed_repos, parse_lora
+from livestyle.stylizers.settle import GRID, needed_repos, open_weights, parse_lora
 
 
 class Turbo:
@@ -136,12 +136,15 @@ def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
     fetched = {name: repo.fetch(say) for name, repo in needed.items()}
     own = config.autoencoder not in ("auto", "full", "tiny")
     autoencoder = Path(config.autoencoder) if own else fetched.get("autoencoder")
-    path = Path(config.model) if config.model is not None else fetched["model"]
-    folder = ModelFolder(path, own_autoencoder=autoencoder is None)
+    weights = open_weights(config, fetched)
     loras = [(file, 1.0) for file in weight_files(fetched["lora"])] if "lora" in fetched else []
+    sampler = recipe.timesteps
+    if config.model is not None and isinstance(weights, ModelFolder):  # a file does not say
+        sampler = weights.sampler
     return Choice(
-        folder=folder,
-        sampler=recipe.timesteps if config.model is None else folder.sampler,
+        weights=weights,
+        layout=fetched.get("layout"),
+        sampler=sampler,
         device="cuda" if torch.cuda.is_available() else "cpu",
         precision=config.precision,
         autoencoder=autoencoder,

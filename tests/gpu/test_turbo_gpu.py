@@ -31,7 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _load(folder: Path, precision: str = "fp16") -> Model:
-    choice = Choice(folder=ModelFolder(folder), sampler="turbo", device="cuda", precision=precision)
+    choice = Choice(
+        weights=ModelFolder(folder), sampler="turbo", device="cuda", precision=precision
+    )
     return load_model(choice)
 
 
