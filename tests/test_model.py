@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from safetensors.torch import save_file
 from livestyle.canvas import Canvas
 from livestyle.cli import main
 from livestyle.diffusion.folder import ModelFolder
-from livestyle.diffusion.model import Choice, Model, choose_precision, load_model
+from livestyle.diffusion.model import DTYPES, Choice, Model, choose_precision, load_model
+from livestyle.diffusion.packed import PackedLinear, pack_linears
 from livestyle.errors import ConfigError, ModelError
 from livestyle.frame import Frame
 from livestyle.sources.testcard import draw
@@ -278,3 +280,27 @@ def test_the_tiny_autoencoder_of_another_family_is_refused(
         "is not, and its autoencoder would be used; choose another --recipe"
         in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_packed_layers_compute_what_linear_ones_do(precision: str) -> None:
+    dtype = DTYPES[precision]
+    torch.manual_seed(5)
+    with_bias, without = torch.nn.Linear(96, 40), torch.nn.Linear(40, 24, bias=False)
+    plain = torch.nn.Sequential(with_bias, torch.nn.SiLU(), without).to(dtype)
+    packed = copy.deepcopy(plain)
+    pack_linears(packed)
+    assert [type(layer) for layer in packed] == [PackedLinear, torch.nn.SiLU, PackedLinear]
+    for shape in ((1, 7, 96), (3, 96), (2, 5, 6, 96)):
+        x = torch.randn(shape, dtype=dtype)
+        with torch.inference_mode():
+            ours, theirs = packed(x), plain(x)
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_no_layer_of_the_unet_is_left_unpacked(good: Path) -> None:
+    choice = Choice(weights=ModelFolder(good), sampler="turbo", device="cpu", precision="fp32")
+    kinds = {type(layer) for layer in load_model(choice).networks["unet"].modules()}
+    assert PackedLinear in kinds and torch.nn.Linear not in kinds
+    left = {type(layer) for layer in load_model(choice, pack=False).networks["unet"].modules()}
+    assert torch.nn.Linear in left

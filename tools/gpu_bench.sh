@@ -1,31 +1,45 @@
 #!/bin/sh
-# What a CUDA machine can tell in under 9 minutes: the GPU tests, then turbo's frame and its stages
-# with random weights of the exact architecture, beside the peers that are installed. JSON goes to
-# the folder named.
+# What a CUDA machine can tell in under 9 minutes: the GPU tests, then turbo's frame, its stages and
+# its open loop with random weights of the exact architecture, beside the peers that are installed.
+# JSON, and plots where matplotlib is installed, go to the folder named; what fails is told, and the
+# rest still runs.
 #
 #   tools/gpu_bench.sh FOLDER [PYTHON]
 set -u
 
 folder=${1:?usage: $0 FOLDER [PYTHON]}
 python=${2:-python3}
+ends=$(($(date +%s) + 530))
 mkdir -p "$folder"
 nvidia-smi -q -d CLOCK,POWER,PIDS >"$folder/nvidia-smi.txt" 2>&1
 
-peers="--peer diffusers"
-"$python" -c "import streamdiffusion" 2>/dev/null && peers="$peers --peer streamdiffusion"
+has() { "$python" -c "import $1" 2>/dev/null; }
 
-bench() { # name, flags
-    name=$1
-    shift
-    # shellcheck disable=SC2086  # several peers are several words
-    timeout 150 "$python" -m livestyle bench turbo --random-weights --frames 100 "$@" \
-        --json "$folder/$name.json" >"$folder/$name.txt" 2>&1 || echo "$name failed: see $folder/$name.txt"
+within() { # seconds at most, name, command: what it prints is kept as NAME.txt
+    limit=$1 name=$2
+    shift 2
+    left=$((ends - $(date +%s)))
+    [ "$left" -lt "$limit" ] && limit=$left
+    [ "$limit" -lt 5 ] && { echo "$name: left out, the time is over"; return; }
+    timeout "$limit" "$@" >"$folder/$name.txt" 2>&1 || echo "$name failed: see $folder/$name.txt"
 }
 
-timeout 120 "$python" -m pytest -q tests/gpu >"$folder/tests.txt" 2>&1 || echo "tests failed: see $folder/tests.txt"
-# shellcheck disable=SC2086
-bench fp16-512x512 --precision fp16 --size 512x512 $peers
-bench bf16-512x512 --precision bf16 --size 512x512
-bench fp16-640x384 --precision fp16 --size 640x384
-"$python" -m livestyle doctor >"$folder/doctor.txt" 2>&1
+bench() { # seconds at most, name, flags
+    limit=$1 name=$2
+    shift 2
+    has matplotlib && set -- "$@" --plot "$folder/$name.png"
+    within "$limit" "$name" "$python" -m livestyle bench turbo --random-weights --frames 100 \
+        --json "$folder/$name.json" "$@"
+}
+
+peers="--peer diffusers"
+has streamdiffusion && peers="$peers --peer streamdiffusion"
+
+within 120 tests "$python" -m pytest -q tests/gpu
+# shellcheck disable=SC2086  # several peers are several words
+bench 120 fp16-512x512 --precision fp16 --size 512x512 --fps 60 $peers
+bench 60 bf16-512x512 --precision bf16 --size 512x512 --fps 240
+bench 60 fp16-640x384 --precision fp16 --size 640x384 --fps 240
+within 20 doctor "$python" -m livestyle doctor
+bench 240 fp16-512x512-compiled-peer --precision fp16 --size 512x512 --peer diffusers-compile
 tail -n 3 "$folder/tests.txt"

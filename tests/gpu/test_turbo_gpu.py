@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from random_pipelines import save_pipeline
+from torch.profiler import ProfilerActivity, profile
 
 from livestyle.canvas import Canvas
 from livestyle.diffusion.folder import ModelFolder
@@ -73,6 +74,20 @@ def test_a_frame_allocates_nothing_and_syncs_once(folder: Path, strict: None) ->
         program.run(picture)
     torch.cuda.set_sync_debug_mode("default")
     assert torch.cuda.memory_stats()["allocation.all.allocated"] == before
+
+
+def test_a_profile_of_a_frame_shows_a_graph_two_copies_and_one_event(folder: Path) -> None:
+    program, picture = _program(_load(folder)), draw(1, SIZE)
+    program.run(picture)
+    torch.cuda.synchronize()
+    activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
+    with profile(activities=activities) as profiled:  # type: ignore[no-untyped-call]
+        for _ in range(5):
+            program.run(picture)
+    calls = {row.key: row.count for row in profiled.key_averages()}
+    assert calls.get("cudaGraphLaunch") == 5
+    assert calls.get("cudaEventSynchronize") == 5
+    assert not {"cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaMalloc"} & set(calls)
 
 
 @pytest.mark.parametrize(
