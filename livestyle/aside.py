@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 T = TypeVar("T")
+
+
+class Aside(threading.Thread):
+    """A thread that may still compute when the process is to end."""
+
+    def __init__(self, work: Callable[[], object], name: str) -> None:
+        super().__init__(target=work, name=name, daemon=True)
 
 
 def run_aside(work: Callable[[], T], name: str, timeout: float | None = None) -> T:
@@ -23,7 +32,7 @@ def run_aside(work: Callable[[], T], name: str, timeout: float | None = None) ->
         except BaseException as error:  # raised where the result is waited for
             done.put((None, error))
 
-    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread = Aside(run, name)
     thread.start()
     try:
         result, error = done.get(timeout=timeout)
@@ -33,3 +42,14 @@ def run_aside(work: Callable[[], T], name: str, timeout: float | None = None) ->
     if error:
         raise error
     return cast("T", result)
+
+
+def leave(code: int) -> None:
+    """End the process here where a thread still computes aside; else do nothing.
+
+    The interpreter must not end under such a thread: PyTorch would abort the process.
+    """
+    if any(isinstance(thread, Aside) for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)

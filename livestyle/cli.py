@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from livestyle import __version__
+from livestyle.aside import leave
 from livestyle.config import STYLIZER, Config, add_flags, load_config, to_toml
 from livestyle.errors import ConfigError, LivestyleError, reason
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"livestyle: {error}")
         return error.exit_code
     except KeyboardInterrupt:
+        leave(INTERRUPTED)
         return INTERRUPTED
 
 
@@ -211,11 +213,13 @@ def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
+    if arguments.frames < 1:
+        raise ConfigError(f"--frames {arguments.frames}: a number from 1 on is expected")
     random = arguments.random_weights
     config = settle_turbo(_config(arguments), say, with_model=not random)
     from livestyle.bench.turbo import Options, bench_turbo
 
-    options = Options(random, arguments.peer, max(1, arguments.frames))
+    options = Options(random, arguments.peer, arguments.frames)
     if arguments.plot is None:
         return bench_turbo(config, options, say)
     from livestyle.bench.plot import plot_turbo

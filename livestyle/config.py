@@ -148,6 +148,11 @@ class Config:
     lora: tuple[str, ...] = _setting(
         (), "turbo: a LoRA to fold in, FILE.safetensors[:SCALE], repeatable", _texts, "FILE"
     )
+    unet: str = _setting(
+        "own",
+        "turbo: livestyle's own UNet, or that of diffusers, slower, as the reference",
+        _choice("own", "diffusers"),
+    )
     until_ready: str = _setting(
         "card",
         "what to show while turbo loads: card, lite, or passthrough (the source as it is)",
@@ -215,6 +220,7 @@ STYLIZER = (
     "autoencoder",
     "lora",
     "precision",
+    "unet",
 )
 
 

@@ -148,7 +148,9 @@ class Supervisor:
                 with self._changing:
                     self._tell()
             case Failed(error):
-                if self.running is None and self.restarts == 0:
+                # a stylizer that could never be loaded will not be, also where one stands in
+                unloaded = self.running is None or self.running.loading
+                if unloaded and self.restarts == 0:
                     self._reap()
                     raise WorkerError(error)
                 self.state, self.message = "recovering", error

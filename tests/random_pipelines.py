@@ -49,7 +49,7 @@ def save_pipeline(
     torch.manual_seed(17)
     xl = family == "sdxl"
     parts: dict[str, Any] = {
-        "unet": _unet(shape, xl),
+        "unet": random_diffusers_unet(shape, xl),
         "vae": _autoencoder(autoencoder),
         "scheduler": _scheduler(scheduler),
         "tokenizer": _tokenizer(),
@@ -73,7 +73,7 @@ def _scheduler(kind: str) -> EulerAncestralDiscreteScheduler | LCMScheduler:
     return EulerAncestralDiscreteScheduler(**BETAS, timestep_spacing="trailing")
 
 
-def _unet(shape: str, xl: bool) -> UNet2DConditionModel:
+def random_diffusers_unet(shape: str, xl: bool) -> UNet2DConditionModel:
     channels, depth, heads, widths = SHAPES[shape]
     options: dict[str, Any] = {}
     if xl:

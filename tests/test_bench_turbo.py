@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from random_pipelines import save_pipeline
 
@@ -18,9 +19,10 @@ from livestyle.canvas import Canvas
 from livestyle.cli import main
 from livestyle.config import Config
 from livestyle.diffusion.folder import ModelFolder
-from livestyle.diffusion.model import Choice, load_model
+from livestyle.diffusion.model import Choice, Model, load_pipeline
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.random_weights import FAMILIES, random_unet
+from livestyle.diffusion.step import SAMPLERS
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame
 from livestyle.placement import Placement
@@ -63,14 +65,15 @@ def test_it_reports_frames_stages_and_peers(
 
 def test_the_peer_gives_the_same_picture(folder: Path) -> None:
     choice = Choice(weights=ModelFolder(folder), sampler="turbo", device="cpu", precision="fp32")
-    model = load_model(choice)
+    pipeline, dtype = load_pipeline(choice)
+    networks = {"unet": pipeline.unet, "vae": pipeline.vae}
+    model = Model(pipeline, SAMPLERS["turbo"], torch.device("cpu"), dtype)
     config = Config(prompt="a cat", strength=0.5, steps=1, seed=4)
     program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(1, False, False))
     program.set_steps(model.sampler.steps(0.5, 1))
     program.set_noise(4)
     program.set_prompt(model.encode_prompt("a cat"))
     ours = program.run(draw(5, SIZE)).astype(int)
-    networks = load_model(choice, pack=False).networks
     theirs = PEERS["diffusers"](model, networks, config, SIZE)(draw(5, SIZE))
     assert np.abs(ours - theirs).max() <= 2
 

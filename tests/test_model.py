@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from livestyle.canvas import Canvas
 from livestyle.cli import main
+from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import DTYPES, Choice, Model, choose_precision, load_model
 from livestyle.diffusion.packed import PackedLinear, pack_linears
@@ -300,7 +301,7 @@ def test_packed_layers_compute_what_linear_ones_do(precision: str) -> None:
 
 def test_no_layer_of_the_unet_is_left_unpacked(good: Path) -> None:
     choice = Choice(weights=ModelFolder(good), sampler="turbo", device="cpu", precision="fp32")
-    kinds = {type(layer) for layer in load_model(choice).networks["unet"].modules()}
+    denoiser = load_model(choice).denoiser
+    assert isinstance(denoiser, OwnUNet)
+    kinds = {type(layer) for layer in denoiser.module.modules()}
     assert PackedLinear in kinds and torch.nn.Linear not in kinds
-    left = {type(layer) for layer in load_model(choice, pack=False).networks["unet"].modules()}
-    assert torch.nn.Linear in left

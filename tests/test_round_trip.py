@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import diffusers
@@ -23,6 +22,7 @@ from random_pipelines import save_pipeline
 from torch import Tensor
 
 from livestyle.canvas import Canvas
+from livestyle.diffusion.denoiser import Conditions, Embedding
 from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.step import abar
@@ -45,8 +45,11 @@ class Knowing(Model):
         self.latents = super().encode(picture)
         return self.latents
 
-    def predict(self, x: Tensor, timestep: Tensor, *_: Any) -> Tensor:
-        left = abar(int(timestep))
+    def conditions(self, prompt: Embedding, timesteps: Tensor, time_ids: Tensor) -> Conditions:
+        return (timesteps,)
+
+    def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
+        left = abar(int(conditions[0][number]))
         noise: Tensor = (x - math.sqrt(left) * self.latents) / math.sqrt(1 - left)
         return noise
 

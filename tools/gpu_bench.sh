@@ -8,9 +8,14 @@
 set -u
 
 folder=${1:?usage: $0 FOLDER [PYTHON]}
-python=${2:-python3}
+python=$(command -v "${2:-python3}") || { echo "there is no ${2:-python3}"; exit 2; }
+mkdir -p "$folder" || exit 2
+folder=$(cd "$folder" && pwd)
+cd "$(dirname "$0")/.." || exit 2
+"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
+    { echo "PyTorch finds no CUDA device"; exit 1; }
+failed=0
 ends=$(($(date +%s) + 530))
-mkdir -p "$folder"
 nvidia-smi -q -d CLOCK,POWER,PIDS >"$folder/nvidia-smi.txt" 2>&1
 
 has() { "$python" -c "import $1" 2>/dev/null; }
@@ -21,7 +26,9 @@ within() { # seconds at most, name, command: what it prints is kept as NAME.txt
     left=$((ends - $(date +%s)))
     [ "$left" -lt "$limit" ] && limit=$left
     [ "$limit" -lt 5 ] && { echo "$name: left out, the time is over"; return; }
-    timeout "$limit" "$@" >"$folder/$name.txt" 2>&1 || echo "$name failed: see $folder/$name.txt"
+    timeout -k 5 "$limit" "$@" >"$folder/$name.txt" 2>&1 && return
+    echo "$name failed: see $folder/$name.txt"
+    failed=1
 }
 
 bench() { # seconds at most, name, flags
@@ -43,3 +50,4 @@ bench 60 fp16-640x384 --precision fp16 --size 640x384 --fps 240
 within 20 doctor "$python" -m livestyle doctor
 bench 240 fp16-512x512-compiled-peer --precision fp16 --size 512x512 --peer diffusers-compile
 tail -n 3 "$folder/tests.txt"
+exit $failed

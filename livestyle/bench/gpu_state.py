@@ -32,9 +32,9 @@ def gpu_state(uuid: str) -> dict[str, Any]:
     try:
         state = _ask(card, f"--query-gpu={','.join(_FIELDS)}")
         processes = _ask(card, "--query-compute-apps=pid,process_name,used_memory")
-    except (OSError, subprocess.SubprocessError) as error:
+        return parse_state(state) | {"other_processes": parse_processes(processes, os.getpid())}
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         return {"error": f"nvidia-smi: {error}"}
-    return parse_state(state) | {"other_processes": parse_processes(processes, os.getpid())}
 
 
 def parse_state(answer: str) -> dict[str, Any]:
@@ -45,7 +45,10 @@ def parse_state(answer: str) -> dict[str, Any]:
 
 
 def parse_processes(answer: str, own: int) -> list[dict[str, Any]]:
-    """One line per process: pid, name (it may hold commas), MiB. Left out: the pid `own`."""
+    """One line per process: pid, name (it may hold commas), MiB. Left out: the pid `own`.
+
+    In a container the pids are those of the host, and livestyle itself is in the list.
+    """
     processes = []
     for line in answer.strip().splitlines():
         pid, _, rest = line.partition(",")

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import diffusers
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,10 +60,10 @@ def _diffusers(
     def run(bgra: Any) -> Any:
         picture = torch.from_numpy(bgra[:, :, 2::-1].copy()).to(device).permute(2, 0, 1)[None]
         result = pipeline(
-            image=picture / 255, strength=look.strength, output_type="np",
+            image=picture / 255, strength=look.strength, output_type="pt",
             generator=generator.manual_seed(look.seed), **arguments,
         )  # fmt: skip
-        return (result.images[0] * 255).round().astype(np.uint8)
+        return _uint8(result.images[0] * 255)
 
     return run
 
@@ -135,10 +134,14 @@ def _streamdiffusion(model: Model, networks: Networks, config: Config, size: Siz
     def run(bgra: Any) -> Any:
         picture = torch.from_numpy(bgra[:, :, 2::-1].copy()).to(model.device).permute(2, 0, 1)
         result = stream(picture[None].to(model.dtype) / 255)
-        planes = (result[0].float() / 2 + 0.5).clamp(0, 1) * 255
-        return planes.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        return _uint8((result[0].float() / 2 + 0.5).clamp(0, 1) * 255)
 
     return run
+
+
+def _uint8(planes: Tensor) -> Any:
+    """[3, H, W] of 0 … 255 on the device -> uint8 (H, W, 3) in host memory."""
+    return planes.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 PEERS: dict[str, Callable[[Model, Networks, Config, Size], Run]] = {

@@ -7,7 +7,6 @@ closed loop: each waits for the next frame. The open loop after it is livestyle 
 
 from __future__ import annotations
 
-import copy
 import importlib.metadata
 import statistics
 import time
@@ -21,12 +20,13 @@ import torch
 from livestyle.aside import run_aside
 from livestyle.bench.gpu_state import gpu_state
 from livestyle.bench.open_loop import run_open_loop
-from livestyle.bench.peers import PEERS, Run
+from livestyle.bench.peers import PEERS, Networks, Run
 from livestyle.canvas import Canvas
 from livestyle.config import Config
-from livestyle.diffusion.model import Model, load_model
+from livestyle.diffusion.model import DTYPES, Model, load_pipeline
 from livestyle.diffusion.program import Form, Program
-from livestyle.diffusion.random_weights import random_model
+from livestyle.diffusion.random_weights import random_pipeline
+from livestyle.diffusion.step import SAMPLERS
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
@@ -39,6 +39,8 @@ from livestyle.stylizers.turbo import Turbo, choose_model
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
+
+Loaded = tuple[Any, torch.dtype, tuple[str, str]]  # a pipeline; its sampler and device
 
 _WARM_UP = 3
 _OPEN_LOOP = (2.0, 20.0)  # s, at least and at most
@@ -70,8 +72,11 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
     pictures = [draw(seq, size) for seq in range(8)]
 
     def closed_loop() -> tuple[Model, dict[str, Any]]:
-        model = _random(recipe, config) if options.random_weights else _real(config, say)
-        return model, _closed_loop(model, config, options, pictures)
+        make = _random if options.random_weights else _real
+        pipeline, dtype, (sampler, device) = make(recipe, config, say)
+        networks = {"unet": pipeline.unet, "vae": pipeline.vae} if options.peers else {}
+        model = Model(pipeline, SAMPLERS[sampler], torch.device(device), dtype, config.unet)
+        return model, _closed_loop(model, networks, config, options, pictures)
 
     # aside: the thread that has computed before must be gone, see livestyle.worker
     model, figures = run_aside(closed_loop, "closed loop")
@@ -88,12 +93,10 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
 
 
 def _closed_loop(
-    model: Model, config: Config, options: Options, pictures: list[Pixels]
+    model: Model, networks: Networks, config: Config, options: Options, pictures: list[Pixels]
 ) -> dict[str, Any]:
     """Every contestant as fast as it can, then the stages of livestyle's frame."""
     height, width = pictures[0].shape[:2]
-    networks = copy.deepcopy(model.networks) if options.peers else {}  # as diffusers has them
-    model.pack()
     program = _program(model, config, (width, height))
     contestants: dict[str, Run] = {"livestyle": program.run}
     for peer in options.peers:
@@ -104,6 +107,7 @@ def _closed_loop(
     return {
         "machine": machine,
         "precision": model.precision,
+        "unet": model.denoiser.name,
         "size": [width, height],
         "steps": program.form.steps,
         "frames": options.frames,
@@ -119,16 +123,18 @@ def _closed_loop(
     }
 
 
-def _real(config: Config, say: Callable[[str], None]) -> Model:
-    return load_model(choose_model(config, say), pack=False)
+def _real(recipe: DiffusionRecipe, config: Config, say: Callable[[str], None]) -> Loaded:
+    choice = choose_model(config, say)
+    return *load_pipeline(choice), (choice.sampler, choice.device)
 
 
-def _random(recipe: DiffusionRecipe, config: Config) -> Model:
+def _random(recipe: DiffusionRecipe, config: Config, _: Callable[[str], None]) -> Loaded:
     family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
-    on_gpu = torch.cuda.is_available()
-    usual = "fp16" if on_gpu else "bf16"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    usual = "bf16" if device == "cpu" else "fp16"
     precision = usual if config.precision == "auto" else config.precision
-    return random_model(family, device="cuda" if on_gpu else "cpu", precision=precision)
+    pipeline = random_pipeline(family, device=device, precision=precision)
+    return pipeline, DTYPES[precision], (recipe.timesteps, device)
 
 
 def _program(model: Model, config: Config, size: Size) -> Program:
@@ -200,7 +206,8 @@ class _Clock:
 
 
 class _DeviceClock(_Clock):
-    """Laps by CUDA events: what the device was busy with, not when the CPU asked for it."""
+    """Laps by CUDA events, on the device's own time. Without a graph that includes the gaps in
+    which the device waits for Python to ask: together the stages take longer than a frame."""
 
     def start(self) -> None:
         self._events = [("", self._event())]

@@ -49,6 +49,8 @@ class ModelFolder:
         """own_autoencoder: whether that of the folder is needed too."""
         self.path = path
         self.family, self.sampler = read_layout(path)
+        if not (path / "tokenizer").is_dir():
+            raise ModelError(f"there is no {str(path / 'tokenizer')!r}; get the whole model again")
         for network in _NETWORKS:
             needed = own_autoencoder or network != "vae"
             if needed and (path / network).is_dir():
@@ -67,6 +69,11 @@ def read_layout(path: Path) -> tuple[str, str]:
         raise ModelError(f"{str(path)!r} is a {kind}; livestyle runs: {', '.join(FAMILIES)}")
     scheduler = index.get("scheduler") or ["", ""]
     _check_schedule(path / "scheduler" / "scheduler_config.json")
+    if _read_json(path / "unet" / "config.json").get("time_cond_proj_dim"):
+        raise ModelError(
+            f"the UNet of {str(path)!r} takes the guidance as an input, as distilled LCM models "
+            "do; livestyle runs one with an LCM-LoRA folded in, as --recipe lcm-sdxl does"
+        )
     return FAMILIES[kind], "lcm" if scheduler[1] == "LCMScheduler" else "turbo"
 
 
@@ -146,4 +153,6 @@ def _read_json(file: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {str(file)!r}: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{str(file)!r} holds no settings but {content!r:.40}; get it again")
     return content

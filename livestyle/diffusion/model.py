@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from livestyle.diffusion.checkpoint import ModelFile
+from livestyle.diffusion.denoiser import DENOISERS, Conditions, Embedding
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
-from livestyle.diffusion.packed import pack_linears
 from livestyle.diffusion.step import SAMPLERS, Sampler
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
@@ -28,21 +28,6 @@ except ImportError as missing:
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """A prompt as the UNet wants it: context [1, 77, D]; pooled [1, P], for SDXL alone."""
-
-    context: Tensor
-    pooled: Tensor | None
-
-    def blended(self, other: Embedding, weight: float) -> Embedding:
-        """The point at `weight` (0 … 1) on the line from this prompt to the other."""
-        context = torch.lerp(self.context, other.context, weight)
-        if self.pooled is None or other.pooled is None:
-            return Embedding(context, None)
-        return Embedding(context, torch.lerp(self.pooled, other.pooled, weight))
-
-
 class Model:
     """The networks of one model on one device.
 
@@ -51,21 +36,36 @@ class Model:
     """
 
     def __init__(
-        self, pipeline: Any, sampler: Sampler, device: torch.device, dtype: torch.dtype
+        self,
+        pipeline: Any,
+        sampler: Sampler,
+        device: torch.device,
+        dtype: torch.dtype,
+        unet: str = "own",
     ) -> None:
-        """pipeline: a diffusers pipeline; its networks are moved to the device."""
+        """pipeline: a diffusers pipeline; its networks are moved to the device.
+
+        unet: whose module runs, one of DENOISERS. The pipeline's leaves it, so that its weights are
+        not there twice.
+
+        Raises ModelError for a UNet that livestyle's module is not built for.
+        """
         self.sampler = sampler
         self.device = device
         self.dtype = dtype
         self._pipeline = pipeline
-        self._unet = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
+        network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
+        self.channels: int = network.config.in_channels
+        self.is_xl = network.config.addition_embed_type == "text_time"
+        self.denoiser = DENOISERS[unet](network)
+        pipeline.unet = network = None
+        if device.type == "cpu":
+            self.denoiser.pack()
         self._autoencoder = pipeline.vae
         config = self._autoencoder.config
         self.tiny = isinstance(self._autoencoder, diffusers.AutoencoderTiny)
         levels = config.encoder_block_out_channels if self.tiny else config.block_out_channels
         self.reduction: int = 2 ** (len(levels) - 1)
-        self.channels: int = self._unet.config.in_channels
-        self.is_xl = self._unet.config.addition_embed_type == "text_time"
         self._scaling: float = config.scaling_factor
         # SDXL's own autoencoder overflows in fp16 (its config says force_upcast), not in bf16
         overflows = dtype is torch.float16 and getattr(config, "force_upcast", False)
@@ -74,16 +74,6 @@ class Model:
         for encoder in ("text_encoder", "text_encoder_2"):
             if getattr(pipeline, encoder, None) is not None:
                 getattr(pipeline, encoder).to(device, dtype)
-
-    def pack(self) -> None:
-        """Make the UNet fit for this CPU; it is no longer diffusers' own then."""
-        if self.device.type == "cpu":
-            pack_linears(self._unet)
-
-    @property
-    def networks(self) -> dict[str, Any]:
-        """The modules "unet" and "vae", for who runs them by other means."""
-        return {"unet": self._unet, "vae": self._autoencoder}
 
     @property
     def precision(self) -> str:
@@ -117,17 +107,13 @@ class Model:
         picture: Tensor = self._autoencoder.decode(latents, return_dict=False)[0]
         return picture.float()
 
-    def predict(self, x: Tensor, timestep: Tensor, prompt: Embedding, time_ids: Tensor) -> Tensor:
-        """The noise in the latents x at a timestep, an integer tensor [1]."""
-        added = {"text_embeds": prompt.pooled, "time_ids": time_ids} if self.is_xl else None
-        noise: Tensor = self._unet(
-            x.to(self.dtype),
-            timestep,
-            prompt.context,
-            added_cond_kwargs=added,
-            return_dict=False,
-        )[0]
-        return noise.float()
+    def conditions(self, prompt: Embedding, timesteps: Tensor, time_ids: Tensor) -> Conditions:
+        """What `predict` needs to know of them; see Denoiser."""
+        return self.denoiser.conditions(prompt, timesteps, time_ids)
+
+    def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
+        """The noise in the latents x at the timestep of that number."""
+        return self.denoiser.predict(x.to(self.dtype), number, conditions).float()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +123,7 @@ class Choice:
     sampler: one of SAMPLERS. device: as torch names it. precision: fp32, bf16, fp16 or auto, see
     `choose_precision`. layout: a model's folder, for what a ModelFile does not say. autoencoder: a
     folder of its own, in place of the model's. loras: files and their scales, folded into the
-    weights.
+    weights. unet: one of DENOISERS.
     """
 
     weights: ModelFolder | ModelFile
@@ -147,12 +133,20 @@ class Choice:
     layout: Path | None = None
     autoencoder: Path | None = None
     loras: tuple[tuple[Path, float], ...] = ()
+    unet: str = "own"
 
 
-def load_model(choice: Choice, *, pack: bool = True) -> Model:
-    """Load a model from this disk; nothing is fetched. Raises ModelError when it does not load.
+def load_model(choice: Choice) -> Model:
+    """Load a model from this disk; nothing is fetched. Raises ModelError when it does not load."""
+    pipeline, dtype = load_pipeline(choice)
+    device = torch.device(choice.device)
+    return Model(pipeline, SAMPLERS[choice.sampler], device, dtype, choice.unet)
 
-    pack: see Model.pack.
+
+def load_pipeline(choice: Choice) -> tuple[Any, torch.dtype]:
+    """A diffusers pipeline with its LoRAs folded in, still on the CPU, and what it computes in.
+
+    Raises ModelError.
     """
     _quiet()
     weights = choice.weights
@@ -176,12 +170,11 @@ def load_model(choice: Choice, *, pack: bool = True) -> Model:
     for file, scale in choice.loras:
         with _reported(file):
             pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
+            if not pipeline.get_active_adapters():
+                raise ValueError("nothing in it fits this model")
             pipeline.fuse_lora(lora_scale=scale)
             pipeline.unload_lora_weights()
-    model = Model(pipeline, SAMPLERS[choice.sampler], torch.device(choice.device), dtype)
-    if pack:
-        model.pack()
-    return model
+    return pipeline, dtype
 
 
 def choose_precision(wanted: str, device: str, stored: str) -> str:

@@ -29,13 +29,21 @@ class PackedLinear(nn.Module):
 
 
 def pack_linears(network: nn.Module) -> None:
-    """Pack each nn.Linear of a network in its place, where this PyTorch has oneDNN.
+    """Pack each nn.Linear of a network in its place, where oneDNN has its precision on this CPU.
 
     One after the other, so that no more than one layer's weights are there twice.
     """
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return
     for module in list(network.modules()):
         for name, child in module.named_children():
-            if type(child) is nn.Linear:
+            if type(child) is nn.Linear and _can_pack(child.weight.dtype):
                 setattr(module, name, PackedLinear(child))
+
+
+def _can_pack(dtype: torch.dtype) -> bool:
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    half = {
+        torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+        torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+    }
+    return bool(half[dtype]()) if dtype in half else dtype is torch.float32

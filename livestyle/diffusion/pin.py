@@ -19,7 +19,7 @@ from livestyle.diffusion.folder import PICKLES
 from livestyle.errors import ModelError
 from livestyle.machine import write_atomically
 
-_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_ID = re.compile(r"\w[\w.-]*/[\w.-]+(@[\w./-]+)?")
 _NETWORKS = ("unet", "text_encoder", "text_encoder_2", "vae")
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from livestyle.diffusion.model import Embedding, Model
+from livestyle.diffusion.denoiser import Conditions, Embedding
+from livestyle.diffusion.model import Model
 from livestyle.diffusion.pixels import Resize, ToI420, planes_of, to_rgb
 from livestyle.diffusion.step import Step, denoise, noised
 from livestyle.frame import Size
@@ -84,21 +85,29 @@ class Program:
         self._fresh = [self._noise[number : number + 1] for number in range(1, steps)]
         self._time_ids = model.time_ids(size)
         self._prompt: Embedding | None = None
+        self._conditions: Conditions | None = None
 
     def set_prompt(self, prompt: Embedding) -> None:
-        """Take another prompt for the frames to come; the first one makes the buffers."""
-        if self._prompt is None:
-            pooled = None if prompt.pooled is None else prompt.pooled.clone()
-            self._prompt = Embedding(prompt.context.clone(), pooled)
-            return
-        self._prompt.context.copy_(prompt.context)
-        if self._prompt.pooled is not None and prompt.pooled is not None:
-            self._prompt.pooled.copy_(prompt.pooled)
+        """Take another prompt for the frames to come."""
+        self._prompt = prompt
+        self._set_conditions()
 
     def set_steps(self, steps: Sequence[Step]) -> None:
         """Take other timesteps, as many as the program was made for."""
         self._timesteps.copy_(torch.tensor([step.timestep for step in steps]))
         self._numbers.copy_(torch.tensor([astuple(step)[1:] for step in steps]))
+        self._set_conditions()
+
+    def _set_conditions(self) -> None:
+        """What the UNet is told, into buffers that stay: a captured graph reads them."""
+        if self._prompt is None:  # it comes before the first frame
+            return
+        made = self._model.conditions(self._prompt, self._timesteps, self._time_ids)
+        if self._conditions is None:
+            self._conditions = tuple(condition.clone() for condition in made)
+        else:
+            for buffer, condition in zip(self._conditions, made, strict=True):
+                buffer.copy_(condition)
 
     def set_noise(self, seed: int) -> None:
         """Draw the noise of a seed: the same for every frame, so that a still picture is still."""
@@ -153,9 +162,8 @@ class Program:
         lap("decode")
 
     def _predict(self, x: Tensor, number: int) -> Tensor:
-        assert self._prompt is not None  # set_prompt comes before the first frame
-        timestep = self._steps[number].timestep
-        return self._model.predict(x, timestep, self._prompt, self._time_ids)
+        assert self._conditions is not None  # set_prompt comes before the first frame
+        return self._model.predict(x, number, self._conditions)
 
     def _captured(self) -> torch.cuda.CUDAGraph:
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -165,7 +173,8 @@ class Program:
                 self._compute()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # thread_local: the prompts' thread may allocate meanwhile
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._compute()
         return graph
 

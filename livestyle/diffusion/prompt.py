@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from livestyle.diffusion.model import Embedding
+from livestyle.diffusion.denoiser import Embedding
 from livestyle.mailbox import Closed, Mailbox
 
 KEPT = 32  # encoded prompts
@@ -18,7 +18,8 @@ _NICE = 19  # Linux: a thread has a priority of its own, and those it starts inh
 
 
 class Prompts:
-    """Encodes prompts and keeps the last 32. `newest` is the last asked for that is encoded.
+    """Encodes prompts and keeps the last 32. `newest` is the last asked for that is encoded,
+    as text and embedding.
 
     encode: takes long; called on the thread that makes this, and then on a thread of its own.
     """
@@ -28,7 +29,7 @@ class Prompts:
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
         self._asked: Mailbox[str] = Mailbox()
         self.failure: BaseException | None = None
-        self.newest = self._embedding(first)
+        self.newest = first, self._embedding(first)
         self._thread = threading.Thread(target=self._run, name="prompts", daemon=True)
         threads = torch.get_num_threads()
         self._ready = threading.Event()
@@ -54,7 +55,8 @@ class Prompts:
         self._ready.set()
         try:
             while True:
-                self.newest = self._embedding(self._asked.take())
+                text = self._asked.take()
+                self.newest = text, self._embedding(text)
         except Closed:
             pass
         except BaseException as error:  # raised where frames are made

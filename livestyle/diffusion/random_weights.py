@@ -9,8 +9,7 @@ import diffusers
 import torch
 from torch import nn
 
-from livestyle.diffusion.model import DTYPES, Model
-from livestyle.diffusion.step import SAMPLERS
+from livestyle.diffusion.model import DTYPES
 
 _LIBRARY: Any = diffusers  # it has no types
 
@@ -40,8 +39,11 @@ FAMILIES = {"sdxl": (_XL, 2_567_463_684, 1280), "sd": (_SD, 865_910_724, None)}
 _DEVIATION = 0.02  # of the weights: keeps activations finite in half precision
 
 
-def random_model(family: str, *, device: str, precision: str) -> Model:
-    """family: sdxl or sd, with the tiny autoencoder. precision: fp32, bf16 or fp16."""
+def random_pipeline(family: str, *, device: str, precision: str) -> Any:
+    """What a Model needs of a pipeline. family: sdxl or sd, with the tiny autoencoder.
+
+    precision: fp32, bf16 or fp16.
+    """
     config, parameters, pooled = FAMILIES[family]
     dtype = DTYPES[precision]
     unet = random_unet(family)
@@ -58,8 +60,7 @@ def random_model(family: str, *, device: str, precision: str) -> Model:
     def encode_prompt(*_: Any, **__: Any) -> tuple[Any, ...]:
         return context, None, embeds, None
 
-    pipeline = SimpleNamespace(unet=unet, vae=autoencoder, encode_prompt=encode_prompt)
-    return Model(pipeline, SAMPLERS["turbo"], torch.device(device), dtype)
+    return SimpleNamespace(unet=unet, vae=autoencoder, encode_prompt=encode_prompt)
 
 
 def random_unet(family: str) -> Any:

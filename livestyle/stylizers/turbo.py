@@ -10,8 +10,9 @@ import torch
 
 from livestyle.canvas import Canvas
 from livestyle.config import Config
+from livestyle.diffusion.denoiser import Embedding
 from livestyle.diffusion.folder import ModelFolder, weight_files
-from livestyle.diffusion.model import Choice, Embedding, Model, load_model
+from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.errors import StylizerError
@@ -40,26 +41,29 @@ class Turbo:
         The first frame is made here: what is allocated, compiled or captured once is ready then.
         """
         self.size = size
-        self.engine = f"torch {model.device.type} {model.precision}"
+        own = "" if model.denoiser.name == "own" else f" ({model.denoiser.name}' UNet)"
+        self.engine = f"torch {model.device.type} {model.precision}{own}"
         self._model = model
         self._canvas = canvas
         self._from_text = from_text
         self._look = self._wanted = look
         self._prompts = Prompts(model.encode_prompt, look.prompt)
-        self._shown = self._from = self._to = self._prompts.newest
+        self._shown = self._from = self._to = self._prompts.newest[1]
         self._fade_began = 0  # ns
         self._program = self._make(canvas.size)
 
     def change(self, look: Look) -> None:
-        """Take another look, from the next frame on; its prompt as soon as it is encoded."""
+        """Take another look, whole: from the next frame on, or when its prompt is encoded."""
         if look.prompt != self._wanted.prompt:
             self._prompts.ask(look.prompt)
         self._wanted = look
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""
+        if self._prompts.failure:
+            raise StylizerError(f"a prompt can't be encoded: {self._prompts.failure}")
         self._take_look()
-        self._take_prompt()
+        self._fade()
         height, width = frame.pixels.shape[:2]
         if (width, height) != self._program.source_size:
             self._program = self._make((width, height))
@@ -84,9 +88,15 @@ class Turbo:
 
     def _take_look(self) -> None:
         before, wanted = self._look, self._wanted  # once: it may change at any moment
-        self._look = wanted
         if wanted is before:
             return
+        if wanted.prompt != before.prompt:
+            text, embedding = self._prompts.newest
+            if text != wanted.prompt:
+                return
+            self._from, self._to = self._shown, embedding
+            self._fade_began = time.monotonic_ns()
+        self._look = wanted
         steps = self._model.sampler.steps(wanted.strength, wanted.steps)
         if len(steps) != self._program.form.steps:
             self._program = self._make(self._program.source_size)
@@ -95,15 +105,10 @@ class Turbo:
         if wanted.seed != before.seed:
             self._program.set_noise(wanted.seed)
 
-    def _take_prompt(self) -> None:
-        if self._prompts.failure:
-            raise StylizerError(f"a prompt can't be encoded: {self._prompts.failure}")
-        now = time.monotonic_ns()
-        if self._prompts.newest is not self._to:
-            self._from, self._to = self._shown, self._prompts.newest
-            self._fade_began = now
+    def _fade(self) -> None:
         if self._shown is self._to:
             return
+        now = time.monotonic_ns()
         passed = (now - self._fade_began) / SECOND
         over = passed >= self._look.fade
         self._shown = self._to if over else self._between(passed / self._look.fade)
@@ -122,8 +127,15 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     choice = choose_model(config, say)
     say(f"the model {config.model or recipe.model}")
     size = network_size(canvas.size, config.size, recipe.size, GRID)
-    model = load_model(choice)
-    return Turbo(model, canvas, size, look_of(config), from_text=config.source == "blank")
+    try:
+        model = load_model(choice)
+        return Turbo(model, canvas, size, look_of(config), from_text=config.source == "blank")
+    except torch.OutOfMemoryError as error:
+        raise StylizerError(
+            f"the GPU's memory does not hold {config.model or recipe.model} at "
+            f"{size[0]}x{size[1]}; close what else uses it, or choose a smaller --size or --recipe "
+            "sd-turbo"
+        ) from error
 
 
 def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
@@ -149,4 +161,5 @@ def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
         precision=config.precision,
         autoencoder=autoencoder,
         loras=(*loras, *map(parse_lora, config.lora)),
+        unet=config.unet,
     )
