@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -130,3 +134,25 @@ def test_a_target_that_cannot_be_is_refused_first(
 def test_an_unknown_peer_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "turbo", "--model", str(folder), "--peer", "foo"]) == 2
     assert "unknown peer 'foo'; choose from: diffusers, diffusers-comp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("frames", ["0", "-3"])
+def test_a_number_of_frames_that_makes_no_sense_is_refused(
+    frames: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "turbo", "--frames", frames]) == 2
+    assert f"--frames {frames}: a number from 1 on is expected" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_frames_are_computed_is_quiet(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "livestyle", "bench", "turbo", "--model", str(folder)]
+    with (tmp_path / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [*command, "--size", "256x256", "--frames", "100000"], stderr=said
+        )
+        busy = psutil.Process(process.pid)
+        while busy.num_threads() < 3 or busy.cpu_times().user < 12:  # it has long loaded
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert (tmp_path / "said").read_text() == ""

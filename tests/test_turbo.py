@@ -456,3 +456,17 @@ def test_another_stylizer_stands_in_until_turbo_is_ready(
         finally:
             process.terminate()
             assert process.wait(30) == 130
+
+
+@pytest.mark.parametrize("until_ready", ["card", "passthrough"])
+def test_a_model_that_never_loads_ends_the_run(tmp_path: Path, until_ready: str) -> None:
+    folder = save_pipeline(tmp_path / "m")
+    unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    unet.write_bytes(unet.read_bytes()[:-1000])
+    command = [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--seconds", "90"]
+    command += ["--model", str(folder), "--stylizer", "turbo", "--until-ready", until_ready]
+    command += ["--output-size", "256x256", "--sink", "null", "--fps", "10"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert f"livestyle: cannot load {str(folder)!r}: " in done.stderr
+    assert "Traceback" not in done.stderr
