@@ -8,6 +8,7 @@ import io
 import json
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from livestyle.config import STYLIZER, Config, add_flags, load_config, to_toml
 from livestyle.errors import ConfigError, LivestyleError, reason
 
 INTERRUPTED = 130
+_EVERY = 5.0  # s
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,8 +45,16 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _ignore(_: str) -> None:
-    """For what a progress bar shows well enough."""
+class _NowAndThen:
+    """Says what goes on, such as a download, every few seconds; short work goes unmentioned."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _EVERY
+
+    def __call__(self, text: str) -> None:
+        if time.monotonic() >= self._next:
+            say(text)
+            self._next = time.monotonic() + _EVERY
 
 
 def tell(text: str) -> None:
@@ -186,7 +196,7 @@ def _stylize(arguments: argparse.Namespace) -> int:
     _end_in_order()
     config = settle_stylizer(_config(arguments), say)
     with progress_bar() as advance:
-        figures = stylize_file(arguments.input, arguments.output, config, advance, _ignore)
+        figures = stylize_file(arguments.input, arguments.output, config, advance, _NowAndThen())
     if arguments.json:
         tell(json.dumps(figures, indent=2))
     return 0
@@ -221,10 +231,10 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
 
     options = Options(random, arguments.peer, arguments.frames)
     if arguments.plot is None:
-        return bench_turbo(config, options, say)
+        return bench_turbo(config, options, _NowAndThen())
     from livestyle.bench.plot import plot_turbo
 
-    figures = bench_turbo(config, options, say)
+    figures = bench_turbo(config, options, _NowAndThen())
     _write(arguments.plot, plot_turbo(figures))
     return figures
 

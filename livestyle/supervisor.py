@@ -18,12 +18,14 @@ from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.messages import Counts, Failed, Loading, Running, Stop
+from livestyle.pacing import SECOND
 from livestyle.slot import Slot
 from livestyle.stylizers.look import look_of
 
 SILENCE = 3.0  # s without a sign of life: a running worker counts as hung
 LOADING_SILENCE = 120.0  # s: loading a network holds the interpreter for long stretches
-STALLED = 30.0  # s with a worker that talks but styles nothing
+STALLED = 30.0  # s with a worker that talks but styles nothing; or the longest frame so far, times
+_STALLED_FRAMES = 5
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
 _STORM = 5, 60.0  # more restarts than this in so many seconds: failed, one try a minute
 _FAILED_DELAY = 60.0
@@ -166,8 +168,10 @@ class Supervisor:
         loads = self.running is None or self.running.loading
         if now - self._heard > (LOADING_SILENCE if loads else SILENCE):
             return f"the worker said nothing for {now - self._heard:.0f} s"
-        lost_source = self.running is not None and self.running.trouble
-        if self.state == "running" and not lost_source and now - self._styled[1] > STALLED:
+        if self.state != "running" or self.running is None or self.running.trouble:
+            return ""
+        longest = self.running.counts.stylize.max / SECOND
+        if now - self._styled[1] > max(STALLED, _STALLED_FRAMES * longest):
             return f"the worker styled nothing for {now - self._styled[1]:.0f} s"
         return ""
 

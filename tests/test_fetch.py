@@ -140,7 +140,9 @@ def test_without_a_model_and_a_network_it_is_one_line(newcomer: Newcomer) -> Non
     assert refused.returncode == 1
     (line,) = refused.stderr.splitlines()
     assert line.startswith(f"livestyle: {RECIPE.model} is not on this disk and can't be fetched: ")
-    assert line.endswith("; connect to the network once, or give a folder with --model")
+    assert line.endswith(
+        "; start livestyle once with a network to fetch it, or give a model's folder with --model"
+    )
 
 
 def test_auto_says_why_it_is_not_turbo(newcomer: Newcomer) -> None:

@@ -213,6 +213,22 @@ def _load(folder: Path, *loras: tuple[Path, float], precision: str = "fp32") -> 
     return load_model(choice)
 
 
+def test_the_full_autoencoder_gives_numbers_where_fp16_would_overflow(tmp_path: Path) -> None:
+    """As SDXL's own does: its config asks for more than fp16, which bf16 has too."""
+    folder = save_pipeline(tmp_path / "m", "sdxl", "tiny", "turbo", "full")
+    pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(folder)
+    with torch.no_grad():
+        pipeline.vae.decoder.conv_in.weight *= 1e5
+    assert pipeline.vae.config.force_upcast
+    pipeline.save_pretrained(folder)
+    model = _load(folder, precision="fp16")
+    latents = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+    assert model.decode(latents).isfinite().all()
+    with torch.no_grad():
+        half = pipeline.vae.half().decode(latents.half() / model._scaling).sample
+    assert not half.isfinite().all()
+
+
 def _styled(model: Model) -> np.ndarray:
     size = (256, 256)
     with Turbo(model, Canvas(size, "fit"), size, Look("a cat", 0.5, 1, 2, 0.0)) as turbo:

@@ -116,8 +116,8 @@ def reported(id: str) -> Iterator[None]:
         cause = error.__cause__ or error
         first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise ModelError(
-            f"{id} is not on this disk and can't be fetched: {first}; connect to the network "
-            "once, or give a folder with --model"
+            f"{id} is not on this disk and can't be fetched: {first}; start livestyle once with a "
+            "network to fetch it, or give a model's folder with --model"
         ) from error
 
 

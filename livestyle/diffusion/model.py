@@ -54,6 +54,7 @@ class Model:
         self.device = device
         self.dtype = dtype
         self._pipeline = pipeline
+        self._beside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
         self.channels: int = network.config.in_channels
         self.is_xl = network.config.addition_embed_type == "text_time"
@@ -82,7 +83,18 @@ class Model:
 
     @torch.no_grad()
     def encode_prompt(self, text: str) -> Embedding:
-        """The prompt by the model's text encoders, cut off after 75 tokens."""
+        """The prompt by the model's text encoders, cut off after 75 tokens.
+
+        On a GPU that is done beside the frames; it is ready when this returns.
+        """
+        if self._beside is None:
+            return self._encode_prompt(text)
+        with torch.cuda.stream(self._beside):
+            embedding = self._encode_prompt(text)
+        self._beside.synchronize()
+        return embedding
+
+    def _encode_prompt(self, text: str) -> Embedding:
         encoded = self._pipeline.encode_prompt(
             text, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )

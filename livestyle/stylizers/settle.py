@@ -50,6 +50,11 @@ def settle_turbo(
         raise MissingPackage(lacking, "turbo")
     if with_model:
         _check_model(config, recipe, announce)
+    if config.source == "blank" and config.strength not in (None, 1.0):
+        raise ConfigError(
+            f"--strength {config.strength:g}: with --source blank there is no picture to keep; "
+            "leave it out"
+        )
     usual = 1.0 if config.source == "blank" else preset.strength if preset else _STRENGTH
     return dataclasses.replace(
         config,

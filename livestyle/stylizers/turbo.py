@@ -15,6 +15,7 @@ from livestyle.diffusion.folder import ModelFolder, weight_files
 from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
+from livestyle.diffusion.step import Step
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.pacing import SECOND
@@ -50,7 +51,11 @@ class Turbo:
         self._prompts = Prompts(model.encode_prompt, look.prompt)
         self._shown = self._from = self._to = self._prompts.newest[1]
         self._fade_began = 0  # ns
-        self._program = self._make(canvas.size)
+        try:
+            self._program = self._make(canvas.size)
+        except BaseException:
+            self._prompts.close()
+            raise
 
     def change(self, look: Look) -> None:
         """Take another look, whole: from the next frame on, or when its prompt is encoded."""
@@ -76,7 +81,7 @@ class Turbo:
         self._prompts.close()
 
     def _make(self, source_size: Size) -> Program:
-        steps = self._model.sampler.steps(self._look.strength, self._look.steps)
+        steps = self._steps(self._look)
         placement = Placement(source_size, self._canvas.size, self._canvas.aspect)
         form = Form(len(steps), self._canvas.i420, self._from_text)
         program = Program(self._model, self.size, placement, form)
@@ -85,6 +90,10 @@ class Turbo:
         program.set_prompt(self._shown)
         program.warm_up()
         return program
+
+    def _steps(self, look: Look) -> tuple[Step, ...]:
+        strength = 1.0 if self._from_text else look.strength  # there is nothing to keep
+        return self._model.sampler.steps(strength, look.steps)
 
     def _take_look(self) -> None:
         before, wanted = self._look, self._wanted  # once: it may change at any moment
@@ -97,7 +106,7 @@ class Turbo:
             self._from, self._to = self._shown, embedding
             self._fade_began = time.monotonic_ns()
         self._look = wanted
-        steps = self._model.sampler.steps(wanted.strength, wanted.steps)
+        steps = self._steps(wanted)
         if len(steps) != self._program.form.steps:
             self._program = self._make(self._program.source_size)
             return
