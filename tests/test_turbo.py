@@ -345,7 +345,7 @@ def test_two_hundred_prompts_while_it_runs(saved: Callable[..., Path]) -> None:
                 times.append(_timed(changing.now))
                 memory.append(process.memory_info().rss)
         changing.until(wanted)
-    # the issue is that no frame waits for an encoding: the machine's own outliers are left out
+    # what counts is that no frame waits for an encoding: the machine's own outliers are left out
     assert sorted(times)[-6] <= 1.5 * usual[-1]
     assert memory[-1] - memory[len(memory) // 3] < 20e6
 
