@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from random_pipelines import random_diffusers_unet
 from torch import Tensor
 
@@ -83,6 +84,21 @@ def test_every_block_gives_what_diffusers_gives(shape: str, family: str, packed:
 
 
 @torch.no_grad()
+def test_stable_diffusion_1_projects_by_convolutions() -> None:
+    plain = _unet("tiny", "sd").config
+    torch.manual_seed(4)
+    reference = UNet2DConditionModel.from_config(
+        {**plain, "use_linear_projection": False, "attention_head_dim": 4}
+    ).eval()
+    x, prompt, time_ids = _inputs(reference, (512, 384))
+    ours, theirs = (
+        denoiser.predict(x, 0, denoiser.conditions(prompt, TIMESTEPS, time_ids))
+        for denoiser in (OwnUNet(reference), DiffusersUNet(reference))
+    )
+    assert _relative(ours, theirs) < 1e-4
+
+
+@torch.no_grad()
 def test_half_precision_is_as_near_as_that_of_diffusers() -> None:
     reference = _unet("middle", "sdxl").to(torch.bfloat16)
     x, prompt, time_ids = _inputs(reference, (512, 512))
@@ -119,7 +135,7 @@ def test_a_weight_that_lacks_or_is_left_over_is_named() -> None:
     ("key", "value"),
     [
         ("act_fn", "gelu"),
-        ("use_linear_projection", False),
+        ("time_embedding_type", "fourier"),
         ("down_block_types", ["AttnDownBlock2D"] * 3),
     ],
 )

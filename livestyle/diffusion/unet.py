@@ -1,4 +1,4 @@
-"""UNet: the denoising network of SDXL and Stable Diffusion 2, for inference at batch 1.
+"""UNet: the denoising network of SDXL and Stable Diffusion, for inference at batch 1.
 
 The same function as diffusers' UNet2DConditionModel, from the same weights, laid out for speed:
 what depends on the prompt and the timestep alone is computed once by the Conditioner and comes in
@@ -55,7 +55,6 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "time_embedding_dim": (None,),
     "time_embedding_type": ("positional",),
     "timestep_post_act": (None,),
-    "use_linear_projection": (True,),
 }
 _LEVELS = {"DownBlock2D": False, "CrossAttnDownBlock2D": True}
 _UP_LEVELS = {"UpBlock2D": False, "CrossAttnUpBlock2D": True}
@@ -138,8 +137,8 @@ class Weights:
         return self._left[f"{name}.weight"].shape[0] if self.has(f"{name}.weight") else 0
 
     def linear(self, *names: str) -> nn.Linear:
-        """One layer of the layers named: their outputs side by side."""
-        weight = torch.cat([self.take(f"{name}.weight") for name in names])
+        """One layer of the layers named (or convolutions of 1x1): their outputs side by side."""
+        weight = torch.cat([self.take(f"{name}.weight").flatten(1) for name in names])
         has_bias = self.has(f"{names[0]}.bias")
         layer = nn.Linear(weight.shape[1], weight.shape[0], has_bias, device="meta")
         layer.weight = _fixed(weight)
