@@ -42,6 +42,10 @@ _AUTOENCODER = ("config.json", "diffusion_pytorch_model.safetensors")
 _LORA = ("*.safetensors",)
 
 
+def _ignore(_: str) -> None:
+    """For a progress that nobody waits for."""
+
+
 @dataclass(frozen=True)
 class Repo:
     """Files of the hub: those of `id` at the commit `revision` whose names fit `patterns`.
@@ -69,7 +73,7 @@ class Repo:
             files: Any = self._snapshot(dry_run=True, tqdm_class=_progress("", _ignore))
             return sum(file.file_size for file in files if file.will_download)
 
-    def fetch(self, say: Say) -> Path:
+    def fetch(self, say: Say = _ignore) -> Path:
         """Their folder; what is missing is fetched, going on where an earlier try ended.
 
         say: told how far it is. Raises ModelError.
@@ -152,10 +156,6 @@ def announce_download(needed: Sequence[Repo], licence: str, say: Say) -> None:
             f"fetching {names}: {size:.1f} GB into {constants.HF_HUB_CACHE}; "
             f"licence of the model: {licence}"
         )
-
-
-def _ignore(_: str) -> None:
-    """For a progress that nobody waits for."""
 
 
 def _reach() -> None:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from livestyle.errors import ModelError
+
+Part = TypeVar("Part", bound=nn.Module)
 
 _GROUPS = 32
 _NORM_EPS = 1e-5
@@ -132,10 +134,6 @@ class Weights:
                 "more that have no place in it; run it with --unet diffusers"
             )
 
-    def outputs(self, name: str) -> int:
-        """How wide the output of a layer is that is still to be taken."""
-        return self._left[f"{name}.weight"].shape[0] if self.has(f"{name}.weight") else 0
-
     def linear(self, *names: str) -> nn.Linear:
         """One layer of the layers named (or convolutions of 1x1): their outputs side by side."""
         weight = torch.cat([self.take(f"{name}.weight").flatten(1) for name in names])
@@ -179,42 +177,16 @@ def load_unet(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple
     Raises ModelError: another structure, a tensor that lacks or is left over.
     """
     shape, weights = Shape.from_config(config), Weights(tensors)
-    conditioner = Conditioner(shape, weights)
     unet = UNet(shape, weights)
+    conditioner = Conditioner(shape, weights, unet)
     weights.finish()
     return conditioner, unet
-
-
-def _resnets(shape: Shape) -> Iterator[str]:
-    """The names of the resnets, in the order in which the network runs them."""
-    levels = len(shape.depths)
-    for level in range(levels):
-        yield from (f"down_blocks.{level}.resnets.{layer}" for layer in range(shape.layers))
-    yield from ("mid_block.resnets.0", "mid_block.resnets.1")
-    for level in range(levels):
-        yield from (f"up_blocks.{level}.resnets.{layer}" for layer in range(shape.layers + 1))
-
-
-def _transformers(shape: Shape) -> Iterator[tuple[str, int]]:
-    """Name and heads of every transformer block, in the order in which the network runs them."""
-
-    def blocks(name: str, depth: int, heads: int) -> Iterator[tuple[str, int]]:
-        yield from ((f"{name}.transformer_blocks.{block}", heads) for block in range(depth))
-
-    levels = list(zip(shape.depths, shape.heads, strict=True))
-    for level, (depth, heads) in enumerate(levels):
-        for layer in range(shape.layers):
-            yield from blocks(f"down_blocks.{level}.attentions.{layer}", depth, heads)
-    yield from blocks("mid_block.attentions.0", shape.middle_depth, shape.heads[-1])
-    for level, (depth, heads) in enumerate(reversed(levels)):
-        for layer in range(shape.layers + 1):
-            yield from blocks(f"up_blocks.{level}.attentions.{layer}", depth, heads)
 
 
 class Conditioner(nn.Module):
     """What the prompt and the timestep come to, for every layer at once; run when they change."""
 
-    def __init__(self, shape: Shape, weights: Weights) -> None:
+    def __init__(self, shape: Shape, weights: Weights, unet: UNet) -> None:
         super().__init__()
         self._time_width, self._size_width = shape.time_width, shape.size_width
         self.time_in = weights.linear("time_embedding.linear_1")
@@ -223,15 +195,11 @@ class Conditioner(nn.Module):
         if shape.size_width:
             self.added_in = weights.linear("add_embedding.linear_1")
             self.added_out = weights.linear("add_embedding.linear_2")
-        self.shifts = weights.linear(*(f"{name}.time_emb_proj" for name in _resnets(shape)))
-        transformers = list(_transformers(shape))
-        names = [f"{name}.attn2" for name, _ in transformers]
-        widths = [weights.outputs(f"{name}.to_k") for name in names]
-        self._attentions = [
-            (heads, width // heads) for (_, heads), width in zip(transformers, widths, strict=True)
-        ]
+        resnets, blocks = unet.parts(Resnet), unet.parts(TransformerBlock)
+        self.shifts = weights.linear(*(f"{resnet.name}.time_emb_proj" for resnet in resnets))
+        self._attentions = [(block.heads, block.width // block.heads) for block in blocks]
         self.keys_values = weights.linear(
-            *(f"{name}.{part}" for name in names for part in ("to_k", "to_v"))
+            *(f"{block.name}.attn2.{part}" for block in blocks for part in ("to_k", "to_v"))
         )
 
     def shift(self, timestep: Tensor, pooled: Tensor | None, time_ids: Tensor | None) -> Tensor:
@@ -280,17 +248,14 @@ class Resnet(nn.Module):
 
     def __init__(self, weights: Weights, name: str) -> None:
         super().__init__()
+        self.name = name
         self.norm_in = weights.group_norm(f"{name}.norm1", _NORM_EPS)
         self.conv_in = weights.conv(f"{name}.conv1")
         self.norm_out = weights.group_norm(f"{name}.norm2", _NORM_EPS)
         self.conv_out = weights.conv(f"{name}.conv2")
         has_shortcut = weights.has(f"{name}.conv_shortcut.weight")
         self.shortcut = weights.conv(f"{name}.conv_shortcut") if has_shortcut else nn.Identity()
-
-    @property
-    def width(self) -> int:
-        """Of its shift."""
-        return self.conv_in.out_channels
+        self.width = self.conv_in.out_channels
 
     def forward(self, x: Tensor, shift: Tensor) -> Tensor:
         """x: [1, C, H, W]. shift: [1, width, 1, 1]. Returns [1, width, H, W]."""
@@ -304,13 +269,14 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, weights: Weights, name: str, heads: int) -> None:
         super().__init__()
-        self._heads = heads
+        self.name, self.heads = name, heads
         self.norm_self = weights.layer_norm(f"{name}.norm1")
         parts = ("to_q", "to_k", "to_v")
         self.query_key_value = weights.linear(*(f"{name}.attn1.{part}" for part in parts))
         self.self_out = weights.linear(f"{name}.attn1.to_out.0")
         self.norm_cross = weights.layer_norm(f"{name}.norm2")
         self.query = weights.linear(f"{name}.attn2.to_q")
+        self.width = self.query.out_features
         self.cross_out = weights.linear(f"{name}.attn2.to_out.0")
         self.norm_feed = weights.layer_norm(f"{name}.norm3")
         self.feed_in = weights.linear(f"{name}.ff.net.0.proj")
@@ -318,7 +284,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, key_value: Tensor) -> Tensor:
         """x: [1, tokens, D]. key_value: of the prompt, [2, heads, its tokens, D / heads]."""
-        heads = self._heads
+        heads = self.heads
         both = self.query_key_value(self.norm_self(x)).unflatten(2, (3, heads, -1))
         query, key, value = both.permute(2, 0, 3, 1, 4)
         x = x + self.self_out(_attend(query, key, value))
@@ -340,7 +306,6 @@ class Transformer(nn.Module):
 
     def __init__(self, weights: Weights, name: str, depth: int, heads: int) -> None:
         super().__init__()
-        self._heads = heads
         self.norm = weights.group_norm(f"{name}.norm", _TRANSFORMER_NORM_EPS)
         self.project_in = weights.linear(f"{name}.proj_in")
         self.blocks = nn.ModuleList(
@@ -348,12 +313,6 @@ class Transformer(nn.Module):
             for number in range(depth)
         )
         self.project_out = weights.linear(f"{name}.proj_out")
-        self.width = self.project_in.in_features
-
-    @property
-    def cross_attentions(self) -> list[tuple[int, int]]:
-        """Heads and width of each."""
-        return [(self._heads, self.width)] * len(self.blocks)
 
     def forward(self, x: Tensor, keys_values: Iterator[Tensor]) -> Tensor:
         """x: [1, C, H, W]."""
@@ -378,11 +337,11 @@ class Level(nn.Module):
             for layer in range(layers if depth else 0)
         )
 
-    def step(self, number: int, x: Tensor, prompt: Prompt) -> Tensor:
+    def step(self, number: int, x: Tensor, given: Given) -> Tensor:
         """A resnet and its transformer, where there is one."""
-        x = self.resnets[number](x, next(prompt.shifts))
+        x = self.resnets[number](x, next(given.shifts))
         if self.transformers:
-            x = self.transformers[number](x, prompt.keys_values)
+            x = self.transformers[number](x, given.keys_values)
         return x
 
 
@@ -394,11 +353,11 @@ class Down(Level):
         halves = weights.has(f"{name}.downsamplers.0.conv.weight")
         self.halve = weights.conv(f"{name}.downsamplers.0.conv", stride=2) if halves else None
 
-    def forward(self, x: Tensor, prompt: Prompt) -> list[Tensor]:
+    def forward(self, x: Tensor, given: Given) -> list[Tensor]:
         """What came of each step; the last one goes on."""
         passed = []
         for number in range(len(self.resnets)):
-            x = self.step(number, x, prompt)
+            x = self.step(number, x, given)
             passed.append(x)
         if self.halve is not None:
             passed.append(self.halve(x))
@@ -414,11 +373,11 @@ class Middle(nn.Module):
         self.transformer = Transformer(weights, f"{name}.attentions.0", depth, heads)
         self.resnet_out = Resnet(weights, f"{name}.resnets.1")
 
-    def forward(self, x: Tensor, prompt: Prompt) -> Tensor:
+    def forward(self, x: Tensor, given: Given) -> Tensor:
         """x: [1, C, H, W]."""
-        x = self.resnet_in(x, next(prompt.shifts))
-        x = self.transformer(x, prompt.keys_values)
-        result: Tensor = self.resnet_out(x, next(prompt.shifts))
+        x = self.resnet_in(x, next(given.shifts))
+        x = self.transformer(x, given.keys_values)
+        result: Tensor = self.resnet_out(x, next(given.shifts))
         return result
 
 
@@ -430,17 +389,17 @@ class Up(Level):
         grows = weights.has(f"{name}.upsamplers.0.conv.weight")
         self.grow = weights.conv(f"{name}.upsamplers.0.conv") if grows else None
 
-    def forward(self, x: Tensor, passed: list[Tensor], prompt: Prompt) -> Tensor:
+    def forward(self, x: Tensor, passed: list[Tensor], given: Given) -> Tensor:
         """passed: on the way in; taken from its end."""
         for number in range(len(self.resnets)):
-            x = self.step(number, torch.cat([x, passed.pop()], dim=1), prompt)
+            x = self.step(number, torch.cat([x, passed.pop()], dim=1), given)
         if self.grow is not None:
             x = self.grow(F.interpolate(x, size=passed[-1].shape[2:]))
         return x
 
 
 @dataclass(frozen=True)
-class Prompt:
+class Given:
     """What the layers take of the conditions, one after the other as they run."""
 
     shifts: Iterator[Tensor]  # one for each Resnet: [1, width, 1, 1]
@@ -465,27 +424,26 @@ class UNet(nn.Module):
         )
         self.norm_out = weights.group_norm("conv_norm_out", _NORM_EPS)
         self.conv_out = weights.conv("conv_out")
-        self._shift_widths = [part.width for part in self.modules() if isinstance(part, Resnet)]
-        self._attentions = [
-            attention
-            for part in self.modules()
-            if isinstance(part, Transformer)
-            for attention in part.cross_attentions
-        ]
+        self._shift_widths = [resnet.width for resnet in self.parts(Resnet)]
+        self._attentions = [(block.heads, block.width) for block in self.parts(TransformerBlock)]
+
+    def parts(self, kind: type[Part]) -> list[Part]:
+        """All of a kind, in the order in which they run."""
+        return [part for part in self.modules() if isinstance(part, kind)]
 
     def forward(self, x: Tensor, shift: Tensor, key_value: Tensor) -> Tensor:
         """The noise in the latents x, [1, 4, h, w].
 
         shift, key_value: as Conditioner makes them.
         """
-        prompt = Prompt(self._shifts(shift), self._keys_values(key_value))
+        given = Given(self._shifts(shift), self._keys_values(key_value))
         x = self.conv_in(x)
         passed = [x]
         for down in self.downs:
-            passed += down(passed[-1], prompt)
-        x = self.middle(passed[-1], prompt)
+            passed += down(passed[-1], given)
+        x = self.middle(passed[-1], given)
         for up in self.ups:
-            x = up(x, passed, prompt)
+            x = up(x, passed, given)
         result: Tensor = self.conv_out(F.silu(self.norm_out(x)))
         return result
 

@@ -145,17 +145,13 @@ def _own_pin(model: str) -> Pin | None:
 def _layout_of(model: str) -> Path:
     """Where the settings of a folder or a model on the hub are; they are fetched for that."""
     own = _own_pin(model)
-    return Path(model) if own is None else own.layout().fetch(_ignore)
+    return Path(model) if own is None else own.layout().fetch()
 
 
 def _family_of_model(model: str) -> str:
     if is_checkpoint(model):
         return ModelFile(Path(model), own_autoencoder=False).family
     return read_layout(_layout_of(model))[0]
-
-
-def _ignore(_: str) -> None:
-    """For a progress of a few MB."""
 
 
 def _family(recipe: DiffusionRecipe) -> str:
