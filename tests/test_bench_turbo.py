@@ -24,6 +24,7 @@ from livestyle.cli import main
 from livestyle.config import Config
 from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import Choice, Model, load_pipeline
+from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.random_weights import FAMILIES, random_unet
 from livestyle.diffusion.step import SAMPLERS
@@ -71,7 +72,8 @@ def test_the_peer_gives_the_same_picture(folder: Path) -> None:
     choice = Choice(weights=ModelFolder(folder), sampler="turbo", device="cpu", precision="fp32")
     pipeline, dtype = load_pipeline(choice)
     networks = {"unet": pipeline.unet, "vae": pipeline.vae}
-    model = Model(pipeline, SAMPLERS["turbo"], torch.device("cpu"), dtype)
+    taken = take_networks(pipeline, torch.device("cpu"), dtype)
+    model = Model(pipeline, taken, SAMPLERS["turbo"])
     config = Config(prompt="a cat", strength=0.5, steps=1, seed=4)
     program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(1, False, False))
     program.set_steps(model.sampler.steps(0.5, 1))

@@ -225,7 +225,7 @@ def test_the_full_autoencoder_gives_numbers_where_fp16_would_overflow(tmp_path: 
     latents = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(1))
     assert model.decode(latents).isfinite().all()
     with torch.no_grad():
-        half = pipeline.vae.half().decode(latents.half() / model._scaling).sample
+        half = pipeline.vae.half().decode(latents.half() / model.traits.scaling).sample
     assert not half.isfinite().all()
 
 
@@ -348,7 +348,7 @@ def test_packed_layers_compute_what_linear_ones_do(precision: str) -> None:
 
 def test_no_layer_of_the_unet_is_left_unpacked(good: Path) -> None:
     choice = Choice(weights=ModelFolder(good), sampler="turbo", device="cpu", precision="fp32")
-    denoiser = load_model(choice).denoiser
+    denoiser = load_model(choice).networks.denoiser
     assert isinstance(denoiser, OwnUNet)
-    kinds = {type(layer) for layer in denoiser.module.modules()}
+    kinds = {type(layer) for layer in denoiser.run.modules()}
     assert PackedLinear in kinds and torch.nn.Linear not in kinds

@@ -47,7 +47,7 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 def test_every_block_gives_what_diffusers_gives(shape: str, family: str, packed: bool) -> None:
     reference = _unet(shape, family)
-    own = OwnUNet(reference)
+    own = OwnUNet.of(reference)
     if packed:
         own.pack()
     blocks: dict[str, Tensor] = {}
@@ -61,12 +61,12 @@ def test_every_block_gives_what_diffusers_gives(shape: str, family: str, packed:
 
     levels = len(reference.down_blocks)
     for level in range(levels):
-        own.module.downs[level].register_forward_hook(keep(f"own down {level}"))
-        own.module.ups[level].register_forward_hook(keep(f"own up {level}"))
+        own.run.downs[level].register_forward_hook(keep(f"own down {level}"))
+        own.run.ups[level].register_forward_hook(keep(f"own up {level}"))
         down = reference.down_blocks[level]
         down.register_forward_hook(lambda *_, level=level: keep(f"down {level}")(0, 0, _[2][0]))
         reference.up_blocks[level].register_forward_hook(keep(f"up {level}"))
-    own.module.middle.register_forward_hook(keep("own middle"))
+    own.run.middle.register_forward_hook(keep("own middle"))
     reference.mid_block.register_forward_hook(keep("middle"))
     sizes = SIZES if shape == "tiny" else SIZES[1:2]
     for size in sizes:
@@ -93,7 +93,7 @@ def test_stable_diffusion_1_projects_by_convolutions() -> None:
     x, prompt, time_ids = _inputs(reference, (512, 384))
     ours, theirs = (
         denoiser.predict(x, 0, denoiser.conditions(prompt, TIMESTEPS, time_ids))
-        for denoiser in (OwnUNet(reference), DiffusersUNet(reference))
+        for denoiser in (OwnUNet.of(reference), DiffusersUNet(reference))
     )
     assert _relative(ours, theirs) < 1e-4
 
@@ -106,7 +106,7 @@ def test_half_precision_is_as_near_as_that_of_diffusers() -> None:
     half = Embedding(prompt.context.bfloat16(), prompt.pooled.bfloat16())
     ours, theirs = (
         denoiser.predict(x.bfloat16(), 0, denoiser.conditions(half, TIMESTEPS, time_ids)).float()
-        for denoiser in (OwnUNet(reference), DiffusersUNet(reference))
+        for denoiser in (OwnUNet.of(reference), DiffusersUNet(reference))
     )
     assert float((ours - theirs).norm() / theirs.norm()) < 2e-2
 

@@ -40,7 +40,7 @@ def _diffusers(
     parts = dict.fromkeys(("text_encoder", "tokenizer"))
     prompt = model.encode_prompt(look.prompt)
     arguments: dict[str, Any] = {"prompt_embeds": prompt.context, "guidance_scale": 0.0}
-    if model.is_xl:
+    if model.traits.is_xl:
         kind = _LIBRARY.StableDiffusionXLImg2ImgPipeline
         parts |= dict.fromkeys(("text_encoder_2", "tokenizer_2"))
         arguments["pooled_prompt_embeds"] = prompt.pooled
@@ -122,18 +122,18 @@ def _streamdiffusion(model: Model, networks: Networks, config: Config, size: Siz
         unet = _WithPooled(unet, prompt.pooled, model.time_ids(size))
     pipe: Any = type("Pipe", (), {})()
     pipe.device, pipe.vae, pipe.unet = model.device, networks["vae"], unet
-    pipe.vae_scale_factor, pipe.text_encoder = model.reduction, None
+    pipe.vae_scale_factor, pipe.text_encoder = model.traits.reduction, None
     pipe.encode_prompt = lambda **_: (prompt.context, None)
     pipe.scheduler = _LIBRARY.EulerAncestralDiscreteScheduler(**_BETAS)
     stream = library.StreamDiffusion(
-        pipe, t_index_list=[round(50 * (1 - look.strength))], torch_dtype=model.dtype,
+        pipe, t_index_list=[round(50 * (1 - look.strength))], torch_dtype=model.networks.dtype,
         width=size[0], height=size[1], cfg_type="none",
     )  # fmt: skip
     stream.prepare(look.prompt, num_inference_steps=50, guidance_scale=1.0)
 
     def run(bgra: Any) -> Any:
         picture = torch.from_numpy(bgra[:, :, 2::-1].copy()).to(model.device).permute(2, 0, 1)
-        result = stream(picture[None].to(model.dtype) / 255)
+        result = stream(picture[None].to(model.networks.dtype) / 255)
         return _uint8((result[0].float() / 2 + 0.5).clamp(0, 1) * 255)
 
     return run

@@ -23,7 +23,8 @@ from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS, Networks, Run
 from livestyle.canvas import Canvas
 from livestyle.config import Config
-from livestyle.diffusion.model import DTYPES, Model, load_pipeline
+from livestyle.diffusion.model import Model, load_pipeline
+from livestyle.diffusion.networks import DTYPES, take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.random_weights import random_pipeline
 from livestyle.diffusion.step import SAMPLERS
@@ -75,7 +76,8 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
         make = _random if options.random_weights else _real
         pipeline, dtype, (sampler, device) = make(recipe, config, say)
         networks = {"unet": pipeline.unet, "vae": pipeline.vae} if options.peers else {}
-        model = Model(pipeline, SAMPLERS[sampler], torch.device(device), dtype, config.unet)
+        taken = take_networks(pipeline, torch.device(device), dtype, config.unet)
+        model = Model(pipeline, taken, SAMPLERS[sampler])
         return model, _closed_loop(model, networks, config, options, pictures)
 
     # aside: the thread that has computed before must be gone, see livestyle.worker
@@ -106,8 +108,8 @@ def _closed_loop(
     medians = {name: statistics.median(spent) for name, spent in times.items()}
     return {
         "machine": machine,
-        "precision": model.precision,
-        "unet": model.denoiser.name,
+        "precision": model.networks.precision,
+        "engine": model.networks.engine,
         "size": [width, height],
         "steps": program.form.steps,
         "frames": options.frames,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from livestyle.diffusion.packed import pack_linears
-from livestyle.diffusion.unet import load_unet
+from livestyle.diffusion.unet import Conditioner, load_unet
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Embedding:
 
 
 Conditions = tuple[Tensor, ...]
+RunUNet = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Denoiser(Protocol):
@@ -54,39 +55,43 @@ class Denoiser(Protocol):
 
 
 class OwnUNet:
-    """livestyle's module."""
+    """livestyle's module, or an engine that was compiled from it."""
 
     name = "own"
 
-    def __init__(self, unet: Any) -> None:
+    def __init__(self, conditioner: Conditioner, run: RunUNet) -> None:
+        """run: takes what `livestyle.diffusion.unet.UNet` takes."""
+        self.conditioner = conditioner
+        self.run = run
+
+    @classmethod
+    def of(cls, unet: Any) -> OwnUNet:
         """unet: a module of diffusers, on its device, channels-last. It can be let go of: the
         weights are shared.
 
         Raises ModelError for a structure that is not built.
         """
-        self._is_xl = unet.config.addition_embed_type == "text_time"
-        self._conditioner, self.module = load_unet(unet.config, unet.state_dict())
+        return cls(*load_unet(unet.config, unet.state_dict()))
 
     def pack(self) -> None:
         """See Denoiser."""
-        for part in (self._conditioner, self.module):
-            pack_linears(part)
+        for part in (self.conditioner, self.run):
+            if isinstance(part, nn.Module):
+                pack_linears(part)
 
     @torch.no_grad()
     def conditions(self, prompt: Embedding, timesteps: Tensor, time_ids: Tensor) -> Conditions:
         """[steps, all widths], as the resnets need it, and the prompt's keys and values."""
-        ids = time_ids if self._is_xl else None
         shifts = [
-            self._conditioner.shift(timestep, prompt.pooled, ids)
+            self.conditioner.shift(timestep, prompt.pooled, time_ids)
             for timestep in torch.split(timesteps, 1)
         ]
-        return torch.cat(shifts), self._conditioner.key_value(prompt.context)
+        return torch.cat(shifts), self.conditioner.key_value(prompt.context)
 
     def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
         """See Denoiser."""
         shifts, key_value = conditions
-        noise: Tensor = self.module(x, shifts[number : number + 1], key_value)
-        return noise
+        return self.run(x, shifts[number : number + 1], key_value)
 
 
 class DiffusersUNet:
@@ -120,4 +125,4 @@ class DiffusersUNet:
         return noise
 
 
-DENOISERS: dict[str, Callable[[Any], Denoiser]] = {"own": OwnUNet, "diffusers": DiffusersUNet}
+DENOISERS: dict[str, Callable[[Any], Denoiser]] = {"own": OwnUNet.of, "diffusers": DiffusersUNet}

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from livestyle.diffusion.checkpoint import ModelFile
-from livestyle.diffusion.denoiser import DENOISERS, Conditions, Embedding
+from livestyle.diffusion.denoiser import Conditions, Embedding
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
+from livestyle.diffusion.networks import DTYPES, Networks, take_networks
 from livestyle.diffusion.step import SAMPLERS, Sampler
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
@@ -25,61 +26,25 @@ try:
 except ImportError as missing:
     raise MissingPackage(missing.name or "diffusers", "turbo") from missing
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 
 class Model:
-    """The networks of one model on one device.
+    """A model on one device: its networks, its text encoders and its way to take few steps.
 
     Pictures are [1, 3, H, W] in -1 … 1, latents [1, channels, H / reduction, W / reduction] with a
-    variance of about 1. The networks compute in `dtype`; what goes in and comes out is float32.
+    variance of about 1; both are float32, whatever the networks compute in.
     """
 
-    def __init__(
-        self,
-        pipeline: Any,
-        sampler: Sampler,
-        device: torch.device,
-        dtype: torch.dtype,
-        unet: str = "own",
-    ) -> None:
-        """pipeline: a diffusers pipeline; its networks are moved to the device.
-
-        unet: whose module runs, one of DENOISERS. The pipeline's leaves it, so that its weights are
-        not there twice.
-
-        Raises ModelError for a UNet that livestyle's module is not built for.
-        """
+    def __init__(self, pipeline: Any, networks: Networks, sampler: Sampler) -> None:
+        """pipeline: a diffusers pipeline; its text encoders are moved to the networks' device."""
+        self.networks = networks
         self.sampler = sampler
-        self.device = device
-        self.dtype = dtype
+        self.traits = networks.traits
+        self.device = device = networks.device
         self._pipeline = pipeline
         self._beside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-        network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
-        self.channels: int = network.config.in_channels
-        self.is_xl = network.config.addition_embed_type == "text_time"
-        self.denoiser = DENOISERS[unet](network)
-        pipeline.unet = network = None
-        if device.type == "cpu":
-            self.denoiser.pack()
-        self._autoencoder = pipeline.vae
-        config = self._autoencoder.config
-        self.tiny = isinstance(self._autoencoder, diffusers.AutoencoderTiny)
-        levels = config.encoder_block_out_channels if self.tiny else config.block_out_channels
-        self.reduction: int = 2 ** (len(levels) - 1)
-        self._scaling: float = config.scaling_factor
-        # SDXL's own autoencoder overflows in fp16 (its config says force_upcast), not in bf16
-        overflows = dtype is torch.float16 and getattr(config, "force_upcast", False)
-        self._picture_dtype = torch.bfloat16 if overflows else dtype
-        self._autoencoder.to(device, self._picture_dtype).to(memory_format=torch.channels_last)
         for encoder in ("text_encoder", "text_encoder_2"):
             if getattr(pipeline, encoder, None) is not None:
-                getattr(pipeline, encoder).to(device, dtype)
-
-    @property
-    def precision(self) -> str:
-        """What the networks compute in, by livestyle's name for it."""
-        return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
+                getattr(pipeline, encoder).to(device, networks.dtype)
 
     @torch.no_grad()
     def encode_prompt(self, text: str) -> Embedding:
@@ -98,7 +63,7 @@ class Model:
         encoded = self._pipeline.encode_prompt(
             text, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
-        return Embedding(encoded[0], encoded[2] if self.is_xl else None)
+        return Embedding(encoded[0], encoded[2] if self.traits.is_xl else None)
 
     def time_ids(self, size: Size) -> Tensor:
         """[1, 6]: what SDXL is told of a picture: size before a crop, its corner, size after it."""
@@ -108,24 +73,21 @@ class Model:
         )
 
     def encode(self, picture: Tensor) -> Tensor:
-        """Picture -> latents: of the full autoencoder the most likely ones."""
-        encoded = self._autoencoder.encode(picture.to(self._picture_dtype))
-        latents: Tensor = encoded.latents if self.tiny else encoded.latent_dist.mode()
-        return latents.float() * self._scaling
+        """Picture -> latents."""
+        return self.networks.encode(picture).float() * self.traits.scaling
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents -> picture; it may overshoot -1 … 1."""
-        latents = (latents / self._scaling).to(self._picture_dtype)
-        picture: Tensor = self._autoencoder.decode(latents, return_dict=False)[0]
-        return picture.float()
+        return self.networks.decode(latents / self.traits.scaling).float()
 
     def conditions(self, prompt: Embedding, timesteps: Tensor, time_ids: Tensor) -> Conditions:
         """What `predict` needs to know of them; see Denoiser."""
-        return self.denoiser.conditions(prompt, timesteps, time_ids)
+        return self.networks.denoiser.conditions(prompt, timesteps, time_ids)
 
     def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
         """The noise in the latents x at the timestep of that number."""
-        return self.denoiser.predict(x.to(self.dtype), number, conditions).float()
+        x = x.to(self.networks.dtype)
+        return self.networks.denoiser.predict(x, number, conditions).float()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,8 +113,8 @@ class Choice:
 def load_model(choice: Choice) -> Model:
     """Load a model from this disk; nothing is fetched. Raises ModelError when it does not load."""
     pipeline, dtype = load_pipeline(choice)
-    device = torch.device(choice.device)
-    return Model(pipeline, SAMPLERS[choice.sampler], device, dtype, choice.unet)
+    networks = take_networks(pipeline, torch.device(choice.device), dtype, choice.unet)
+    return Model(pipeline, networks, SAMPLERS[choice.sampler])
 
 
 def load_pipeline(choice: Choice) -> tuple[Any, torch.dtype]:

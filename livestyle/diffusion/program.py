@@ -74,7 +74,8 @@ class Program:
     def _make_middle(self, size: Size) -> None:
         """What the steps read beside the latents; the steps are views of it."""
         model, steps = self._model, self.form.steps
-        latents = (model.channels, size[1] // model.reduction, size[0] // model.reduction)
+        reduction = model.traits.reduction
+        latents = (model.traits.channels, size[1] // reduction, size[0] // reduction)
         self._noise = torch.zeros(steps, *latents, device=model.device)
         self._numbers = torch.zeros(steps, 5, device=model.device)
         self._timesteps = torch.zeros(steps, dtype=torch.int64, device=model.device)

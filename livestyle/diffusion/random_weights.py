@@ -9,7 +9,7 @@ import diffusers
 import torch
 from torch import nn
 
-from livestyle.diffusion.model import DTYPES
+from livestyle.diffusion.networks import DTYPES
 
 _LIBRARY: Any = diffusers  # it has no types
 

@@ -178,29 +178,63 @@ def load_unet(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple
     """
     shape, weights = Shape.from_config(config), Weights(tensors)
     unet = UNet(shape, weights)
-    conditioner = Conditioner(shape, weights, unet)
+    conditioner = Conditioner.of(shape, weights, unet)
     weights.finish()
     return conditioner, unet
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a Conditioner must know of its UNet, beside its own weights.
+
+    attentions: (heads, width of each) of every transformer block, in the order in which they run.
+    """
+
+    time_width: int
+    size_width: int
+    attentions: tuple[tuple[int, int], ...]
 
 
 class Conditioner(nn.Module):
     """What the prompt and the timestep come to, for every layer at once; run when they change."""
 
-    def __init__(self, shape: Shape, weights: Weights, unet: UNet) -> None:
+    time_in: nn.Linear
+    time_out: nn.Linear
+    added_in: nn.Linear  # of SDXL alone, as the next one
+    added_out: nn.Linear
+    shifts: nn.Linear
+    keys_values: nn.Linear
+
+    def __init__(
+        self, layout: Layout, weights: Weights, names: Mapping[str, Sequence[str]]
+    ) -> None:
+        """names: of the layers that each of its own is made of."""
         super().__init__()
-        self._time_width, self._size_width = shape.time_width, shape.size_width
-        self.time_in = weights.linear("time_embedding.linear_1")
+        self.layout = layout
+        for part, layers in names.items():
+            self.add_module(part, weights.linear(*layers))
         self._dtype = self.time_in.weight.dtype
-        self.time_out = weights.linear("time_embedding.linear_2")
-        if shape.size_width:
-            self.added_in = weights.linear("add_embedding.linear_1")
-            self.added_out = weights.linear("add_embedding.linear_2")
+
+    @classmethod
+    def of(cls, shape: Shape, weights: Weights, unet: UNet) -> Conditioner:
+        """That of a UNet, of the weights that the UNet has left over."""
         resnets, blocks = unet.parts(Resnet), unet.parts(TransformerBlock)
-        self.shifts = weights.linear(*(f"{resnet.name}.time_emb_proj" for resnet in resnets))
-        self._attentions = [(block.heads, block.width // block.heads) for block in blocks]
-        self.keys_values = weights.linear(
-            *(f"{block.name}.attn2.{part}" for block in blocks for part in ("to_k", "to_v"))
-        )
+        names = {"time_in": ["time_embedding.linear_1"], "time_out": ["time_embedding.linear_2"]}
+        if shape.size_width:
+            names |= {"added_in": ["add_embedding.linear_1"]}
+            names |= {"added_out": ["add_embedding.linear_2"]}
+        names["shifts"] = [f"{resnet.name}.time_emb_proj" for resnet in resnets]
+        names["keys_values"] = [
+            f"{block.name}.attn2.{part}" for block in blocks for part in ("to_k", "to_v")
+        ]
+        attentions = tuple((block.heads, block.width // block.heads) for block in blocks)
+        return cls(Layout(shape.time_width, shape.size_width, attentions), weights, names)
+
+    @classmethod
+    def restored(cls, layout: Layout, state: Mapping[str, Tensor]) -> Conditioner:
+        """That whose `state_dict` this was. Raises ModelError where a tensor lacks."""
+        parts = dict.fromkeys(name.partition(".")[0] for name in state)
+        return cls(layout, Weights(state), {part: [part] for part in parts})
 
     def shift(self, timestep: Tensor, pooled: Tensor | None, time_ids: Tensor | None) -> Tensor:
         """What every resnet adds to its channels, in a row: [1, sum of their widths].
@@ -208,10 +242,10 @@ class Conditioner(nn.Module):
         timestep: [1]. pooled: [1, P] and time_ids: [1, 6], for SDXL alone.
         """
         dtype = self._dtype
-        waves = sine_waves(timestep, self._time_width).to(dtype)
+        waves = sine_waves(timestep, self.layout.time_width).to(dtype)
         embedding = self.time_out(F.silu(self.time_in(waves)))
         if pooled is not None and time_ids is not None:
-            sizes = sine_waves(time_ids.flatten(), self._size_width).reshape(1, -1)
+            sizes = sine_waves(time_ids.flatten(), self.layout.size_width).reshape(1, -1)
             added = torch.cat([pooled.to(dtype), sizes.to(dtype)], dim=1)
             embedding = embedding + self.added_out(F.silu(self.added_in(added)))
         result: Tensor = self.shifts(F.silu(embedding))
@@ -222,12 +256,12 @@ class Conditioner(nn.Module):
 
         context: [1, tokens, C].
         """
-        sizes = [2 * heads * width for heads, width in self._attentions]
+        sizes = [2 * heads * width for heads, width in self.layout.attentions]
         parts: Sequence[Tensor] = torch.split(self.keys_values(context)[0], sizes, dim=1)
         return torch.cat(
             [
                 part.reshape(-1, 2, heads, width).permute(1, 2, 0, 3).flatten()
-                for part, (heads, width) in zip(parts, self._attentions, strict=True)
+                for part, (heads, width) in zip(parts, self.layout.attentions, strict=True)
             ]
         )
 

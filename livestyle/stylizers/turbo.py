@@ -42,8 +42,7 @@ class Turbo:
         The first frame is made here: what is allocated, compiled or captured once is ready then.
         """
         self.size = size
-        own = "" if model.denoiser.name == "own" else f" ({model.denoiser.name}' UNet)"
-        self.engine = f"torch {model.device.type} {model.precision}{own}"
+        self.engine = model.networks.engine
         self._model = model
         self._canvas = canvas
         self._from_text = from_text

@@ -1,0 +1,135 @@
+"""Networks: what runs for every frame, out of a diffusers pipeline, as plain callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import diffusers
+import torch
+from torch import Tensor, nn
+
+from livestyle.diffusion.denoiser import DENOISERS, Denoiser
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the arithmetic needs to know of a model.
+
+    Latents are [1, channels, H / reduction, W / reduction]; the autoencoder's, times `scaling`,
+    have a variance of about 1. is_xl: the prompt has a pooled part.
+    """
+
+    channels: int
+    reduction: int
+    scaling: float
+    is_xl: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """A frame's networks on one device. What goes in may be float32; what comes out may be half.
+
+    encode: picture [1, 3, H, W] in -1 … 1 -> latents, not scaled. decode: the way back; it may
+    overshoot -1 … 1. engine: what computes them, in words.
+    """
+
+    denoiser: Denoiser
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    traits: Traits
+    device: torch.device
+    dtype: torch.dtype
+    engine: str
+
+    @property
+    def precision(self) -> str:
+        """What they compute in, by livestyle's name for it."""
+        return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
+
+
+class Encoder(nn.Module):
+    """Picture -> latents: of the full autoencoder the most likely ones."""
+
+    def __init__(self, autoencoder: Any) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self._tiny = is_tiny(autoencoder)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """[1, 3, H, W] -> [1, channels, H / reduction, W / reduction]."""
+        encoded = self.autoencoder.encode(picture.to(self.autoencoder.dtype))
+        latents: Tensor = encoded.latents if self._tiny else encoded.latent_dist.mode()
+        return latents
+
+
+class Decoder(nn.Module):
+    """Latents -> picture."""
+
+    def __init__(self, autoencoder: Any) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """[1, channels, H / reduction, W / reduction] -> [1, 3, H, W]."""
+        latents = latents.to(self.autoencoder.dtype)
+        picture: Tensor = self.autoencoder.decode(latents, return_dict=False)[0]
+        return picture
+
+
+def is_tiny(autoencoder: Any) -> bool:
+    """Whether it is a tiny autoencoder, not the full one."""
+    return isinstance(autoencoder, diffusers.AutoencoderTiny)
+
+
+def overflows(autoencoder: Any) -> bool:
+    """Whether it overflows in fp16, as SDXL's own does."""
+    return bool(getattr(autoencoder.config, "force_upcast", False))
+
+
+def traits_of(pipeline: Any) -> Traits:
+    """Of a diffusers pipeline that has its networks."""
+    config = pipeline.vae.config
+    tiny = is_tiny(pipeline.vae)
+    levels = config.encoder_block_out_channels if tiny else config.block_out_channels
+    return Traits(
+        channels=pipeline.unet.config.in_channels,
+        reduction=2 ** (len(levels) - 1),
+        scaling=config.scaling_factor,
+        is_xl=pipeline.unet.config.addition_embed_type == "text_time",
+    )
+
+
+def take_networks(
+    pipeline: Any, device: torch.device, dtype: torch.dtype, unet: str = "own"
+) -> Networks:
+    """The networks of a diffusers pipeline, moved to the device.
+
+    unet: whose module runs, one of DENOISERS. The pipeline's leaves it, so that its weights are not
+    there twice.
+
+    Raises ModelError for a UNet that livestyle's module is not built for.
+    """
+    traits = traits_of(pipeline)
+    network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
+    denoiser = DENOISERS[unet](network)
+    pipeline.unet = network = None
+    if device.type == "cpu":
+        denoiser.pack()
+    autoencoder = pipeline.vae
+    half = torch.bfloat16 if dtype is torch.float16 and overflows(autoencoder) else dtype
+    autoencoder.to(device, half).to(memory_format=torch.channels_last)
+    named = "" if unet == "own" else f" ({unet}' UNet)"
+    name = next(name for name, known in DTYPES.items() if known is dtype)
+    return Networks(
+        denoiser=denoiser,
+        encode=Encoder(autoencoder),
+        decode=Decoder(autoencoder),
+        traits=traits,
+        device=device,
+        dtype=dtype,
+        engine=f"torch {device.type} {name}{named}",
+    )
