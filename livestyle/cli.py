@@ -113,6 +113,40 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
     bench.set_defaults(command=_bench)
 
+    build = commands.add_parser("build", help="compile an engine, for this machine or another GPU")
+    build.add_argument("recipe", metavar="RECIPE", help="one of engines/, such as sdxl-turbo")
+    build.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="SM",
+        help="tensorrt: of another GPU, as sm_89; several with commas (this machine's)",
+    )
+    build.add_argument(
+        "--flavour",
+        choices=("rtx", "full"),
+        help="tensorrt: TensorRT-RTX, for GeForce and RTX cards, or TensorRT (what is installed)",
+    )
+    build.add_argument(
+        "--random-weights",
+        action="store_true",
+        help="the recipe's exact architecture without its weights, for speed alone",
+    )
+    add_flags(build, ("engine", "model", "autoencoder", "lora", "precision", "size"))
+    build.set_defaults(command=_build)
+
+    engines = commands.add_parser("engines", help="the engines that are built, or remove some")
+    engines.add_argument(
+        "--prune",
+        nargs="?",
+        const=30,
+        type=int,
+        metavar="DAYS",
+        help="remove what was not used for so many days (30), what is damaged or left over; 0: all",
+    )
+    engines.add_argument("--json", action="store_true", help="as JSON, on stdout")
+    engines.set_defaults(command=_engines)
+
     for name, command, help_text in (
         ("doctor", _doctor, "what works on this machine, and how to get the rest"),
         ("devices", _devices, "screens and cameras"),
@@ -237,6 +271,45 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     figures = bench_turbo(config, options, _NowAndThen())
     _write(arguments.plot, plot_turbo(figures))
     return figures
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from livestyle.engines.build import build_engine, check_room
+    from livestyle.engines.cache import user_cache
+    from livestyle.engines.plan import plan_build
+    from livestyle.status import build_bars
+
+    _end_in_order()
+    targets = [target for names in arguments.target for target in names.split(",")]
+    build = plan_build(
+        _config(arguments),
+        targets=tuple(targets),
+        flavour=arguments.flavour,
+        random_weights=arguments.random_weights,
+        say=say,
+    )
+    cache = user_cache()
+    say(check_room(build, cache))
+    with build_bars() as report:
+        entry = build_engine(build, cache, report)
+    tell(json.dumps({"engine": str(entry.folder), **entry.manifest().report}))
+    return 0
+
+
+def _engines(arguments: argparse.Namespace) -> int:
+    from livestyle.engines.cache import user_cache
+    from livestyle.engines.listing import list_engines, prune
+
+    cache = user_cache()
+    if arguments.prune is not None:
+        for line in prune(cache, arguments.prune):
+            say(line)
+    listed = list_engines(cache)
+    if arguments.json:
+        tell(json.dumps(listed, indent=2))
+    for engine in [] if arguments.json else listed:
+        tell(f"{engine['key'][:8]}  {engine['gib']:6.2f} GiB  {engine['used']}  {engine['words']}")
+    return 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

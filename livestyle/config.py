@@ -153,6 +153,13 @@ class Config:
         "turbo: livestyle's own UNet, or that of diffusers, slower, as the reference",
         _choice("own", "diffusers"),
     )
+    engine: str = _setting(
+        "auto",
+        "turbo: what runs the networks: torch, or what `livestyle build` made: torch-compiled, "
+        "tensorrt, openvino; auto: what is built for this machine, else torch",
+        _choice("auto", "torch", "torch-compiled", "tensorrt", "openvino"),
+        "NAME",
+    )
     until_ready: str = _setting(
         "card",
         "what to show while turbo loads: card, lite, or passthrough (the source as it is)",
@@ -221,6 +228,7 @@ STYLIZER = (
     "lora",
     "precision",
     "unet",
+    "engine",
 )
 
 

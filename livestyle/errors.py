@@ -6,7 +6,8 @@ LivestyleError
 ├── SourceError      the source cannot be opened, or ended for good
 │   └── SourceLost   it went away while running and may come back
 ├── StylizerError    the stylizer cannot be built, or failed on a frame
-│   └── ModelError   its model is missing, damaged, of another kind, or not safe to load
+│   ├── ModelError   its model is missing, damaged, of another kind, or not safe to load
+│   └── EngineError  an engine can't be built, or must not be used
 ├── SinkError        the sink cannot be opened, or takes no more frames
 └── WorkerError      the worker process failed and is not restarted
 
@@ -52,6 +53,10 @@ class StylizerError(LivestyleError):
 
 class ModelError(StylizerError):
     """A diffusion model is missing, damaged, of another kind, or not safe to load."""
+
+
+class EngineError(StylizerError):
+    """An engine can't be built, or must not be used."""
 
 
 class SinkError(LivestyleError):

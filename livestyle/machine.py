@@ -61,6 +61,25 @@ def _cpu_features() -> list[str]:
     return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
 
 
+def peak_memory_gib() -> float | None:
+    """The most memory that this process has held so far; None where the system does not say."""
+    return _kib(Path("/proc/self/status"), "VmHWM")
+
+
+def free_memory_gib() -> float | None:
+    """What can be had without swapping; None where the system does not say."""
+    return _kib(Path("/proc/meminfo"), "MemAvailable")
+
+
+def _kib(file: Path, field: str) -> float | None:
+    with contextlib.suppress(OSError):
+        for line in file.read_text(encoding="ascii").splitlines():
+            name, _, value = line.partition(":")
+            if name == field:
+                return round(int(value.split()[0]) / 2**20, 2)
+    return None
+
+
 def _memory_gib() -> float | None:
     if not hasattr(os, "sysconf"):
         return None

@@ -46,6 +46,7 @@ class Running:
     source_size: Size
     stylizer: str
     engine: str
+    engine_why: str
     stylizer_size: Size
     counts: Counts
     trouble: str  # one line on what is wrong (a lost source), or ""

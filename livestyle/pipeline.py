@@ -76,6 +76,7 @@ class Pipeline:
             source_size=source.size,
             stylizer=stylizer.name,
             engine=stylizer.engine,
+            engine_why=stylizer.why,
             stylizer_size=stylizer.size,
             counts=self._counts,
             trouble=self._capture.trouble,

@@ -79,6 +79,7 @@ class Reporter:
             "stylizer": {
                 "name": running.stylizer if running else self.config.stylizer,
                 "engine": running.engine if running else None,
+                "engine_why": running.engine_why if running else None,
                 "style": self.config.style,
                 "size": list(running.stylizer_size) if running else None,
                 "frames": counts.stylized,

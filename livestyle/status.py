@@ -14,7 +14,9 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -70,13 +72,15 @@ class StatusLine:
         self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
-        """Show the live report; what ended for good gets a line of its own, once.
+        """Show the live report; an engine that was chosen, and what ended for good, get a line of
+        their own, once.
 
         Where nothing can be shown any more, because whoever read it has gone or its disk is full,
         nothing is: the camera goes on.
         """
         with contextlib.suppress(OSError, ValueError):
-            for note in status["ended"]:
+            engine, why = (status["stylizer"].get(key) for key in ("engine", "engine_why"))
+            for note in [*([f"engine {engine}: {why}"] if why else []), *status["ended"]]:
                 if note not in self._told:
                     self._told.add(note)
                     self._console.print(Text(f"livestyle: {note}"), soft_wrap=True)
@@ -116,3 +120,29 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total or None)
 
         yield advance
+
+
+@contextlib.contextmanager
+def build_bars() -> Iterator[Callable[[str, float], None]]:
+    """A bar for each phase of a build, on stderr; call what it gives with (phase, part done).
+
+    Where stderr is not a terminal, a line for each.
+    """
+    columns = (TextColumn("{task.description:10}"), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        def report(phase: str, part: float) -> None:
+            if phase not in bars:
+                for before in bars.values():
+                    progress.update(before, completed=1)
+                    progress.stop_task(before)
+                bars[phase] = progress.add_task(phase, total=1)
+                if not console.is_terminal:
+                    print(f"build: {phase}", file=sys.stderr, flush=True)
+            progress.update(bars[phase], completed=part)
+
+        yield report
+        for bar in bars.values():
+            progress.update(bar, completed=1)

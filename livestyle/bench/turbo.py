@@ -108,7 +108,6 @@ def _closed_loop(
     medians = {name: statistics.median(spent) for name, spent in times.items()}
     return {
         "machine": machine,
-        "precision": model.networks.precision,
         "engine": model.networks.engine,
         "size": [width, height],
         "steps": program.form.steps,

@@ -50,7 +50,7 @@ class Denoiser(Protocol):
         ...
 
     def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
-        """The noise in the latents x, [1, channels, h, w], at the timestep of that number."""
+        """The noise in the latents x, float32 [1, channels, h, w], at the timestep of a number."""
         ...
 
 
@@ -59,10 +59,11 @@ class OwnUNet:
 
     name = "own"
 
-    def __init__(self, conditioner: Conditioner, run: RunUNet) -> None:
-        """run: takes what `livestyle.diffusion.unet.UNet` takes."""
+    def __init__(self, conditioner: Conditioner, run: RunUNet, dtype: torch.dtype) -> None:
+        """run: takes what `livestyle.diffusion.unet.UNet` takes, in `dtype`."""
         self.conditioner = conditioner
         self.run = run
+        self.dtype = dtype
 
     @classmethod
     def of(cls, unet: Any) -> OwnUNet:
@@ -71,7 +72,7 @@ class OwnUNet:
 
         Raises ModelError for a structure that is not built.
         """
-        return cls(*load_unet(unet.config, unet.state_dict()))
+        return cls(*load_unet(unet.config, unet.state_dict()), unet.dtype)
 
     def pack(self) -> None:
         """See Denoiser."""
@@ -86,12 +87,13 @@ class OwnUNet:
             self.conditioner.shift(timestep, prompt.pooled, time_ids)
             for timestep in torch.split(timesteps, 1)
         ]
-        return torch.cat(shifts), self.conditioner.key_value(prompt.context)
+        key_value = self.conditioner.key_value(prompt.context)
+        return torch.cat(shifts).to(self.dtype), key_value.to(self.dtype)
 
     def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
         """See Denoiser."""
         shifts, key_value = conditions
-        return self.run(x, shifts[number : number + 1], key_value)
+        return self.run(x.to(self.dtype), shifts[number : number + 1], key_value)
 
 
 class DiffusersUNet:
@@ -116,7 +118,7 @@ class DiffusersUNet:
         timesteps, context, *xl = conditions
         added = dict(zip(("text_embeds", "time_ids"), xl, strict=True)) if xl else None
         noise: Tensor = self._unet(
-            x,
+            x.to(self._unet.dtype),
             timesteps[number : number + 1],
             context,
             added_cond_kwargs=added,

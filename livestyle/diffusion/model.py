@@ -86,7 +86,6 @@ class Model:
 
     def predict(self, x: Tensor, number: int, conditions: Conditions) -> Tensor:
         """The noise in the latents x at the timestep of that number."""
-        x = x.to(self.networks.dtype)
         return self.networks.denoiser.predict(x, number, conditions).float()
 
 
@@ -117,8 +116,10 @@ def load_model(choice: Choice) -> Model:
     return Model(pipeline, networks, SAMPLERS[choice.sampler])
 
 
-def load_pipeline(choice: Choice) -> tuple[Any, torch.dtype]:
+def load_pipeline(choice: Choice, *, only_text: bool = False) -> tuple[Any, torch.dtype]:
     """A diffusers pipeline with its LoRAs folded in, still on the CPU, and what it computes in.
+
+    only_text: without the networks that an engine has.
 
     Raises ModelError.
     """
@@ -126,7 +127,9 @@ def load_pipeline(choice: Choice) -> tuple[Any, torch.dtype]:
     weights = choice.weights
     dtype = DTYPES[choose_precision(choice.precision, choice.device, weights.stored)]
     options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
-    if choice.autoencoder is not None:
+    if only_text:
+        options |= {"unet": None, "vae": None}
+    elif choice.autoencoder is not None:
         options["vae"] = _load_autoencoder(choice.autoencoder, dtype)
     kind: Any = diffusers.StableDiffusionXLPipeline
     if weights.family == "sd":

@@ -31,10 +31,11 @@ class Traits:
 
 @dataclass(frozen=True, kw_only=True)
 class Networks:
-    """A frame's networks on one device. What goes in may be float32; what comes out may be half.
+    """A frame's networks on one device. What goes in is float32; what comes out may be half.
 
     encode: picture [1, 3, H, W] in -1 … 1 -> latents, not scaled. decode: the way back; it may
-    overshoot -1 … 1. engine: what computes them, in words.
+    overshoot -1 … 1. dtype: what is beside them, the text encoders, computes in. engine: what
+    computes them, in words, and in what precision; why: that one.
     """
 
     denoiser: Denoiser
@@ -44,11 +45,7 @@ class Networks:
     device: torch.device
     dtype: torch.dtype
     engine: str
-
-    @property
-    def precision(self) -> str:
-        """What they compute in, by livestyle's name for it."""
-        return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
+    why: str = ""
 
 
 class Encoder(nn.Module):
@@ -104,12 +101,18 @@ def traits_of(pipeline: Any) -> Traits:
 
 
 def take_networks(
-    pipeline: Any, device: torch.device, dtype: torch.dtype, unet: str = "own"
+    pipeline: Any,
+    device: torch.device,
+    dtype: torch.dtype,
+    unet: str = "own",
+    *,
+    packed: bool = True,
 ) -> Networks:
     """The networks of a diffusers pipeline, moved to the device.
 
     unet: whose module runs, one of DENOISERS. The pipeline's leaves it, so that its weights are not
-    there twice.
+    there twice. packed: in the order that is fastest on a CPU, where the device is one; nothing can
+    be compiled or exported then.
 
     Raises ModelError for a UNet that livestyle's module is not built for.
     """
@@ -117,7 +120,7 @@ def take_networks(
     network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
     denoiser = DENOISERS[unet](network)
     pipeline.unet = network = None
-    if device.type == "cpu":
+    if packed and device.type == "cpu":
         denoiser.pack()
     autoencoder = pipeline.vae
     half = torch.bfloat16 if dtype is torch.float16 and overflows(autoencoder) else dtype

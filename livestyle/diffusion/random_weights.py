@@ -36,30 +36,35 @@ _SD: dict[str, Any] = {
     "sample_size": 64,
 }
 FAMILIES = {"sdxl": (_XL, 2_567_463_684, 1280), "sd": (_SD, 865_910_724, None)}
+SEED = 0
 _DEVIATION = 0.02  # of the weights: keeps activations finite in half precision
 
 
-def random_pipeline(family: str, *, device: str, precision: str) -> Any:
+def random_pipeline(family: str, *, device: str, precision: str, only_text: bool = False) -> Any:
     """What a Model needs of a pipeline. family: sdxl or sd, with the tiny autoencoder.
 
-    precision: fp32, bf16 or fp16.
+    precision: fp32, bf16 or fp16. The same weights every time, on the same kind of device. A prompt
+    is a random one, whatever it says. only_text: without the networks.
     """
     config, parameters, pooled = FAMILIES[family]
-    dtype = DTYPES[precision]
+    generator = torch.Generator("cpu").manual_seed(SEED)
+    context = torch.randn(1, 77, config["cross_attention_dim"], generator=generator)
+    embeds = None if pooled is None else torch.randn(1, pooled, generator=generator)
+
+    def encode_prompt(_: str, *, device: torch.device | str, **__: Any) -> tuple[Any, ...]:
+        kind: Any = {"device": device, "dtype": DTYPES[precision]}
+        return context.to(**kind), None, None if embeds is None else embeds.to(**kind), None
+
+    if only_text:
+        return SimpleNamespace(unet=None, vae=None, encode_prompt=encode_prompt)
     unet = random_unet(family)
     count = sum(weight.numel() for weight in unet.parameters())
     assert count == parameters, f"the UNet has {count} parameters, not {parameters}"
-    unet = unet.to(dtype).to_empty(device=device)
-    autoencoder = _LIBRARY.AutoencoderTiny().to(dtype).to(device)
+    unet = unet.to(DTYPES[precision]).to_empty(device=device)
+    autoencoder = _LIBRARY.AutoencoderTiny().to(DTYPES[precision]).to(device)
     for network in (unet, autoencoder):
         network.eval().requires_grad_(False)
         _randomise(network)
-    context = torch.randn(1, 77, config["cross_attention_dim"], dtype=dtype, device=device)
-    embeds = None if pooled is None else torch.randn(1, pooled, dtype=dtype, device=device)
-
-    def encode_prompt(*_: Any, **__: Any) -> tuple[Any, ...]:
-        return context, None, embeds, None
-
     return SimpleNamespace(unet=unet, vae=autoencoder, encode_prompt=encode_prompt)
 
 
@@ -70,6 +75,7 @@ def random_unet(family: str) -> Any:
 
 
 def _randomise(network: nn.Module) -> None:
+    generator = torch.Generator(next(network.parameters()).device).manual_seed(SEED)
     for module in network.modules():
         norm = isinstance(module, nn.GroupNorm | nn.LayerNorm)
         for name, weight in module.named_parameters(recurse=False):
@@ -78,4 +84,5 @@ def _randomise(network: nn.Module) -> None:
             elif norm:
                 weight.fill_(1)
             else:
-                weight.normal_(0, _DEVIATION)
+                drawn = torch.randn(weight.shape, generator=generator, device=weight.device)
+                weight.copy_(drawn * _DEVIATION)  # the same in every precision

@@ -192,7 +192,7 @@ class Layout:
 
     time_width: int
     size_width: int
-    attentions: tuple[tuple[int, int], ...]
+    attentions: Sequence[tuple[int, int]]
 
 
 class Conditioner(nn.Module):

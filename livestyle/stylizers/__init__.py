@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Stylizer(Protocol):
     """Restyles one frame at a time. Opened and called on one thread, closed by `with`.
 
-    `engine` says what computes it (openvino, …); `size` is (width, height) of the picture inside.
+    `engine` says what computes it (openvino, …), `why` that one, or "" where there is no choice;
+    `size` is (width, height) of the picture inside.
     """
 
     @property
@@ -26,6 +27,9 @@ class Stylizer(Protocol):
 
     @property
     def engine(self) -> str: ...
+
+    @property
+    def why(self) -> str: ...
 
     @property
     def size(self) -> Size: ...

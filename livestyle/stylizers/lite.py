@@ -80,6 +80,7 @@ class Lite:
 
     name = "lite"
     engine = "openvino"
+    why = ""
 
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""

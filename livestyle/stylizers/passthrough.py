@@ -15,6 +15,7 @@ class Passthrough:
 
     name = "passthrough"
     engine = "opencv"
+    why = ""
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas

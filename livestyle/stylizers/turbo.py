@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,10 @@ from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
-from livestyle.errors import StylizerError
+from livestyle.engines.cache import Entry, user_cache
+from livestyle.engines.choice import Wanted, choose_engine
+from livestyle.engines.loadable import Loadable, StoredModel
+from livestyle.errors import ConfigError, StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.pacing import SECOND
 from livestyle.placement import Placement, network_size
@@ -35,7 +40,13 @@ class Turbo:
     name = "turbo"
 
     def __init__(
-        self, model: Model, canvas: Canvas, size: Size, look: Look, *, from_text: bool = False
+        self,
+        model: Model,
+        canvas: Canvas,
+        size: Size,
+        look: Look,
+        *,
+        from_text: bool = False,
     ) -> None:
         """size: (width, height) of the picture inside, out of GRID.
 
@@ -43,6 +54,7 @@ class Turbo:
         """
         self.size = size
         self.engine = model.networks.engine
+        self.why = model.networks.why
         self._model = model
         self._canvas = canvas
         self._from_text = from_text
@@ -133,17 +145,59 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     choice = choose_model(config, say)
-    say(f"the model {config.model or recipe.model}")
     size = network_size(canvas.size, config.size, recipe.size, GRID)
+    look, from_text = look_of(config), config.source == "blank"
     try:
-        model = load_model(choice)
-        return Turbo(model, canvas, size, look_of(config), from_text=config.source == "blank")
+        entry, why = choose_engine_for(config, choice, size)
+        say(f"the model {title_of(config)}")
+        if entry is None:
+            model = load_model(choice)
+        else:
+            from livestyle.engines.loading import open_engine
+
+            model = open_engine(entry, StoredModel(title_of(config), choice))
+        model.networks = dataclasses.replace(model.networks, why=why)
+        return Turbo(model, canvas, size, look, from_text=from_text)
     except torch.OutOfMemoryError as error:
         raise StylizerError(
-            f"the GPU's memory does not hold {config.model or recipe.model} at "
+            f"the GPU's memory does not hold {title_of(config)} at "
             f"{size[0]}x{size[1]}; close what else uses it, or choose a smaller --size or --recipe "
             "sd-turbo"
         ) from error
+
+
+def title_of(config: Config) -> str:
+    """What people call the model of the settings."""
+    return config.model or load_recipe(config.recipe, DiffusionRecipe).model
+
+
+def choose_engine_for(
+    config: Config, choice: Choice, size: Size, model: Loadable | None = None
+) -> tuple[Entry | None, str]:
+    """The cache's engine that the settings run, None for PyTorch; and why. Raises EngineError.
+
+    model: that of the choice, unless it is another.
+    """
+    if config.unet == "diffusers":
+        if config.engine not in ("auto", "torch"):
+            raise ConfigError(
+                f"--engine {config.engine} is compiled from livestyle's own UNet; leave out "
+                "--unet diffusers"
+            )
+        return None, "the UNet of diffusers is not compiled"
+    wanted = Wanted(model or StoredModel(title_of(config), choice), size, choice.precision)
+    return choose_engine(wanted, config.engine, user_cache(), build_command(config, size))
+
+
+def build_command(config: Config, size: Size) -> str:
+    """What a user types to build an engine for the settings."""
+    flags = [f"--size {size[0]}x{size[1]}"]
+    for name in ("model", "autoencoder", "precision"):
+        value, usual = getattr(config, name), getattr(Config(), name)
+        if value != usual:
+            flags.append(f"--{name} {shlex.quote(value)}")
+    flags += [f"--lora {shlex.quote(lora)}" for lora in config.lora]
+    return " ".join(["livestyle build", config.recipe, *flags])
 
 
 def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
@@ -166,7 +220,7 @@ def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
         layout=fetched.get("layout"),
         sampler=sampler,
         device="cuda" if torch.cuda.is_available() else "cpu",
-        precision=config.precision,
+        precision=recipe.precision if config.precision == "auto" else config.precision,
         autoencoder=autoencoder,
         loras=(*loras, *map(parse_lora, config.lora)),
         unet=config.unet,

@@ -1,0 +1,167 @@
+"""Build: from a model to an engine in the cache, in phases, each in a process of its own.
+
+A compiler holds several times the weights in memory, and what PyTorch held before must be gone by
+then. Nothing reaches the cache before it agrees with PyTorch; when a phase fails, or this process
+ends however it may, what was half done is removed, at the latest by the next build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from livestyle.engines.cache import Cache, Entry, Manifest
+from livestyle.engines.loadable import Loadable
+from livestyle.engines.spec import Spec
+from livestyle.errors import EngineError, LivestyleError
+from livestyle.machine import free_memory_gib, peak_memory_gib
+
+GIB = 2**30
+_MODULE = "livestyle.engines.phases"
+_INTERMEDIATE = ("*.onnx", "*.onnx.data")
+# Of UNet weights in half precision, measured at SDXL's size (docs/benchmarks): what the folder and
+# the hungriest phase grow to.
+_DISK, _MEMORY = 2.2, {"tensorrt": 3.1, "openvino": 3.6, "torch-compiled": 3.1}
+_BASE = 1.5 * GIB
+
+Report = Callable[[str, float], None]  # a phase, and what part of it is done: 0 … 1
+
+
+@dataclass(frozen=True)
+class Build:
+    """What to build."""
+
+    model: Loadable
+    spec: Spec
+    background: bool = False  # leave the machine to others
+
+
+# Functions of livestyle.engines.phases, each given (Build, folder, facts so far, report).
+PHASES = {
+    "tensorrt": ("export", "compare", "compile"),
+    "openvino": ("export", "compare", "convert", "try"),
+    "torch-compiled": ("autotune", "try"),
+}
+
+
+def needs(build: Build) -> tuple[int, int]:
+    """Bytes of disk and of memory that a build takes at most."""
+    half = build.model.unet_bytes // (2 if build.model.stored == "fp32" else 1)
+    weights = half * (2 if build.spec.precision == "fp32" else 1)
+    return int(_DISK * weights + _BASE), int(_MEMORY[build.spec.engine] * weights + _BASE)
+
+
+def check_room(build: Build, cache: Cache) -> str:
+    """What a build needs and what there is, in one line. Raises EngineError where it lacks."""
+    disk, memory = needs(build)
+    place = next(path for path in (cache.root, *cache.root.parents) if path.exists())
+    free, available = shutil.disk_usage(place).free, free_memory_gib()
+    if free < disk:
+        raise EngineError(
+            f"the build needs {disk / GIB:.1f} GiB on the disk of {str(cache.root)!r}, where "
+            f"{free / GIB:.1f} are free; make room there"
+        )
+    if available is not None and available * GIB < memory:
+        raise EngineError(
+            f"the build needs {memory / GIB:.1f} GiB of memory, {available:.1f} are free; close "
+            "what else uses it"
+        )
+    known = "" if available is None else f" of {available:.1f}"
+    return (
+        f"needs up to {disk / GIB:.1f} GiB of {free / GIB:.1f} on the disk, {memory / GIB:.1f}"
+        f"{known} of memory"
+    )
+
+
+def build_engine(build: Build, cache: Cache, report: Report) -> Entry:
+    """Build an engine and put it into the cache, in place of an older one. Raises EngineError."""
+    measured: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    with cache.building(build.spec) as folder:
+        for phase in PHASES[build.spec.engine]:
+            report(phase, 0.0)
+            started = time.monotonic()
+            told, peak = _run_phase(build, folder, phase, facts, report)
+            facts |= told.get("facts", {})
+            measured[phase] = {
+                "seconds": round(time.monotonic() - started, 1),
+                "peak_memory_gib": peak,
+                **told.get("measured", {}),
+            }
+        for pattern in _INTERMEDIATE:
+            for file in folder.glob(pattern):
+                file.unlink()
+        title, spec = build.model.title, build.spec
+        return cache.finish(folder, Manifest(spec, title, time.time(), {}, facts, measured))
+
+
+def _run_phase(
+    build: Build, folder: Path, phase: str, facts: dict[str, Any], report: Report
+) -> tuple[dict[str, Any], float | None]:
+    """What the phase returned, and the most memory that its process held, in GiB."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    arguments = theirs, build, folder, phase, facts
+    process = context.Process(target=_main, args=arguments, name=f"livestyle-{phase}", daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        while True:
+            kind, value = ours.recv()
+            if kind == "done":
+                told: tuple[dict[str, Any], float | None] = value
+                return told
+            if kind == "failed":
+                raise EngineError(value)
+            report(phase, value)
+    except EOFError:
+        process.join()
+        why = f"ended with exit code {process.exitcode}"
+        if process.exitcode == -signal.SIGKILL:
+            why = "was killed, as the system does where memory runs out"
+        raise EngineError(f"the build's phase {phase!r} {why}; nothing was kept") from None
+    finally:
+        ours.close()  # the process ends by itself when it finds that
+        process.join(2)
+        process.kill()
+        process.join()
+
+
+def _main(
+    parent: Connection, build: Build, folder: Path, phase: str, facts: dict[str, Any]
+) -> None:
+    """What the process of a phase runs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if build.background and hasattr(os, "nice"):
+        os.nice(19)
+    try:
+        work = getattr(importlib.import_module(_MODULE), phase.replace("try", "try_out"))
+        told = work(build, folder, facts, lambda part: parent.send(("at", part)))
+        parent.send(("done", (told, peak_memory_gib())))
+    except LivestyleError as error:
+        parent.send(("failed", str(error)))
+    except MemoryError:
+        parent.send(("failed", f"there is too little memory for the phase {phase!r}"))
+    except Exception as error:
+        traceback.print_exc()
+        parent.send(("failed", f"internal error: {error!r}"))
+
+
+def _end_with(parent: Connection) -> None:
+    """End at once when the parent is gone: it would wait for nothing."""
+    with contextlib.suppress(EOFError, OSError):
+        parent.recv()
+    os._exit(1)

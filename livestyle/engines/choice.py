@@ -1,0 +1,144 @@
+"""Choice: which engine runs a model on this machine, and why that one."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from livestyle.diffusion.model import choose_precision
+from livestyle.engines import tensorrt
+from livestyle.engines.cache import Cache, Entry
+from livestyle.engines.loadable import Loadable
+from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
+from livestyle.errors import ConfigError, EngineError
+from livestyle.frame import Size
+from livestyle.machine import describe_machine
+
+# What a kind of device can run, the fastest first.
+_OF_DEVICE = {"cuda": ("tensorrt", "torch-compiled"), "cpu": ("openvino", "torch-compiled")}
+_PRECISIONS = {
+    "tensorrt": ("fp16", "fp32"),  # its Resize takes no bf16
+    "openvino": ("bf16", "fp32"),
+    "torch-compiled": ("fp16", "bf16", "fp32"),
+}
+_VERSIONS = {"openvino": "openvino", "torch-compiled": "torch"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What runs the networks. target: as engines are built for. card: the very one, in words."""
+
+    kind: str  # cuda or cpu, as torch names it
+    target: str
+    card: str
+
+
+def this_device(kind: str | None = None) -> Device:
+    """This machine's GPU where PyTorch finds one, else its CPU. kind: cuda or cpu, to have that."""
+    if kind != "cpu" and torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+        card = f"{properties.name}, {properties.multi_processor_count} SMs, "
+        card += f"{properties.total_memory >> 20} MiB"
+        return Device("cuda", f"sm_{properties.major}{properties.minor}", card)
+    return Device("cpu", "+".join(["cpu", *describe_machine()["cpu_features"]]), "")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model at a size, to be run in a precision or "auto"."""
+
+    model: Loadable
+    size: Size
+    precision: str
+
+    def spec(
+        self, engine: str, device: Device, *, flavour: str = "", targets: tuple[str, ...] = ()
+    ) -> Spec:
+        """Of an engine for a device, or for GPUs named as targets.
+
+        Raises ConfigError for a precision that the engine does not compute in, OSError.
+        """
+        return self._spec(self.model.digests(), engine, device, flavour, targets)
+
+    def _spec(
+        self,
+        digests: Mapping[str, Any],
+        engine: str,
+        device: Device,
+        flavour: str,
+        targets: tuple[str, ...] = (),
+    ) -> Spec:
+        # what is measured on a card, or compiled for its very size, is that card's alone
+        bound = flavour == "full" or (engine == "torch-compiled" and device.kind == "cuda")
+        library = tensorrt.MODULES[flavour].replace("_", "-") if flavour else _VERSIONS[engine]
+        return Spec(
+            **digests,
+            size=self.size,
+            batch=1,
+            precision=self._precision(engine, device),
+            graph=graph_digest(),
+            exporter=exporter(),
+            engine=engine,
+            flavour=flavour,
+            version=version_of(library),
+            targets=targets or (device.target,),
+            card=device.card if bound else "",
+            platform=this_platform(),
+        )
+
+    def _precision(self, engine: str, device: Device) -> str:
+        allowed = _PRECISIONS[engine]
+        if self.precision == "auto":
+            if engine == "tensorrt":
+                return "fp16"
+            kind = "cpu" if engine == "openvino" else device.kind
+            return choose_precision("auto", kind, self.model.stored)
+        if self.precision not in allowed:
+            raise ConfigError(
+                f"--precision {self.precision}: engine {engine} computes in {' or '.join(allowed)}"
+            )
+        return self.precision
+
+    def specs(self, engine: str, device: Device) -> Iterator[Spec]:
+        """Every spec of an engine that this device runs. Raises ConfigError, OSError."""
+        digests = self.model.digests()
+        for flavour in flavours(device) if engine == "tensorrt" else ("",):
+            yield self._spec(digests, engine, device, flavour)
+
+
+def flavours(device: Device) -> list[str]:
+    """Of TensorRT: those that are installed and run on the device."""
+    there = [name for name, module in tensorrt.MODULES.items() if importlib.util.find_spec(module)]
+    return [name for name in there if name == "full" or device.target in tensorrt.RTX_TARGETS]
+
+
+def choose_engine(
+    wanted: Wanted, engine: str, cache: Cache, build_command: str
+) -> tuple[Entry | None, str]:
+    """The cache's entry to run, or None for PyTorch; and why, in words.
+
+    engine: its name, or "auto": what is built for this device, the fastest first.
+
+    Raises EngineError where one that was asked for is not there, or one that is there is damaged.
+    """
+    if engine == "torch":
+        return None, "it was asked for"
+    device = this_device("cpu" if engine == "openvino" else None)
+    names = _OF_DEVICE[device.kind] if engine == "auto" else (engine,)
+    if engine == "tensorrt" and device.kind != "cuda":
+        raise EngineError("--engine tensorrt: PyTorch finds no CUDA GPU; use --engine auto")
+    width, height = wanted.size
+    for name in names if cache.entries() else ():
+        if engine == "auto" and wanted.precision not in ("auto", *_PRECISIONS[name]):
+            continue
+        for spec in wanted.specs(name, device):
+            if entry := cache.find(spec):
+                return entry, "it is built for this model, size and device"
+    missing = f"no engine is built for {wanted.model.title} at {width}x{height} on {device.target}"
+    if engine == "auto":
+        return None, f"{missing}; to build one: {build_command}"
+    raise EngineError(f"--engine {engine}: {missing}; build it: {build_command} --engine {engine}")

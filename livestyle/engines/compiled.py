@@ -1,0 +1,80 @@
+"""Inductor: PyTorch's compiler over the parts of the networks that repeat, and what it made, kept.
+
+The UNet's 70 transformer blocks are two pieces of code, its 17 resnets a dozen: each is compiled
+once, not once for each place. The parts are captured into the frame's CUDA graph with the rest, so
+Inductor's own graphs are off.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import torch
+from torch import nn
+
+from livestyle.diffusion.denoiser import OwnUNet
+from livestyle.diffusion.model import Model
+from livestyle.diffusion.networks import DTYPES, Networks, take_networks
+from livestyle.diffusion.step import SAMPLERS
+from livestyle.diffusion.unet import Resnet, TransformerBlock, UNet
+from livestyle.engines.reference import agreement, chain_of, make_reference, save_reference
+
+if TYPE_CHECKING:
+    from livestyle.engines.cache import Memory
+    from livestyle.engines.loadable import Loadable
+    from livestyle.engines.spec import Spec
+
+NAME = "torch-compiled"
+ARTIFACTS = "artifacts.bin"
+_KINDS = 64  # of one part: shapes times what follows them; Dynamo gives up after 8 else
+
+
+def compile_model(
+    model: Loadable, spec: Spec, folder: Path, report: Callable[[float], None]
+) -> dict[str, Any]:
+    """Compile the networks on this machine; keep what came of it, and the frame by eager PyTorch.
+
+    Returns no facts: the model itself is loaded with it. Raises EngineError.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline = model.pipeline(spec.precision, device.type)
+    networks = take_networks(pipeline, device, DTYPES[spec.precision], packed=False)
+    eager = Model(pipeline, networks, SAMPLERS[model.sampler])
+    reference = make_reference(eager, spec.size)
+    save_reference(reference, folder)
+    report(0.2)
+    found = agreement(reference, chain_of(compile_parts(networks)))
+    found.require(spec.precision, "what Inductor compiled")
+    saved = torch.compiler.save_cache_artifacts()
+    assert saved is not None  # something was compiled
+    (folder / ARTIFACTS).write_bytes(saved[0])
+    return {}
+
+
+def compile_parts(networks: Networks) -> Networks:
+    """The same networks; their parts are compiled when they first run."""
+    folder = platformdirs.user_cache_path("livestyle") / "inductor"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # else one in the shared temporary folder
+    dynamo: Any = torch._dynamo
+    dynamo.config.recompile_limit = _KINDS
+    mode = "max-autotune-no-cudagraphs" if networks.device.type == "cuda" else "default"
+    assert isinstance(networks.denoiser, OwnUNet) and isinstance(networks.denoiser.run, UNet)
+    unet = networks.denoiser.run
+    parts: list[nn.Module] = [*unet.parts(Resnet), *unet.parts(TransformerBlock)]
+    for network in (networks.encode, networks.decode):
+        assert isinstance(network, nn.Module)
+        parts.append(network)
+    for part in parts:
+        part.compile(mode=mode, dynamic=False, fullgraph=True)
+    return dataclasses.replace(networks, engine=networks.engine.replace("torch", NAME, 1))
+
+
+def use_artifacts(files: Mapping[str, Memory]) -> None:
+    """Put what was compiled before where Inductor looks for it."""
+    torch.compiler.load_cache_artifacts(files[ARTIFACTS][:])

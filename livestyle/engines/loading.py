@@ -1,0 +1,103 @@
+"""Loading: an engine's verified files as the networks of a model, once they agree with PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+import torch
+
+from livestyle.diffusion.denoiser import OwnUNet
+from livestyle.diffusion.model import Model
+from livestyle.diffusion.networks import DTYPES, Networks, Traits, take_networks
+from livestyle.diffusion.step import SAMPLERS
+from livestyle.diffusion.unet import Conditioner, Layout
+from livestyle.engines.export import CONDITIONER
+from livestyle.engines.reference import REFERENCE, Agreement, agreement, chain_of
+from livestyle.errors import EngineError
+
+if TYPE_CHECKING:
+    from livestyle.engines.cache import Entry, Memory
+    from livestyle.engines.loadable import Loadable
+    from livestyle.engines.spec import Spec
+
+Files = Mapping[str, "Memory"]
+
+
+def open_engine(entry: Entry, model: Loadable) -> Model:
+    """The model, run by an engine of the cache.
+
+    Raises EngineError: its files are not what was built, it does not load, or it does not agree
+    with PyTorch on this machine.
+    """
+    manifest, files = entry.read()
+    networks, _ = load_networks(model, manifest.spec, manifest.facts, files)
+    pipeline = networks_of_text(model, networks)
+    return Model(pipeline, networks, SAMPLERS[model.sampler])
+
+
+def networks_of_text(model: Loadable, networks: Networks) -> Any:
+    """What encodes prompts for these networks."""
+    precision = next(name for name, dtype in DTYPES.items() if dtype is networks.dtype)
+    return model.text_pipeline(precision)
+
+
+def load_networks(
+    model: Loadable, spec: Spec, facts: Mapping[str, Any], files: Files
+) -> tuple[Networks, Agreement]:
+    """The networks of a spec, and how near they are to the reference. Raises EngineError."""
+    if spec.engine == "torch-compiled":
+        networks = _compiled(model, spec, files)
+    else:
+        networks = _self_contained(spec, facts, files)
+    device = networks.device
+    reference = {
+        name: tensor.to(device)
+        for name, tensor in safetensors.torch.load(files[REFERENCE][:]).items()
+    }
+    found = agreement(reference, chain_of(networks))
+    found.require(spec.precision, f"the engine {spec.label!r}")
+    return networks, found
+
+
+def _self_contained(spec: Spec, facts: Mapping[str, Any], files: Files) -> Networks:
+    """An engine that holds all networks: nothing is needed of the model but its text encoders."""
+    if spec.engine == "tensorrt":
+        from livestyle.engines import tensorrt
+
+        loaded: Any = tensorrt.load(files, spec.flavour)
+        device, dtype, taken = torch.device("cuda"), torch.float16, torch.float16
+        if spec.precision == "fp32":
+            dtype = taken = torch.float32
+    elif spec.engine == "openvino":
+        from livestyle.engines import openvino
+
+        loaded = openvino.load(files, spec.precision)
+        device, dtype, taken = torch.device("cpu"), DTYPES[spec.precision], openvino.DTYPE
+    else:
+        raise EngineError(f"unknown engine {spec.engine!r}; build it again")
+    layout = Layout(**facts["layout"])
+    state = safetensors.torch.load(files[CONDITIONER][:])
+    conditioner = Conditioner.restored(
+        layout, {name: tensor.to(device, dtype) for name, tensor in state.items()}
+    )
+    return Networks(
+        denoiser=OwnUNet(conditioner, loaded["unet"], taken),
+        encode=loaded["encoder"],
+        decode=loaded["decoder"],
+        traits=Traits(**facts["traits"]),
+        device=device,
+        dtype=dtype,
+        engine=f"{spec.label} {device.type} {spec.precision}",
+    )
+
+
+def _compiled(model: Loadable, spec: Spec, files: Files) -> Networks:
+    from livestyle.engines.compiled import compile_parts, use_artifacts
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline = model.pipeline(spec.precision, device.type)
+    networks = take_networks(pipeline, device, DTYPES[spec.precision], packed=False)
+    use_artifacts(files)
+    return compile_parts(networks)

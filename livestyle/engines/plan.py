@@ -1,0 +1,112 @@
+"""Plan: what `livestyle build` is asked for, as a Build that is checked and can start."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+from livestyle.config import Config
+from livestyle.engines.build import Build
+from livestyle.engines.choice import Device, Wanted, flavours, this_device
+from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
+from livestyle.engines.tensorrt import EXTRAS, MODULES, RTX_TARGETS, library
+from livestyle.errors import ConfigError, EngineError, MissingPackage
+from livestyle.placement import network_size
+from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.stylizers.settle import GRID, settle_turbo
+from livestyle.stylizers.turbo import choose_model, title_of
+
+_EXPORTS = ("onnx", "onnxscript", "onnxruntime")
+
+
+def plan_build(
+    config: Config,
+    *,
+    targets: tuple[str, ...],
+    flavour: str | None,
+    random_weights: bool,
+    say: Callable[[str], None],
+) -> Build:
+    """The build of a recipe's model, or that of the settings.
+
+    targets: GPUs as sm_89; none: this machine. say: told what is decided, and how far a download
+    is. Raises ConfigError, EngineError, MissingPackage, ModelError.
+    """
+    config = settle_turbo(config, say, with_model=not random_weights)
+    device = this_device("cpu" if config.engine == "openvino" else None)
+    engine = _engine(config, device, targets, flavour)
+    if engine != "torch-compiled":
+        for package in _EXPORTS:
+            if importlib.util.find_spec(package) is None:
+                raise MissingPackage(package, "build")
+    chosen = ""
+    if engine == "tensorrt":
+        chosen = _flavour(device, targets, flavour)
+        targets = _targets(device, targets, chosen)
+    elif targets or flavour:
+        raise ConfigError(f"--target and --flavour are for --engine tensorrt, not {engine}")
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
+    precision = recipe.precision if config.precision == "auto" else config.precision
+    model: Loadable = random_model(recipe)
+    if not random_weights:
+        model = StoredModel(title_of(config), choose_model(config, say))
+    spec = Wanted(model, size, precision).spec(engine, device, flavour=chosen, targets=targets)
+    on = spec.card or ", ".join(spec.targets)
+    say(f"{model.title} {size[0]}x{size[1]} {spec.precision}, {spec.label}, for {on}")
+    return Build(model, spec)
+
+
+def _engine(config: Config, device: Device, targets: tuple[str, ...], flavour: str | None) -> str:
+    if config.engine == "torch":
+        raise ConfigError("--engine torch: nothing is built for it")
+    if config.engine != "auto":
+        return config.engine
+    if targets or flavour or (device.kind == "cuda" and flavours(device)):
+        return "tensorrt"
+    return "torch-compiled" if device.kind == "cuda" else "openvino"
+
+
+def _flavour(device: Device, targets: tuple[str, ...], wanted: str | None) -> str:
+    """Which TensorRT: that named, else the one that is installed and builds for the targets."""
+    there = [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
+    if wanted is None:
+        fit = there if targets else flavours(device)
+        if not there or not fit:
+            raise EngineError(
+                f"no TensorRT that is installed builds for {device.target}; install one: "
+                "pip install 'livestyle[rtx]' or 'livestyle[tensorrt]', or name a --target"
+            )
+        wanted = "rtx" if "rtx" in fit else fit[0]
+    if wanted not in there:
+        raise MissingPackage(MODULES[wanted].replace("_", "-"), EXTRAS[wanted])
+    library(wanted)
+    return wanted
+
+
+def _targets(device: Device, targets: tuple[str, ...], flavour: str) -> tuple[str, ...]:
+    if flavour == "full":
+        if device.kind != "cuda" or set(targets) - {device.target}:
+            raise EngineError(
+                f"--flavour full builds for the GPU of this machine alone ({device.target}); "
+                "build there, or use --flavour rtx"
+            )
+        return (device.target,)
+    targets = tuple(sorted(set(targets or (device.target,))))
+    if unknown := sorted(set(targets) - set(RTX_TARGETS)):
+        if unknown == [device.target] and device.kind == "cpu":
+            raise EngineError(
+                f"there is no GPU here to build for; name one with --target, of: "
+                f"{', '.join(RTX_TARGETS)}"
+            )
+        raise ConfigError(
+            f"--target {unknown[0]}: TensorRT-RTX builds for {', '.join(RTX_TARGETS)}; for "
+            "others, build on that machine with --flavour full or --engine torch-compiled"
+        )
+    return targets
+
+
+def random_model(recipe: DiffusionRecipe) -> RandomModel:
+    """Random weights of a recipe's exact architecture."""
+    family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
+    return RandomModel(f"{recipe.model} with random weights", family, recipe.timesteps)

@@ -1,0 +1,132 @@
+"""Reference: one frame by PyTorch in float32, which an engine must agree with before it is used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from livestyle.diffusion.denoiser import OwnUNet
+from livestyle.diffusion.model import Model
+from livestyle.diffusion.networks import Networks
+from livestyle.diffusion.step import Step, noised, turbo_steps
+from livestyle.errors import EngineError
+from livestyle.frame import Size
+from livestyle.sources.testcard import draw
+
+Reference = dict[str, Tensor]
+
+REFERENCE = "reference.safetensors"
+STEP = turbo_steps(0.5, 1)[0]
+_PROMPT = "an oil painting"
+_SCENE = 40  # of the testcard
+# cosine of the UNet's output, PSNR of the picture in dB; fp8 was published at 23.65 dB on real
+# weights (see docs/benchmarks), and a broken engine is far below
+LIMITS = {"fp32": (0.999, 40.0), "fp16": (0.999, 40.0), "bf16": (0.999, 30.0), "fp8": (0.98, 20.0)}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near an engine is: cosine of the UNet's output, PSNR of the picture in dB."""
+
+    cosine: float
+    psnr: float
+
+    def plain(self) -> dict[str, float]:
+        """As JSON can hold it."""
+        return {"cosine": round(self.cosine, 6), "psnr_db": round(self.psnr, 2)}
+
+    def require(self, precision: str, what: str) -> None:
+        """Raise EngineError where it is too far."""
+        cosine, psnr = LIMITS[precision]
+        if not (self.cosine > cosine and self.psnr > psnr):  # a NaN is too far as well
+            raise EngineError(
+                f"{what} does not agree with PyTorch: cosine {self.cosine:.5f} (above {cosine} is "
+                f"needed), picture {self.psnr:.1f} dB (above {psnr:g}); use --engine torch"
+            )
+
+
+@torch.no_grad()
+def make_reference(model: Model, size: Size) -> Reference:
+    """The frame. model: as exact as can be. size: (width, height) of its picture.
+
+    What goes in: picture, grain (the noise), shift and key_value (the conditions). What comes out:
+    latents, noise, styled.
+    """
+    picture = torch.from_numpy(draw(_SCENE, size)[:, :, 2::-1].copy()).permute(2, 0, 1)[None]
+    picture = picture.to(model.device).float() / 127.5 - 1
+    prompt = model.encode_prompt(_PROMPT)
+    timesteps = torch.tensor([STEP.timestep], device=model.device)
+    shift, key_value = model.conditions(prompt, timesteps, model.time_ids(size))
+    latents = model.encode(picture)
+    grain = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(model.device)
+    x = noised(latents, grain, STEP)
+    noise = model.predict(x, 0, (shift, key_value))
+    return {
+        "picture": picture,
+        "grain": grain,
+        "shift": shift,
+        "key_value": key_value,
+        "latents": latents,
+        "noise": noise,
+        "styled": model.decode(_clean(x, noise)),
+    }
+
+
+def save_reference(reference: Reference, folder: Path) -> None:
+    """Write it where an engine is built."""
+    plain = {name: tensor.cpu().contiguous() for name, tensor in reference.items()}
+    save_file(plain, folder / REFERENCE)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The three networks of a frame as plain callables, wherever they run."""
+
+    encode: Callable[[Tensor], Tensor]
+    unet: Callable[[Tensor, Tensor, Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    scaling: float  # of the latents
+
+
+@torch.inference_mode()
+def agreement(reference: Reference, chain: Chain) -> Agreement:
+    """Of the networks with a reference that is where they are."""
+    latents = chain.encode(reference["picture"]).float() * chain.scaling
+    x = noised(latents, reference["grain"], STEP)
+    noise = chain.unet(x, reference["shift"], reference["key_value"]).float()
+    styled = chain.decode(_clean(x, noise) / chain.scaling).float()
+    cosine = torch.cosine_similarity(noise.flatten(), reference["noise"].flatten(), 0)
+    return Agreement(float(cosine), psnr(styled, reference["styled"]))
+
+
+def chain_of(networks: Networks) -> Chain:
+    """Of a frame's networks, by livestyle's own UNet or what was compiled from it."""
+    denoiser = networks.denoiser
+    assert isinstance(denoiser, OwnUNet)
+
+    def unet(x: Tensor, shift: Tensor, key_value: Tensor) -> Tensor:
+        dtype = denoiser.dtype
+        return denoiser.predict(x, 0, (shift.to(dtype), key_value.to(dtype)))
+
+    return Chain(networks.encode, unet, networks.decode, networks.traits.scaling)
+
+
+def psnr(picture: Tensor, wanted: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of pictures in -1 … 1, both cut off there.
+
+    10 log10(peak^2 / mean squared error); inf where they are the same.
+    """
+    error = float((picture.clamp(-1, 1) - wanted.clamp(-1, 1)).square().mean())
+    return math.inf if error == 0 else 10 * math.log10(2**2 / error)
+
+
+def _clean(x: Tensor, noise: Tensor) -> Tensor:
+    step: Step = STEP
+    clean: Tensor = (x - step.noise * noise) / step.signal
+    return clean

@@ -1,0 +1,135 @@
+"""Spec: all that an engine depends on. Engines of equal specs are the same engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import importlib.resources
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from livestyle.frame import Size
+
+OPSET = 20  # of ONNX; the first with a node for GELU, which TensorRT and OpenVINO fuse
+_CHUNK = 1 << 24
+# Whose source decides how a network looks to a compiler.
+_DRAWN_BY = ("diffusion/unet.py", "diffusion/networks.py", "engines/export.py", "engines/fp8.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What is in the cache under one key.
+
+    model, autoencoder: SHA-256 of settings and weights. loras: SHA-256 and scale. graph: SHA-256 of
+    livestyle's code that defines the networks. flavour: of TensorRT, rtx or full. targets: GPUs as
+    sm_89, or a CPU with what it computes in. card: the one GPU that it runs on, where it is bound
+    to one. More in docs: see "Engines" in the README.
+    """
+
+    model: str
+    autoencoder: str
+    loras: tuple[tuple[str, float], ...]
+    size: Size
+    batch: int
+    precision: str
+    graph: str
+    exporter: str
+    engine: str
+    flavour: str
+    version: str
+    targets: tuple[str, ...]
+    card: str
+    platform: str
+
+    @property
+    def key(self) -> str:
+        """32 hexadecimal digits, another for every other spec."""
+        return hashlib.sha256(canonical(dataclasses.asdict(self)).encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """What compiles it, in words: "tensorrt rtx 1.7.1.116"."""
+        return " ".join(filter(None, (self.engine, self.flavour, self.version)))
+
+    def serves(self, wanted: Spec) -> bool:
+        """Whether an engine of this spec does for `wanted`: it may be for more targets."""
+        alike = dataclasses.replace(self, targets=wanted.targets) == wanted
+        return alike and set(wanted.targets) <= set(self.targets)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Spec:
+        """Of what JSON made of it. Raises TypeError or ValueError where it is none."""
+        kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
+        wrong = set(kinds) ^ set(plain)
+        if wrong:
+            raise ValueError(f"missing or unknown: {sorted(wrong)[0]}")
+        values = dict(plain)
+        values["loras"] = tuple((str(digest), float(scale)) for digest, scale in plain["loras"])
+        values["targets"] = tuple(map(str, plain["targets"]))
+        width, height = plain["size"]
+        values["size"] = int(width), int(height)
+        return cls(**values)
+
+
+def canonical(plain: Any) -> str:
+    """The one JSON text of something."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest(files: Iterable[Path], salt: str = "") -> str:
+    """SHA-256 over files, in the order of their names.
+
+    A file in the hub's cache that is named by its SHA-256 is not read again.
+    """
+    total = hashlib.sha256(salt.encode())
+    for file in sorted(files):
+        total.update(f"{file.name}\0{_digest_of(file)}\0".encode())
+    return total.hexdigest()
+
+
+def _digest_of(file: Path) -> str:
+    real = file.resolve()
+    if real.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", real.name):
+        return real.name
+    hashed = hashlib.sha256()
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            hashed.update(chunk)
+    return hashed.hexdigest()
+
+
+@functools.cache
+def graph_digest() -> str:
+    """SHA-256 of the code that defines the networks."""
+    package = importlib.resources.files("livestyle")
+    hashed = hashlib.sha256()
+    for name in _DRAWN_BY:
+        hashed.update((package / name).read_bytes())
+    return hashed.hexdigest()
+
+
+def exporter() -> str:
+    """What writes the ONNX file, with the versions of all that takes part."""
+    versions = [f"{name} {version_of(name)}" for name in ("torch", "onnxscript")]
+    return ", ".join([*versions, f"opset {OPSET}"])
+
+
+def version_of(package: str) -> str:
+    """Its version, or that there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def this_platform() -> str:
+    """Operating system and processor: engines are not portable across them."""
+    return f"{sys.platform}-{platform.machine().lower()}"
