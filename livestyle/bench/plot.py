@@ -23,7 +23,7 @@ def plot_turbo(figures: dict[str, Any]) -> bytes:
     device, size = figures["machine"]["device"], "{}x{}".format(*figures["size"])
     cpu = f"{figures['machine']['cpu']}, {figures['machine']['cores']} cores"
     where = cpu if device == "cpu" else device
-    figure.suptitle(f"{figures['model']}\n{size}, {figures['precision']}, {where}", fontsize=11)
+    figure.suptitle(f"{figures['model']}\n{size}, {figures['engine']}, {where}", fontsize=11)
     above, below = figure.subplots(2, height_ratios=(3, 2))
     _latencies(above, figures)
     _stages(below, figures["stage_ms"])

@@ -7,6 +7,7 @@ closed loop: each waits for the next frame. The open loop after it is livestyle 
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import statistics
 import time
@@ -18,16 +19,18 @@ import numpy as np
 import torch
 
 from livestyle.aside import run_aside
+from livestyle.bench.floor import count_work, floor_of, measure_ceilings
 from livestyle.bench.gpu_state import gpu_state
 from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS, Networks, Run
 from livestyle.canvas import Canvas
 from livestyle.config import Config
-from livestyle.diffusion.model import Model, load_pipeline
+from livestyle.diffusion.model import Model, choose_precision
 from livestyle.diffusion.networks import DTYPES, take_networks
 from livestyle.diffusion.program import Form, Program
-from livestyle.diffusion.random_weights import random_pipeline
 from livestyle.diffusion.step import SAMPLERS
+from livestyle.engines.choice import Wanted
+from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
@@ -36,12 +39,15 @@ from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.look import look_of
 from livestyle.stylizers.settle import GRID
-from livestyle.stylizers.turbo import Turbo, choose_model
+from livestyle.stylizers.turbo import (
+    Turbo,
+    choose_engine_for,
+    loadable_of,
+    wanted_precision,
+)
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
-
-Loaded = tuple[Any, torch.dtype, tuple[str, str]]  # a pipeline; its sampler and device
 
 _WARM_UP = 3
 _OPEN_LOOP = (2.0, 20.0)  # s, at least and at most
@@ -66,51 +72,96 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
     livestyle over that of the peer, and the open loop at the settings' fps. Raises ConfigError for
     an unknown peer, LivestyleError.
     """
-    if unknown := sorted(set(options.peers) - set(PEERS)):
-        raise ConfigError(f"unknown peer {unknown[0]!r}; choose from: {', '.join(PEERS)}")
+    if unknown := sorted(set(options.peers) - {"torch", *PEERS}):
+        known = ", ".join(["torch", *PEERS])
+        raise ConfigError(f"unknown peer {unknown[0]!r}; choose from: {known}")
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
     pictures = [draw(seq, size) for seq in range(8)]
 
     def closed_loop() -> tuple[Model, dict[str, Any]]:
-        make = _random if options.random_weights else _real
-        pipeline, dtype, (sampler, device) = make(recipe, config, say)
-        networks = {"unet": pipeline.unet, "vae": pipeline.vae} if options.peers else {}
-        taken = take_networks(pipeline, torch.device(device), dtype, config.unet)
-        model = Model(pipeline, taken, SAMPLERS[sampler])
-        return model, _closed_loop(model, networks, config, options, pictures)
+        contestants = _load(config, options, size, say)
+        return contestants.model, _closed_loop(contestants, config, options, pictures)
 
     # aside: the thread that has computed before must be gone, see livestyle.worker
     model, figures = run_aside(closed_loop, "closed loop")
     least, most = _OPEN_LOOP
     seconds = options.frames * figures["frame_ms"]["livestyle"]["p50"] / 1000
-    random = f"{recipe.model} with random weights"
     return {
         "bench": "turbo",
-        "model": random if options.random_weights else config.model or recipe.model,
+        "model": loadable_of(config, random_weights=options.random_weights, say=say).title,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
         **figures,
         "open_loop": _open_loop(model, config, pictures, min(max(least, seconds), most)),
     }
 
 
+@dataclass(frozen=True)
+class _Contestants:
+    """model: what is measured. torch: livestyle on PyTorch, where that is a peer. networks: those
+    of diffusers, where there are peers."""
+
+    model: Model
+    torch: Model | None
+    networks: Networks
+    skeleton: Any
+    precision: str
+
+
+def _load(config: Config, options: Options, size: Size, say: Callable[[str], None]) -> _Contestants:
+    loadable = loadable_of(config, random_weights=options.random_weights, say=say)
+    precision = wanted_precision(config)
+    entry, why = choose_engine_for(config, Wanted(loadable, size, precision))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if entry is not None and entry.manifest().spec.engine == "openvino":
+        device = "cpu"
+    precision = choose_precision(precision, device, loadable.stored)
+    if entry is not None:
+        precision = entry.manifest().spec.precision
+    model = None if entry is None else open_engine(entry, loadable)
+    by_torch, networks = None, {}
+    if options.peers or model is None:
+        pipeline = loadable.pipeline(precision, device)
+        for network in (pipeline.unet, pipeline.vae):
+            network.to(device)
+        if options.peers:
+            networks = {"unet": pipeline.unet, "vae": pipeline.vae}
+        if model is None or "torch" in options.peers:
+            taken = take_networks(pipeline, torch.device(device), DTYPES[precision], config.unet)
+            by_torch = Model(pipeline, taken, SAMPLERS[loadable.sampler])
+    chosen = model or by_torch
+    assert chosen is not None
+    chosen.networks = dataclasses.replace(chosen.networks, why=why)
+    return _Contestants(chosen, by_torch, networks, loadable.skeleton(), precision)
+
+
 def _closed_loop(
-    model: Model, networks: Networks, config: Config, options: Options, pictures: list[Pixels]
+    contestants: _Contestants, config: Config, options: Options, pictures: list[Pixels]
 ) -> dict[str, Any]:
     """Every contestant as fast as it can, then the stages of livestyle's frame."""
     height, width = pictures[0].shape[:2]
-    program = _program(model, config, (width, height))
-    contestants: dict[str, Run] = {"livestyle": program.run}
+    model, precision = contestants.model, contestants.precision
+    programs = {"livestyle": _program(model, config, (width, height))}
+    if "torch" in options.peers and contestants.torch is not None:
+        programs["torch"] = _program(contestants.torch, config, (width, height))
+    runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
     for peer in options.peers:
-        contestants[peer] = PEERS[peer](model, networks, config, (width, height))
-    times = _in_turn(contestants, pictures, options.frames)
+        if peer in PEERS:
+            runs[peer] = PEERS[peer](model, contestants.networks, config, (width, height))
+    times = _in_turn(runs, pictures, options.frames)
     machine = describe_machine() | _device(model)  # at once: clocks fall when idle
     medians = {name: statistics.median(spent) for name, spent in times.items()}
+    steps = programs["livestyle"].form.steps
+    work = count_work(contestants.skeleton, (width, height), steps)
+    ceilings = measure_ceilings(model.device, DTYPES[precision])
+    floor = floor_of(work, ceilings, precision, steps)
     return {
         "machine": machine,
+        "precision": precision,
         "engine": model.networks.engine,
+        "engine_why": model.networks.why,
         "size": [width, height],
-        "steps": program.form.steps,
+        "steps": steps,
         "frames": options.frames,
         "frame_ms": {name: _summary(spent) for name, spent in times.items()},
         "frame_ms_each": {name: [round(ms, 3) for ms in spent] for name, spent in times.items()},
@@ -120,22 +171,17 @@ def _closed_loop(
             for name, median in medians.items()
             if name != "livestyle"
         },
-        "stage_ms": _stages(program, pictures, min(options.frames, 20)),
+        "floor": floor,
+        "percent_of_floor": {
+            name: round(100 * floor["floor_ms"] / median, 1) for name, median in medians.items()
+        },
+        "stage_ms": _stages(programs["livestyle"], pictures, min(options.frames, 20)),
+        **{
+            f"stage_ms_{name}": _stages(program, pictures, min(options.frames, 20))
+            for name, program in programs.items()
+            if name != "livestyle"
+        },
     }
-
-
-def _real(recipe: DiffusionRecipe, config: Config, say: Callable[[str], None]) -> Loaded:
-    choice = choose_model(config, say)
-    return *load_pipeline(choice), (choice.sampler, choice.device)
-
-
-def _random(recipe: DiffusionRecipe, config: Config, _: Callable[[str], None]) -> Loaded:
-    family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    usual = "bf16" if device == "cpu" else "fp16"
-    precision = usual if config.precision == "auto" else config.precision
-    pipeline = random_pipeline(family, device=device, precision=precision)
-    return pipeline, DTYPES[precision], (recipe.timesteps, device)
 
 
 def _program(model: Model, config: Config, size: Size) -> Program:

@@ -11,7 +11,7 @@ from typing import Any
 from livestyle.diffusion.checkpoint import ModelFile
 from livestyle.diffusion.denoiser import Conditions, Embedding
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
-from livestyle.diffusion.networks import DTYPES, Networks, take_networks
+from livestyle.diffusion.networks import DTYPES, Networks, quiet, take_networks
 from livestyle.diffusion.step import SAMPLERS, Sampler
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
@@ -20,7 +20,6 @@ from livestyle.machine import describe_machine
 try:
     import diffusers
     import torch
-    import transformers
     from safetensors import SafetensorError
     from torch import Tensor
 except ImportError as missing:
@@ -123,7 +122,7 @@ def load_pipeline(choice: Choice, *, only_text: bool = False) -> tuple[Any, torc
 
     Raises ModelError.
     """
-    _quiet()
+    quiet()
     weights = choice.weights
     dtype = DTYPES[choose_precision(choice.precision, choice.device, weights.stored)]
     options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
@@ -181,10 +180,3 @@ def _reported(path: Path) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot load {str(path)!r}: {first}") from error
-
-
-def _quiet() -> None:
-    """Progress bars and hints of the libraries would tear livestyle's status line."""
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()

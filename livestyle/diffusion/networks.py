@@ -8,6 +8,7 @@ from typing import Any
 
 import diffusers
 import torch
+import transformers
 from torch import Tensor, nn
 
 from livestyle.diffusion.denoiser import DENOISERS, Denoiser
@@ -77,6 +78,13 @@ class Decoder(nn.Module):
         return picture
 
 
+def quiet() -> None:
+    """Progress bars and hints of the libraries would tear livestyle's status line."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
 def is_tiny(autoencoder: Any) -> bool:
     """Whether it is a tiny autoencoder, not the full one."""
     return isinstance(autoencoder, diffusers.AutoencoderTiny)
@@ -116,6 +124,7 @@ def take_networks(
 
     Raises ModelError for a UNet that livestyle's module is not built for.
     """
+    quiet()
     traits = traits_of(pipeline)
     network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
     denoiser = DENOISERS[unet](network)

@@ -9,7 +9,7 @@ import diffusers
 import torch
 from torch import nn
 
-from livestyle.diffusion.networks import DTYPES
+from livestyle.diffusion.networks import DTYPES, quiet
 
 _LIBRARY: Any = diffusers  # it has no types
 
@@ -57,6 +57,7 @@ def random_pipeline(family: str, *, device: str, precision: str, only_text: bool
 
     if only_text:
         return SimpleNamespace(unet=None, vae=None, encode_prompt=encode_prompt)
+    quiet()
     unet = random_unet(family)
     count = sum(weight.numel() for weight in unet.parameters())
     assert count == parameters, f"the UNet has {count} parameters, not {parameters}"

@@ -8,6 +8,7 @@ channels-last, so that tokens are a view of them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -482,12 +483,19 @@ class UNet(nn.Module):
         return result
 
     def _shifts(self, shift: Tensor) -> Iterator[Tensor]:
-        return iter(torch.split(shift[:, :, None, None], self._shift_widths, dim=1))
+        return _pieces(shift[:, :, None, None], 1, self._shift_widths)
 
     def _keys_values(self, key_value: Tensor) -> Iterator[Tensor]:
         tokens = key_value.shape[0] // (2 * sum(width for _, width in self._attentions))
-        parts = torch.split(key_value, [2 * tokens * width for _, width in self._attentions])
+        parts = _pieces(key_value, 0, [2 * tokens * width for _, width in self._attentions])
         return (
             part.view(2, heads, tokens, width // heads)
             for part, (heads, width) in zip(parts, self._attentions, strict=True)
         )
+
+
+def _pieces(row: Tensor, dim: int, widths: Sequence[int]) -> Iterator[Tensor]:
+    """Views of a tensor, one beside the other. Not `split`: ONNX would get a list of the widths,
+    which as a long tensor is kept outside of the graph, where shapes can't be read from it."""
+    starts = itertools.accumulate(widths, initial=0)
+    return (row.narrow(dim, start, width) for start, width in zip(starts, widths, strict=False))

@@ -7,26 +7,22 @@ ends however it may, what was half done is removed, at the latest by the next bu
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import multiprocessing
-import os
+import pickle
 import shutil
 import signal
-import threading
+import subprocess
+import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from livestyle.engines.cache import Cache, Entry, Manifest
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec
-from livestyle.errors import EngineError, LivestyleError
-from livestyle.machine import free_memory_gib, peak_memory_gib
+from livestyle.errors import EngineError
+from livestyle.machine import free_memory_gib
 
 GIB = 2**30
 _MODULE = "livestyle.engines.phases"
@@ -48,11 +44,11 @@ class Build:
     background: bool = False  # leave the machine to others
 
 
-# Functions of livestyle.engines.phases, each given (Build, folder, facts so far, report).
+# Functions of livestyle.engines.phases.
 PHASES = {
     "tensorrt": ("export", "compare", "compile"),
-    "openvino": ("export", "compare", "convert", "try"),
-    "torch-compiled": ("autotune", "try"),
+    "openvino": ("export", "compare", "convert", "try_out"),
+    "torch-compiled": ("autotune", "try_out"),
 }
 
 
@@ -111,57 +107,29 @@ def _run_phase(
     build: Build, folder: Path, phase: str, facts: dict[str, Any], report: Report
 ) -> tuple[dict[str, Any], float | None]:
     """What the phase returned, and the most memory that its process held, in GiB."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    arguments = theirs, build, folder, phase, facts
-    process = context.Process(target=_main, args=arguments, name=f"livestyle-{phase}", daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        while True:
-            kind, value = ours.recv()
-            if kind == "done":
-                told: tuple[dict[str, Any], float | None] = value
-                return told
-            if kind == "failed":
-                raise EngineError(value)
-            report(phase, value)
-    except EOFError:
-        process.join()
-        why = f"ended with exit code {process.exitcode}"
-        if process.exitcode == -signal.SIGKILL:
-            why = "was killed, as the system does where memory runs out"
-        raise EngineError(f"the build's phase {phase!r} {why}; nothing was kept") from None
-    finally:
-        ours.close()  # the process ends by itself when it finds that
-        process.join(2)
-        process.kill()
-        process.join()
-
-
-def _main(
-    parent: Connection, build: Build, folder: Path, phase: str, facts: dict[str, Any]
-) -> None:
-    """What the process of a phase runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    if build.background and hasattr(os, "nice"):
-        os.nice(19)
-    try:
-        work = getattr(importlib.import_module(_MODULE), phase.replace("try", "try_out"))
-        told = work(build, folder, facts, lambda part: parent.send(("at", part)))
-        parent.send(("done", (told, peak_memory_gib())))
-    except LivestyleError as error:
-        parent.send(("failed", str(error)))
-    except MemoryError:
-        parent.send(("failed", f"there is too little memory for the phase {phase!r}"))
-    except Exception as error:
-        traceback.print_exc()
-        parent.send(("failed", f"internal error: {error!r}"))
-
-
-def _end_with(parent: Connection) -> None:
-    """End at once when the parent is gone: it would wait for nothing."""
-    with contextlib.suppress(EOFError, OSError):
-        parent.recv()
-    os._exit(1)
+    # In a session of its own: Ctrl-C is this process' to decide. -P: nothing of the current folder.
+    command = [sys.executable, "-P", "-m", _MODULE]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    with process:  # which closes its stdin: the process ends by itself when it finds that
+        try:
+            pickle.dump((build, folder, phase, facts), process.stdin)
+            process.stdin.flush()
+            while True:
+                kind, value = pickle.load(process.stdout)
+                if kind == "done":
+                    told: tuple[dict[str, Any], float | None] = value
+                    return told
+                if kind == "failed":
+                    raise EngineError(value)
+                report(phase, value)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            code = process.wait()
+            why = f"ended with exit code {code}"
+            if code == -signal.SIGKILL:
+                why = "was killed, as the system does where memory runs out"
+            raise EngineError(f"the build's phase {phase!r} {why}; nothing was kept") from None
+        finally:
+            process.kill()

@@ -10,12 +10,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
+
+import diffusers
+import torch
 
 from livestyle.diffusion.folder import ModelFolder, weight_files
 from livestyle.diffusion.model import Choice, load_pipeline
-from livestyle.diffusion.random_weights import FAMILIES, SEED, random_pipeline
-from livestyle.engines.spec import digest
+from livestyle.diffusion.random_weights import FAMILIES, SEED, random_pipeline, random_unet
+from livestyle.engines.spec import canonical, digest
+
+_LIBRARY: Any = diffusers  # it has no types
 
 
 class Loadable(Protocol):
@@ -45,6 +51,13 @@ class Loadable(Protocol):
 
     def text_pipeline(self, precision: str) -> Any:
         """What encodes prompts alone. Raises ModelError."""
+        ...
+
+    def skeleton(self) -> Any:
+        """A pipeline's UNet and autoencoder without memory for their weights (device "meta").
+
+        Raises OSError.
+        """
         ...
 
     def digests(self) -> Mapping[str, Any]:
@@ -81,10 +94,19 @@ class StoredModel:
         pipeline.unet = pipeline.vae = None
         return pipeline
 
+    def skeleton(self) -> Any:
+        unet, autoencoder = self._settings("unet"), self._settings("vae")
+        kind = getattr(_LIBRARY, autoencoder["_class_name"])
+        with torch.device("meta"):
+            return SimpleNamespace(
+                unet=_LIBRARY.UNet2DConditionModel.from_config(unet),
+                vae=kind.from_config(autoencoder),
+            )
+
     def digests(self) -> Mapping[str, Any]:
         return {
-            "model": digest(self._unet(), self._settings("unet")),
-            "autoencoder": digest(self._autoencoder(), self._settings("vae")),
+            "model": digest(self._unet(), canonical(self._settings("unet"))),
+            "autoencoder": digest(self._autoencoder(), canonical(self._settings("vae"))),
             "loras": tuple((digest([file]), scale) for file, scale in self.choice.loras),
         }
 
@@ -102,13 +124,13 @@ class StoredModel:
             return weight_files(weights.path / "vae")
         return [weights.path]
 
-    def _settings(self, network: str) -> str:
-        """config.json of a network, as its values alone count."""
+    def _settings(self, network: str) -> dict[str, Any]:
+        """config.json of a network."""
         folder = (self.choice.layout or self.choice.weights.path) / network
         if network == "vae" and self.choice.autoencoder is not None:
             folder = self.choice.autoencoder
-        text = (folder / "config.json").read_text(encoding="utf-8")
-        return json.dumps(json.loads(text), sort_keys=True)
+        settings: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return settings
 
 
 @dataclass(frozen=True)
@@ -130,6 +152,10 @@ class RandomModel:
 
     def text_pipeline(self, precision: str) -> Any:
         return random_pipeline(self.family, device="cpu", precision=precision, only_text=True)
+
+    def skeleton(self) -> Any:
+        with torch.device("meta"):
+            return SimpleNamespace(unet=random_unet(self.family), vae=_LIBRARY.AutoencoderTiny())
 
     def digests(self) -> Mapping[str, Any]:
         name = f"random {self.family} {SEED}"

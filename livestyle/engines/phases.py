@@ -2,15 +2,24 @@
 
 They take (build, folder, facts so far, report) and return "facts", which the engine is run with,
 and what they "measured". They raise EngineError.
+
+The process is told on stdin what to do and answers on stdout, in pickles; it ends with its parent.
 """
 
 from __future__ import annotations
 
+import os
+import pickle
+import sys
+import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from livestyle.engines.build import Build
+from livestyle.errors import LivestyleError
+from livestyle.machine import peak_memory_gib
 
 Told = dict[str, Any]
 Report = Callable[[float], None]
@@ -73,3 +82,40 @@ def try_out(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     files = {file.name: map_file(file) for file in folder.iterdir() if ".onnx" not in file.name}
     _, found = load_networks(build.model, build.spec, facts, files)
     return {"measured": found.plain()}
+
+
+PHASES = {work.__name__: work for work in (export, compare, compile, convert, autotune, try_out)}
+
+
+def main() -> None:
+    """What the process of a phase runs."""
+    with os.fdopen(os.dup(1), "wb", buffering=0) as parent:
+        os.dup2(2, 1)  # what libraries print is no answer
+
+        def tell(kind: str, value: object) -> None:
+            parent.write(pickle.dumps((kind, value)))
+
+        build, folder, phase, facts = pickle.load(sys.stdin.buffer)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        if build.background and hasattr(os, "nice"):
+            os.nice(19)
+        try:
+            told = PHASES[phase](build, folder, facts, lambda part: tell("at", part))
+            tell("done", (told, peak_memory_gib()))
+        except LivestyleError as error:
+            tell("failed", str(error))
+        except MemoryError:
+            tell("failed", f"there is too little memory for the phase {phase!r}")
+        except Exception as error:
+            traceback.print_exc()
+            tell("failed", f"internal error: {error!r}")
+
+
+def _end_with_parent() -> None:
+    """End at once when nobody waits any more."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

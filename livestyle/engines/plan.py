@@ -8,13 +8,12 @@ from collections.abc import Callable
 from livestyle.config import Config
 from livestyle.engines.build import Build
 from livestyle.engines.choice import Device, Wanted, flavours, this_device
-from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
 from livestyle.engines.tensorrt import EXTRAS, MODULES, RTX_TARGETS, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.settle import GRID, settle_turbo
-from livestyle.stylizers.turbo import choose_model, title_of
+from livestyle.stylizers.turbo import loadable_of, wanted_precision
 
 _EXPORTS = ("onnx", "onnxscript", "onnxruntime")
 
@@ -47,11 +46,9 @@ def plan_build(
         raise ConfigError(f"--target and --flavour are for --engine tensorrt, not {engine}")
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
-    precision = recipe.precision if config.precision == "auto" else config.precision
-    model: Loadable = random_model(recipe)
-    if not random_weights:
-        model = StoredModel(title_of(config), choose_model(config, say))
-    spec = Wanted(model, size, precision).spec(engine, device, flavour=chosen, targets=targets)
+    model = loadable_of(config, random_weights=random_weights, say=say)
+    wanted = Wanted(model, size, wanted_precision(config))
+    spec = wanted.spec(engine, device, flavour=chosen, targets=targets)
     on = spec.card or ", ".join(spec.targets)
     say(f"{model.title} {size[0]}x{size[1]} {spec.precision}, {spec.label}, for {on}")
     return Build(model, spec)
@@ -69,6 +66,9 @@ def _engine(config: Config, device: Device, targets: tuple[str, ...], flavour: s
 
 def _flavour(device: Device, targets: tuple[str, ...], wanted: str | None) -> str:
     """Which TensorRT: that named, else the one that is installed and builds for the targets."""
+    if not targets and device.kind == "cpu":
+        known = ", ".join(RTX_TARGETS)
+        raise EngineError(f"there is no GPU here to build for; name one with --target, of: {known}")
     there = [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
     if wanted is None:
         fit = there if targets else flavours(device)
@@ -94,19 +94,8 @@ def _targets(device: Device, targets: tuple[str, ...], flavour: str) -> tuple[st
         return (device.target,)
     targets = tuple(sorted(set(targets or (device.target,))))
     if unknown := sorted(set(targets) - set(RTX_TARGETS)):
-        if unknown == [device.target] and device.kind == "cpu":
-            raise EngineError(
-                f"there is no GPU here to build for; name one with --target, of: "
-                f"{', '.join(RTX_TARGETS)}"
-            )
         raise ConfigError(
             f"--target {unknown[0]}: TensorRT-RTX builds for {', '.join(RTX_TARGETS)}; for "
             "others, build on that machine with --flavour full or --engine torch-compiled"
         )
     return targets
-
-
-def random_model(recipe: DiffusionRecipe) -> RandomModel:
-    """Random weights of a recipe's exact architecture."""
-    family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
-    return RandomModel(f"{recipe.model} with random weights", family, recipe.timesteps)

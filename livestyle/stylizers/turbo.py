@@ -20,7 +20,8 @@ from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
 from livestyle.engines.cache import Entry, user_cache
 from livestyle.engines.choice import Wanted, choose_engine
-from livestyle.engines.loadable import Loadable, StoredModel
+from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
+from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.pacing import SECOND
@@ -148,14 +149,10 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     size = network_size(canvas.size, config.size, recipe.size, GRID)
     look, from_text = look_of(config), config.source == "blank"
     try:
-        entry, why = choose_engine_for(config, choice, size)
-        say(f"the model {title_of(config)}")
-        if entry is None:
-            model = load_model(choice)
-        else:
-            from livestyle.engines.loading import open_engine
-
-            model = open_engine(entry, StoredModel(title_of(config), choice))
+        stored = StoredModel(title_of(config), choice)
+        entry, why = choose_engine_for(config, Wanted(stored, size, choice.precision))
+        say(f"the model {stored.title}")
+        model = load_model(choice) if entry is None else open_engine(entry, stored)
         model.networks = dataclasses.replace(model.networks, why=why)
         return Turbo(model, canvas, size, look, from_text=from_text)
     except torch.OutOfMemoryError as error:
@@ -171,13 +168,26 @@ def title_of(config: Config) -> str:
     return config.model or load_recipe(config.recipe, DiffusionRecipe).model
 
 
-def choose_engine_for(
-    config: Config, choice: Choice, size: Size, model: Loadable | None = None
-) -> tuple[Entry | None, str]:
-    """The cache's engine that the settings run, None for PyTorch; and why. Raises EngineError.
+def loadable_of(config: Config, *, random_weights: bool, say: Callable[[str], None]) -> Loadable:
+    """The model of the settings, or its exact architecture with random weights.
 
-    model: that of the choice, unless it is another.
+    say: told how far a download is. Raises ModelError.
     """
+    if not random_weights:
+        return StoredModel(title_of(config), choose_model(config, say))
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
+    return RandomModel(f"{recipe.model} with random weights", family, recipe.timesteps)
+
+
+def wanted_precision(config: Config) -> str:
+    """That of the settings, else that of their recipe; it may be "auto"."""
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    return recipe.precision if config.precision == "auto" else config.precision
+
+
+def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str]:
+    """The cache's engine that the settings run, None for PyTorch; and why. Raises EngineError."""
     if config.unet == "diffusers":
         if config.engine not in ("auto", "torch"):
             raise ConfigError(
@@ -185,8 +195,8 @@ def choose_engine_for(
                 "--unet diffusers"
             )
         return None, "the UNet of diffusers is not compiled"
-    wanted = Wanted(model or StoredModel(title_of(config), choice), size, choice.precision)
-    return choose_engine(wanted, config.engine, user_cache(), build_command(config, size))
+    command = build_command(config, wanted.size)
+    return choose_engine(wanted, config.engine, user_cache(), command)
 
 
 def build_command(config: Config, size: Size) -> str:
@@ -220,7 +230,7 @@ def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
         layout=fetched.get("layout"),
         sampler=sampler,
         device="cuda" if torch.cuda.is_available() else "cpu",
-        precision=recipe.precision if config.precision == "auto" else config.precision,
+        precision=wanted_precision(config),
         autoencoder=autoencoder,
         loras=(*loras, *map(parse_lora, config.lora)),
         unet=config.unet,
