@@ -92,8 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure this machine")
     bench.add_argument(
         "what",
-        choices=("lite", "turbo"),
-        help="lite: the stylize stage beside the bare network; turbo: a frame and its stages",
+        choices=("lite", "turbo", "floor"),
+        help="lite: the stylize stage beside the bare network; turbo: a frame and its stages; "
+        "floor: the least time that a frame of turbo can take on this machine",
     )
     bench.add_argument("--json", metavar="FILE", help="write the figures there")
     bench.add_argument("--plot", metavar="FILE.png", help="turbo: draw frames and stages there")
@@ -107,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="turbo: timed beside it: diffusers, diffusers-compile, streamdiffusion",
+        help="turbo: timed beside it: torch (livestyle without an engine), diffusers, "
+        "diffusers-compile, streamdiffusion",
     )
     bench.add_argument("--frames", type=int, default=20, metavar="N", help="turbo: (default: 20)")
     add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
@@ -239,7 +241,8 @@ def _stylize(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     for flag in ("json", "plot"):
         _check_target(f"--{flag}", getattr(arguments, flag))
-    figures = _bench_turbo(arguments) if arguments.what == "turbo" else _bench_lite(arguments)
+    benches = {"lite": _bench_lite, "turbo": _bench_turbo, "floor": _bench_floor}
+    figures = benches[arguments.what](arguments)
     if arguments.json is not None:
         _write_json(arguments.json, figures)
     tell(json.dumps(figures))
@@ -252,6 +255,15 @@ def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.plot is not None:
         raise ConfigError(f"--plot {arguments.plot!r}: that is for bench turbo")
     return bench_lite(_config(arguments))
+
+
+def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
+    from livestyle.stylizers.settle import settle_turbo
+
+    config = settle_turbo(_config(arguments), say, with_model=not arguments.random_weights)
+    from livestyle.bench.floor import bench_floor
+
+    return bench_floor(config, random_weights=arguments.random_weights, say=_NowAndThen())
 
 
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:

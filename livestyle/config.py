@@ -160,6 +160,13 @@ class Config:
         _choice("auto", "torch", "torch-compiled", "tensorrt", "openvino"),
         "NAME",
     )
+    build: str = _setting(
+        "no",
+        "turbo: background: where no engine is built, build one beside the run, at low priority, "
+        "and go on with it",
+        _choice("no", "background"),
+        "HOW",
+    )
     until_ready: str = _setting(
         "card",
         "what to show while turbo loads: card, lite, or passthrough (the source as it is)",
@@ -169,8 +176,8 @@ class Config:
     precision: str = _setting(
         "auto",
         "turbo: what to compute in, fp32, bf16, fp16 or auto: fp16 on a GPU, on a CPU bf16 where "
-        "it is fast and the weights are stored in half precision, else fp32",
-        _choice("auto", "fp32", "bf16", "fp16"),
+        "it is fast and the weights are stored in half precision, else fp32; engines have fp8 too",
+        _choice("auto", "fp32", "bf16", "fp16", "fp8"),
         "WHICH",
     )
     size: Size | None = _setting(

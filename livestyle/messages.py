@@ -51,6 +51,7 @@ class Running:
     counts: Counts
     trouble: str  # one line on what is wrong (a lost source), or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""
+    building: str  # how far an engine is that will take over, or why there is none, or ""
 
     @property
     def message(self) -> str:

@@ -26,13 +26,17 @@ class Pipeline:
     def __init__(
         self, open_source: Callable[[], Source], stylizer: Stylizer, slot: Slot, fps: float
     ) -> None:
-        """Opens the source (errors appear here, before any thread exists) and starts nothing."""
+        """Opens the source (errors appear here, before any thread exists) and starts nothing.
+
+        stylizer: open; `stop` closes it.
+        """
         self.failure: BaseException | None = None
         self.loading = ""  # what is, while another stylizer stands in for the one wanted
+        self.building = ""  # how far an engine is that will take over, or why there is none
         self._look: Look | None = None
         self._counts = Counts()
         self._capture = Capture(open_source, slot, fps, self._counts)
-        self._stylizer = stylizer
+        self._stylizer = self._used = stylizer
         self._slot = slot
         self._captured: Mailbox[Frame] = Mailbox()
         self._forecast = Forecast()
@@ -48,11 +52,15 @@ class Pipeline:
             thread.start()
 
     def stop(self) -> None:
-        """Stop both threads, wait for them and close the source."""
+        """Stop both threads, wait for them, close the source and the stylizer."""
         self._end()
         for thread in self._threads:
-            thread.join(timeout=5)
+            if thread.ident is not None:
+                thread.join(timeout=5)
         self._capture.close()
+        self._used.__exit__(None, None, None)
+        if self._stylizer is not self._used:  # it never came to a frame
+            self._stylizer.__exit__(None, None, None)
 
     def change(self, look: Look) -> None:
         """Take another look, from the next frame on. Raises ConfigError where there is none."""
@@ -61,7 +69,7 @@ class Pipeline:
             self._stylizer.change(look)
 
     def swap(self, stylizer: Stylizer) -> None:
-        """Go on with another stylizer, from the next frame on; neither is closed here."""
+        """Go on with another stylizer, from the next frame on; then the one before is closed."""
         self._stylizer = stylizer
         self.loading = ""  # from here on a change reaches it; one that came before is given now
         if self._look:
@@ -81,6 +89,7 @@ class Pipeline:
             counts=self._counts,
             trouble=self._capture.trouble,
             loading=self.loading,
+            building=self.building,
         )
 
     def _run_capture(self) -> None:
@@ -90,7 +99,11 @@ class Pipeline:
         while True:
             frame = self._captured.take()
             self._forecast.begin()
-            styled = self._stylizer.stylize(frame)
+            stylizer = self._stylizer
+            if stylizer is not self._used:
+                self._used.__exit__(None, None, None)
+                self._used = stylizer
+            styled = stylizer.stylize(frame)
             self._slot.put(
                 styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels)
             )

@@ -40,7 +40,7 @@ class DiffusionRecipe(Recipe):
 
 
 _CHOICES = {
-    "precision": ("auto", "fp32", "bf16", "fp16"),
+    "precision": ("auto", "fp32", "bf16", "fp16", "fp8"),
     "timesteps": ("turbo", "lcm"),
     "device": ("auto", "CPU"),
 }

@@ -80,6 +80,7 @@ class Reporter:
                 "name": running.stylizer if running else self.config.stylizer,
                 "engine": running.engine if running else None,
                 "engine_why": running.engine_why if running else None,
+                "building": running.building if running else "",
                 "style": self.config.style,
                 "size": list(running.stylizer_size) if running else None,
                 "frames": counts.stylized,

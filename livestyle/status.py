@@ -38,6 +38,7 @@ def describe(status: dict[str, Any]) -> str:
         ": ".join(filter(None, (state, status["message"]))),
         source["name"],
         f"{name} on {stylizer['engine'] or '…'}",
+        stylizer["building"],
         f"{output['unique_fps']:.1f} unique fps, {output['fps']:.1f} output fps",
         f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} ms",
         f"dropped {stylizer['superseded']}, late {output['late']}",

@@ -40,18 +40,23 @@ def running_pipeline(
     say: told what is being loaded, before anything runs.
     """
     source = functools.partial(open_source, config.source, output_size, config.fps)
-    with contextlib.ExitStack() as opened:
-        stand_in = config.stylizer == "turbo" and config.until_ready != "card"
-        first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
-        stylizer = opened.enter_context(_opened(first if stand_in else config, output_size, say))
+    stand_in = config.stylizer == "turbo" and config.until_ready != "card"
+    first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
+    stylizer = _opened(first if stand_in else config, output_size, say)
+    try:
         pipeline = Pipeline(source, stylizer, slot, config.fps)
-        gc.collect()
-        gc.freeze()  # what was loaded stays: later collections need not look at it
-        opened.callback(pipeline.stop)
+    except BaseException:
+        stylizer.__exit__(None, None, None)
+        raise
+    gc.collect()
+    gc.freeze()  # what was loaded stays: later collections need not look at it
+    with contextlib.ExitStack() as started:
+        started.callback(pipeline.stop)
         if stand_in:
             pipeline.loading = config.stylizer
-            load = functools.partial(_load, pipeline, opened, config, output_size)
-            Aside(load, "load").start()
+        if stand_in or _builds(config):
+            better = functools.partial(_go_on_better, pipeline, config, output_size, stand_in)
+            Aside(better, "load").start()
         pipeline.start()
         yield pipeline
 
@@ -65,18 +70,38 @@ def _opened(config: Config, output_size: Size, say: Callable[[str], None]) -> St
     return run_aside(lambda: open_stylizer(config, canvas, say), "load")
 
 
-def _load(
-    pipeline: Pipeline, opened: contextlib.ExitStack, config: Config, output_size: Size
-) -> None:
-    """Open the stylizer that another one stands in for, and let it take over."""
+def _builds(config: Config) -> bool:
+    return config.stylizer == "turbo" and config.build == "background"
+
+
+def _go_on_better(pipeline: Pipeline, config: Config, output_size: Size, stand_in: bool) -> None:
+    """Open the stylizer that another one stands in for, then build its engine: each takes over."""
 
     def say(what: str) -> None:
         pipeline.loading = what
 
     try:
-        pipeline.swap(opened.enter_context(_opened(config, output_size, say)))
+        if stand_in:
+            pipeline.swap(_opened(config, output_size, say))
+        if _builds(config):
+            _build(pipeline, config, output_size)
     except Exception as error:  # raised where the front is served
         pipeline.failure = error
+
+
+def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
+    from livestyle.engines.background import build_beside
+
+    def report(how_far: str) -> None:
+        pipeline.building = f"building an engine: {how_far}"
+
+    try:
+        if build_beside(config, output_size, report):
+            report("loading it")
+            pipeline.swap(_opened(config, output_size, report))
+        pipeline.building = ""
+    except LivestyleError as error:  # the run goes on as it is
+        pipeline.building = f"no engine is built: {error}"
 
 
 def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:

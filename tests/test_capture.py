@@ -98,6 +98,42 @@ def test_frames_are_ready_shortly_before_the_reader_takes_them() -> None:
     assert sum(frame.superseded for frame in new) <= 6
 
 
+class Closing(Passthrough):
+    """Knows how often it was closed, and how many frames it had then."""
+
+    def __init__(self) -> None:
+        super().__init__(Canvas(SIZE, "fit"))
+        self.frames = 0
+        self.closed: list[int] = []
+
+    def stylize(self, frame: Frame) -> Frame:
+        assert not self.closed
+        self.frames += 1
+        return super().stylize(frame)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.closed.append(self.frames)
+
+
+@pytest.mark.parametrize("comes_to_a_frame", [True, False])
+def test_a_stylizer_that_is_replaced_is_closed_between_two_frames(comes_to_a_frame: bool) -> None:
+    first, second = Closing(), Closing()
+    with Slot(FRAME_BYTES) as slot:
+        pipeline = Pipeline(Steady, first, slot, fps=50)
+        if comes_to_a_frame:
+            pipeline.start()
+            while first.frames < 3:
+                time.sleep(0.01)
+        pipeline.swap(second)
+        while comes_to_a_frame and second.frames < 3:
+            time.sleep(0.01)
+        if comes_to_a_frame:
+            assert first.closed == [first.frames]
+        pipeline.stop()
+    assert pipeline.failure is None
+    assert (len(first.closed), len(second.closed)) == (1, 1)
+
+
 class Flaky(Steady):
     """Is lost at its fifth frame; `away` more opens fail."""
 

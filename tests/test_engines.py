@@ -80,8 +80,8 @@ def openvino(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with an engine of OpenVINO in float32."""
     root = tmp_path_factory.mktemp("cache") / "engines"
     _, report = _built(root, folder, "--engine", "openvino", "--precision", "fp32")
-    assert list(report) == sorted(PHASES["openvino"])
-    assert report["compare"]["psnr_db"] > 60 and report["try_out"]["psnr_db"] > 60
+    assert sorted(report) == sorted(PHASES["openvino"])
+    assert report["try_out"]["psnr_db"] > 60
     return root
 
 
@@ -191,10 +191,18 @@ def test_tensorrt_rtx_builds_for_every_target_without_a_gpu(folder: Path, root: 
     assert hasattr(trt.Runtime, "deserialize_cuda_engine")
 
 
+def test_fp8_builds_for_cards_that_have_it(folder: Path, root: Path) -> None:
+    entry, report = _built(root, folder, "--target", "sm_89,sm_120", "--precision", "fp8")
+    assert 20 < report["compare"]["psnr_db"] < 60
+    assert entry.manifest().spec.precision == "fp8"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
+        (["--target", "sm_89,sm_86", "--precision", "fp8"], 2, "sm_86 does not compute in it"),
+        (["--engine", "torch-compiled", "--precision", "fp8"], 2, "does not compute in it; use fp"),
         (["--engine", "tensorrt"], 1, "there is no GPU here to build for; name one with --target"),
         (["--target", "sm_90"], 2, "--target sm_90: TensorRT-RTX builds for sm_75, sm_80"),
         (["--target", "sm_89", "--flavour", "full"], 1, "tensorrt is not installed; run: pip inst"),
@@ -375,6 +383,63 @@ def test_inductor_gives_the_picture_of_pytorch(folder: Path, root: Path) -> None
 
         pictures.append(cv2.imread(str(file)))
     assert _psnr(*pictures) > 40
+
+
+# what is built beside a run
+
+
+@pytest.mark.timeout(240)
+def test_an_engine_is_built_beside_a_run_and_takes_over(
+    folder: Path, root: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--sink", "null",
+         "--stylizer", "turbo", "--model", str(folder), "--size", "256x256", "--fps", "10",
+         "--output-size", "256x256", "--build", "background", "--report", str(report)],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if "livestyle: engine openvino" in line:
+            process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    text = "".join(said)
+    assert "livestyle: engine torch cpu fp32: no engine is built for" in text
+    assert "building an engine: export 0%" in text
+    figures = json.loads(report.read_text())
+    assert figures["stylizer"]["engine"].startswith("openvino")
+    assert (figures["stylizer"]["building"], figures["worker_restarts"]) == ("", 0)
+    assert figures["stylizer"]["frames"] > 20  # frames went on meanwhile
+    (entry,) = Cache(root).entries()
+    entry.read()
+
+
+def test_why_no_engine_is_built_is_said_and_the_run_goes_on(
+    folder: Path, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVESTYLE_ENGINES", str(small_disk / "engines"))
+    report = tmp_path / "report.json"
+    command = ["run", "--source", "testcard", "--sink", "null", "--stylizer", "turbo", "--fps", "9"]
+    command += ["--model", str(folder), "--size", "256x256", "--build", "background"]
+    command += ["--seconds", "10", "--report", str(report)]
+    done = subprocess.run(
+        [sys.executable, "-m", "livestyle", *command], capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    stylizer = json.loads(report.read_text())["stylizer"]
+    why = "no engine is built: the build needs 1.5 GiB on the disk of"
+    assert stylizer["building"].startswith(why)
+    assert why in done.stderr
+    assert stylizer["frames"] > 5
+
+
+def test_nothing_is_built_for_torch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "--stylizer", "turbo", "--model", str(folder), "--source", "testcard"]
+    assert main([*command, "--build", "background", "--engine", "torch"]) == 2
+    assert "makes no engine for --engine torch" in capsys.readouterr().err
 
 
 # what dies

@@ -16,10 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
-from livestyle.diffusion.networks import DTYPES, take_networks
+from livestyle.diffusion.model import choose_precision
+from livestyle.diffusion.networks import DTYPES, dtype_of, take_networks
 from livestyle.diffusion.packed import pack_linears
+from livestyle.diffusion.step import SAMPLERS
 from livestyle.frame import Size
+from livestyle.machine import describe_machine
+from livestyle.placement import network_size
+from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.stylizers.look import look_of
+from livestyle.stylizers.settle import GRID
+from livestyle.stylizers.turbo import loadable_of, wanted_precision
 
 _TOKENS = 77
 _META = torch.device("meta")
@@ -55,6 +64,31 @@ class Ceilings:
 
     flops: float
     bytes: float
+
+
+def bench_floor(
+    config: Config, *, random_weights: bool, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """The floor of the settings' model on this machine. Raises LivestyleError."""
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
+    model = loadable_of(config, random_weights=random_weights, say=say)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = wanted_precision(config)
+    if precision == "auto":
+        precision = choose_precision(precision, device.type, model.stored)
+    look = look_of(config)
+    steps = len(SAMPLERS[model.sampler].steps(look.strength, look.steps))
+    ceilings = measure_ceilings(device, dtype_of(precision))
+    return {
+        "bench": "floor",
+        "machine": describe_machine() | {"device": str(device)},
+        "model": model.title,
+        "size": list(size),
+        "steps": steps,
+        "precision": precision,
+        **floor_of(count_work(model.skeleton(), size, steps), ceilings, precision, steps),
+    }
 
 
 def count_work(skeleton: Any, size: Size, steps: int) -> Work:
@@ -109,8 +143,11 @@ def measure_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
 
 
 def floor_of(work: Work, ceilings: Ceilings, precision: str, steps: int) -> dict[str, Any]:
-    """The floor of a frame in ms, and what it comes from, as JSON can hold it."""
-    itemsize = DTYPES[precision].itemsize
+    """The floor of a frame in ms, and what it comes from, as JSON can hold it.
+
+    That of fp8 takes its arithmetic to be as fast as fp16's, which was measured.
+    """
+    itemsize = 1 if precision == "fp8" else DTYPES[precision].itemsize
     unet_bytes = itemsize * (steps * work.unet_parameters + work.conditions)
     arithmetic = 2 * work.unet_macs / ceilings.flops * 1000
     reading = unet_bytes / ceilings.bytes * 1000

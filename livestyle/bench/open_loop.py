@@ -50,7 +50,7 @@ def run_open_loop(
 ) -> dict[str, Any]:
     """Run the pipeline of `livestyle run` on pictures, at `fps` in and out, and count.
 
-    stylizer: one that gives I420 of the pictures' size.
+    stylizer: one that gives I420 of the pictures' size; it is closed at the end.
 
     Returns the figures of the run report: unique fps, latency from capture to the write, what was
     dropped. Raises what ended a stage.

@@ -26,7 +26,7 @@ from livestyle.bench.peers import PEERS, Networks, Run
 from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.diffusion.model import Model, choose_precision
-from livestyle.diffusion.networks import DTYPES, take_networks
+from livestyle.diffusion.networks import dtype_of, take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.engines.choice import Wanted
@@ -118,18 +118,17 @@ def _load(config: Config, options: Options, size: Size, say: Callable[[str], Non
     precision = choose_precision(precision, device, loadable.stored)
     if entry is not None:
         precision = entry.manifest().spec.precision
-    model = None if entry is None else open_engine(entry, loadable)
     by_torch, networks = None, {}
-    if options.peers or model is None:
-        pipeline = loadable.pipeline(precision, device)
+    if options.peers or entry is None:
+        pipeline = loadable.pipeline("fp16" if precision == "fp8" else precision, device)
         for network in (pipeline.unet, pipeline.vae):
             network.to(device)
-        if options.peers:
+        if set(options.peers) & set(PEERS):
             networks = {"unet": pipeline.unet, "vae": pipeline.vae}
-        if model is None or "torch" in options.peers:
-            taken = take_networks(pipeline, torch.device(device), DTYPES[precision], config.unet)
+        if entry is None or "torch" in options.peers:
+            taken = take_networks(pipeline, torch.device(device), dtype_of(precision), config.unet)
             by_torch = Model(pipeline, taken, SAMPLERS[loadable.sampler])
-    chosen = model or by_torch
+    chosen = by_torch if entry is None else open_engine(entry, loadable)
     assert chosen is not None
     chosen.networks = dataclasses.replace(chosen.networks, why=why)
     return _Contestants(chosen, by_torch, networks, loadable.skeleton(), precision)
@@ -153,7 +152,7 @@ def _closed_loop(
     medians = {name: statistics.median(spent) for name, spent in times.items()}
     steps = programs["livestyle"].form.steps
     work = count_work(contestants.skeleton, (width, height), steps)
-    ceilings = measure_ceilings(model.device, DTYPES[precision])
+    ceilings = measure_ceilings(model.device, dtype_of(precision))
     floor = floor_of(work, ceilings, precision, steps)
     return {
         "machine": machine,
@@ -218,9 +217,8 @@ def _open_loop(
 ) -> dict[str, Any]:
     height, width = pictures[0].shape[:2]
     canvas = Canvas((width, height), config.aspect, i420=True)
-    opened = run_aside(lambda: Turbo(model, canvas, canvas.size, look_of(config)), "load")
-    with opened as turbo:
-        return run_open_loop(turbo, pictures, config.fps, seconds)
+    turbo = run_aside(lambda: Turbo(model, canvas, canvas.size, look_of(config)), "load")
+    return run_open_loop(turbo, pictures, config.fps, seconds)
 
 
 def _stages(program: Program, pictures: list[Pixels], frames: int) -> dict[str, Any]:

@@ -16,6 +16,11 @@ from livestyle.diffusion.denoiser import DENOISERS, Denoiser
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+def dtype_of(precision: str) -> torch.dtype:
+    """What networks of a precision hold but for what fp8 has in 8 bits: that is fp16 beside it."""
+    return torch.float16 if precision == "fp8" else DTYPES[precision]
+
+
 @dataclass(frozen=True)
 class Traits:
     """What the arithmetic needs to know of a model.

@@ -137,12 +137,12 @@ class Weights:
 
     def linear(self, *names: str) -> nn.Linear:
         """One layer of the layers named (or convolutions of 1x1): their outputs side by side."""
-        weight = torch.cat([self.take(f"{name}.weight").flatten(1) for name in names])
+        weight = _joined([self.take(f"{name}.weight").flatten(1) for name in names])
         has_bias = self.has(f"{names[0]}.bias")
         layer = nn.Linear(weight.shape[1], weight.shape[0], has_bias, device="meta")
         layer.weight = _fixed(weight)
         if has_bias:
-            layer.bias = _fixed(torch.cat([self.take(f"{name}.bias") for name in names]))
+            layer.bias = _fixed(_joined([self.take(f"{name}.bias") for name in names]))
         return layer
 
     def conv(self, name: str, stride: int = 1) -> nn.Conv2d:
@@ -166,6 +166,11 @@ class Weights:
         layer = nn.LayerNorm(len(weight), _NORM_EPS, device="meta")
         layer.weight, layer.bias = _fixed(weight), _fixed(self.take(f"{name}.bias"))
         return layer
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    """One after the other; a single one as it is, for a copy of it would be there twice."""
+    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]
 
 
 def _fixed(weight: Tensor) -> nn.Parameter:

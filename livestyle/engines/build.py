@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from livestyle.engines.cache import Cache, Entry, Manifest
 from livestyle.engines.loadable import Loadable
@@ -47,21 +47,30 @@ class Build:
 # Functions of livestyle.engines.phases.
 PHASES = {
     "tensorrt": ("export", "compare", "compile"),
-    "openvino": ("export", "compare", "convert", "try_out"),
+    "openvino": ("export", "convert", "try_out"),
     "torch-compiled": ("autotune", "try_out"),
 }
 
 
-def needs(build: Build) -> tuple[int, int]:
-    """Bytes of disk and of memory that a build takes at most."""
+class Needs(NamedTuple):
+    """Bytes that a build takes at most, on the disk and in memory; and the engine, of a GPU's."""
+
+    disk: int
+    memory: int
+    gpu: int
+
+
+def needs(build: Build) -> Needs:
+    """Of the size of the UNet's weights."""
     half = build.model.unet_bytes // (2 if build.model.stored == "fp32" else 1)
     weights = half * (2 if build.spec.precision == "fp32" else 1)
-    return int(_DISK * weights + _BASE), int(_MEMORY[build.spec.engine] * weights + _BASE)
+    disk, memory = _DISK * weights, _MEMORY[build.spec.engine] * weights
+    return Needs(*(int(size + _BASE) for size in (disk, memory, weights)))
 
 
 def check_room(build: Build, cache: Cache) -> str:
     """What a build needs and what there is, in one line. Raises EngineError where it lacks."""
-    disk, memory = needs(build)
+    disk, memory, _ = needs(build)
     place = next(path for path in (cache.root, *cache.root.parents) if path.exists())
     free, available = shutil.disk_usage(place).free, free_memory_gib()
     if free < disk:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from livestyle.diffusion.model import choose_precision
 from livestyle.engines import tensorrt
 from livestyle.engines.cache import Cache, Entry
+from livestyle.engines.fp8 import TARGETS_FROM
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
 from livestyle.errors import ConfigError, EngineError
@@ -21,9 +22,9 @@ from livestyle.machine import describe_machine
 # What a kind of device can run, the fastest first.
 _OF_DEVICE = {"cuda": ("tensorrt", "torch-compiled"), "cpu": ("openvino", "torch-compiled")}
 _PRECISIONS = {
-    "tensorrt": ("fp16", "fp32"),  # its Resize takes no bf16
+    "tensorrt": ("fp16", "fp32", "fp8"),  # its Resize takes no bf16
     "openvino": ("bf16", "fp32"),
-    "torch-compiled": ("fp16", "bf16", "fp32"),
+    "torch-compiled": ("fp16", "bf16", "fp32", "fp8"),
 }
 _VERSIONS = {"openvino": "openvino", "torch-compiled": "torch"}
 
@@ -79,7 +80,7 @@ class Wanted:
             **digests,
             size=self.size,
             batch=1,
-            precision=self._precision(engine, device),
+            precision=self._precision(engine, targets or (device.target,), device.kind),
             graph=graph_digest(),
             exporter=exporter(),
             engine=engine,
@@ -90,17 +91,19 @@ class Wanted:
             platform=this_platform(),
         )
 
-    def _precision(self, engine: str, device: Device) -> str:
+    def _precision(self, engine: str, targets: tuple[str, ...], kind: str) -> str:
         allowed = _PRECISIONS[engine]
         if self.precision == "auto":
             if engine == "tensorrt":
                 return "fp16"
-            kind = "cpu" if engine == "openvino" else device.kind
+            kind = "cpu" if engine == "openvino" else kind
             return choose_precision("auto", kind, self.model.stored)
         if self.precision not in allowed:
             raise ConfigError(
                 f"--precision {self.precision}: engine {engine} computes in {' or '.join(allowed)}"
             )
+        if self.precision == "fp8" and (unfit := sorted(filter(_lacks_fp8, targets))):
+            raise ConfigError(f"--precision fp8: {unfit[0]} does not compute in it; use fp16")
         return self.precision
 
     def specs(self, engine: str, device: Device) -> Iterator[Spec]:
@@ -108,6 +111,19 @@ class Wanted:
         digests = self.model.digests()
         for flavour in flavours(device) if engine == "tensorrt" else ("",):
             yield self._spec(digests, engine, device, flavour)
+
+
+def _built(wanted: Wanted, engines: Iterable[str], device: Device, cache: Cache) -> Entry | None:
+    """The first that is in the cache; weights are hashed only where it has any."""
+    for engine in engines if cache.entries() else ():
+        for spec in wanted.specs(engine, device):
+            if entry := cache.find(spec):
+                return entry
+    return None
+
+
+def _lacks_fp8(target: str) -> bool:
+    return not target.startswith("sm_") or int(target[3:]) < TARGETS_FROM
 
 
 def flavours(device: Device) -> list[str]:
@@ -126,19 +142,23 @@ def choose_engine(
     Raises EngineError where one that was asked for is not there, or one that is there is damaged.
     """
     if engine == "torch":
+        if wanted.precision == "fp8":
+            raise ConfigError("--precision fp8: engine torch computes in fp16, bf16 or fp32")
         return None, "it was asked for"
     device = this_device("cpu" if engine == "openvino" else None)
-    names = _OF_DEVICE[device.kind] if engine == "auto" else (engine,)
     if engine == "tensorrt" and device.kind != "cuda":
         raise EngineError("--engine tensorrt: PyTorch finds no CUDA GPU; use --engine auto")
-    width, height = wanted.size
-    for name in names if cache.entries() else ():
-        if engine == "auto" and wanted.precision not in ("auto", *_PRECISIONS[name]):
-            continue
-        for spec in wanted.specs(name, device):
-            if entry := cache.find(spec):
-                return entry, "it is built for this model, size and device"
-    missing = f"no engine is built for {wanted.model.title} at {width}x{height} on {device.target}"
+    names: Iterable[str] = (engine,)
     if engine == "auto":
+        names = [
+            name
+            for name in _OF_DEVICE[device.kind]
+            if wanted.precision in ("auto", *_PRECISIONS[name])
+        ]
+    if entry := _built(wanted, names, device, cache):
+        return entry, "it is built for this model, size and device"
+    width, height = wanted.size
+    missing = f"no engine is built for {wanted.model.title} at {width}x{height} on {device.target}"
+    if engine == "auto" and wanted.precision != "fp8":
         return None, f"{missing}; to build one: {build_command}"
     raise EngineError(f"--engine {engine}: {missing}; build it: {build_command} --engine {engine}")

@@ -19,10 +19,17 @@ from torch import nn
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import DTYPES, Networks, take_networks
+from livestyle.diffusion.networks import Networks, dtype_of, take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Resnet, TransformerBlock, UNet
-from livestyle.engines.reference import agreement, chain_of, make_reference, save_reference
+from livestyle.engines.fp8 import quantise, watched
+from livestyle.engines.reference import (
+    SCENES,
+    agreement,
+    chain_of,
+    make_reference,
+    save_reference,
+)
 
 if TYPE_CHECKING:
     from livestyle.engines.cache import Memory
@@ -39,40 +46,55 @@ def compile_model(
 ) -> dict[str, Any]:
     """Compile the networks on this machine; keep what came of it, and the frame by eager PyTorch.
 
-    Returns no facts: the model itself is loaded with it. Raises EngineError.
+    Returns the facts that it is loaded with, beside the model itself. Raises EngineError.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pipeline = model.pipeline(spec.precision, device.type)
-    networks = take_networks(pipeline, device, DTYPES[spec.precision], packed=False)
+    pipeline = model.pipeline(spec.base_precision, device.type)
+    networks = take_networks(pipeline, device, dtype_of(spec.precision), packed=False)
     eager = Model(pipeline, networks, SAMPLERS[model.sampler])
+    facts: dict[str, Any] = {}
+    if spec.precision == "fp8":
+        with watched(unet_of(networks)) as facts["seen"]:
+            for scene in SCENES:
+                make_reference(eager, spec.size, scene)
     reference = make_reference(eager, spec.size)
     save_reference(reference, folder)
     report(0.2)
-    found = agreement(reference, chain_of(compile_parts(networks)))
+    found = agreement(reference, chain_of(compile_parts(networks, facts)))
     found.require(spec.precision, "what Inductor compiled")
     saved = torch.compiler.save_cache_artifacts()
     assert saved is not None  # something was compiled
     (folder / ARTIFACTS).write_bytes(saved[0])
-    return {}
+    return facts
 
 
-def compile_parts(networks: Networks) -> Networks:
-    """The same networks; their parts are compiled when they first run."""
+def unet_of(networks: Networks) -> UNet:
+    """livestyle's own module."""
+    denoiser = networks.denoiser
+    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, UNet)
+    return denoiser.run
+
+
+def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
+    """The same networks, in fp8 where the facts say so; parts are compiled when they first run."""
     folder = platformdirs.user_cache_path("livestyle") / "inductor"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # else one in the shared temporary folder
     dynamo: Any = torch._dynamo
     dynamo.config.recompile_limit = _KINDS
     mode = "max-autotune-no-cudagraphs" if networks.device.type == "cuda" else "default"
-    assert isinstance(networks.denoiser, OwnUNet) and isinstance(networks.denoiser.run, UNet)
-    unet = networks.denoiser.run
+    unet = unet_of(networks)
+    engine = networks.engine.replace("torch", NAME, 1)
+    if "seen" in facts:
+        quantise(unet, facts["seen"])
+        engine = engine.replace("fp16", "fp8")
     parts: list[nn.Module] = [*unet.parts(Resnet), *unet.parts(TransformerBlock)]
     for network in (networks.encode, networks.decode):
         assert isinstance(network, nn.Module)
         parts.append(network)
     for part in parts:
         part.compile(mode=mode, dynamic=False, fullgraph=True)
-    return dataclasses.replace(networks, engine=networks.engine.replace("torch", NAME, 1))
+    return dataclasses.replace(networks, engine=engine)
 
 
 def use_artifacts(files: Mapping[str, Memory]) -> None:

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import DTYPES, Decoder, Encoder, overflows
-from livestyle.engines.reference import Reference, make_reference, save_reference
+from livestyle.diffusion.networks import Decoder, Encoder, dtype_of, overflows
+from livestyle.diffusion.unet import UNet
+from livestyle.engines.fp8 import Seen, quantise, watched
+from livestyle.engines.reference import SCENES, Reference, make_reference, save_reference
 from livestyle.engines.spec import OPSET
 from livestyle.frame import Size
 
@@ -34,13 +36,18 @@ INPUTS = {"encoder": ("picture",), "unet": ("x", "shift", "key_value"), "decoder
 def export_model(model: Model, size: Size, precision: str, folder: Path) -> dict[str, Any]:
     """Write NETWORK.onnx and NETWORK.onnx.data, the reference and the conditioner.
 
-    model: in float32 on the CPU, not packed; its networks are at `precision` (fp32 or fp16)
-    afterwards, but for an autoencoder that overflows there. Returns the facts that the networks are
-    run with, as JSON can hold them.
+    model: in float32 on the CPU, not packed; its networks are at `precision` afterwards (fp8: the
+    UNet's large layers), but for an autoencoder that overflows there. Returns the facts that the
+    networks are run with, as JSON can hold them.
     """
-    denoiser, dtype = model.networks.denoiser, DTYPES[precision]
-    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, nn.Module)
+    denoiser, dtype = model.networks.denoiser, dtype_of(precision)
+    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, UNet)
     assert isinstance(model.networks.encode, Encoder) and isinstance(model.networks.decode, Decoder)
+    seen: Seen = {}
+    if precision == "fp8":
+        with watched(denoiser.run) as seen:
+            for scene in SCENES:
+                make_reference(model, size, scene)
     reference = make_reference(model, size)
     save_reference(reference, folder)
     denoiser.conditioner.to(dtype)
@@ -50,10 +57,14 @@ def export_model(model: Model, size: Size, precision: str, folder: Path) -> dict
         "layout": dataclasses.asdict(denoiser.conditioner.layout),
     }
     autoencoder: Any = model.networks.encode.autoencoder
-    autoencoder.to(torch.float32 if overflows(autoencoder) else dtype)
+    too_large = dtype is torch.float16 and overflows(autoencoder)
+    autoencoder.to(torch.float32 if too_large else dtype)
+    denoiser.run.to(dtype)
+    if precision == "fp8":
+        quantise(denoiser.run, seen)
     modules = {
         "encoder": model.networks.encode,
-        "unet": denoiser.run.to(dtype),
+        "unet": denoiser.run,
         "decoder": model.networks.decode,
     }
     for name, inputs in example_inputs(reference, model.traits.scaling).items():

@@ -1,4 +1,7 @@
-"""Gate: exported networks run by ONNX Runtime on the CPU must agree with PyTorch."""
+"""Gate: exported networks run by ONNX Runtime on the CPU must agree with PyTorch.
+
+For an engine that can't be run where it is built. It knows no bf16.
+"""
 
 from __future__ import annotations
 

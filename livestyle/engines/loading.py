@@ -10,7 +10,7 @@ import torch
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import DTYPES, Networks, Traits, take_networks
+from livestyle.diffusion.networks import DTYPES, Networks, Traits, dtype_of, take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Conditioner, Layout
 from livestyle.engines.export import CONDITIONER
@@ -48,7 +48,7 @@ def load_networks(
 ) -> tuple[Networks, Agreement]:
     """The networks of a spec, and how near they are to the reference. Raises EngineError."""
     if spec.engine == "torch-compiled":
-        networks = _compiled(model, spec, files)
+        networks = _compiled(model, spec, facts, files)
     else:
         networks = _self_contained(spec, facts, files)
     device = networks.device
@@ -67,9 +67,8 @@ def _self_contained(spec: Spec, facts: Mapping[str, Any], files: Files) -> Netwo
         from livestyle.engines import tensorrt
 
         loaded: Any = tensorrt.load(files, spec.flavour)
-        device, dtype, taken = torch.device("cuda"), torch.float16, torch.float16
-        if spec.precision == "fp32":
-            dtype = taken = torch.float32
+        device, dtype = torch.device("cuda"), dtype_of(spec.precision)
+        taken = dtype
     elif spec.engine == "openvino":
         from livestyle.engines import openvino
 
@@ -93,11 +92,11 @@ def _self_contained(spec: Spec, facts: Mapping[str, Any], files: Files) -> Netwo
     )
 
 
-def _compiled(model: Loadable, spec: Spec, files: Files) -> Networks:
+def _compiled(model: Loadable, spec: Spec, facts: Mapping[str, Any], files: Files) -> Networks:
     from livestyle.engines.compiled import compile_parts, use_artifacts
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pipeline = model.pipeline(spec.precision, device.type)
-    networks = take_networks(pipeline, device, DTYPES[spec.precision], packed=False)
+    pipeline = model.pipeline(spec.base_precision, device.type)
+    networks = take_networks(pipeline, device, dtype_of(spec.precision), packed=False)
     use_artifacts(files)
-    return compile_parts(networks)
+    return compile_parts(networks, facts)

@@ -38,8 +38,7 @@ def export(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     networks = take_networks(pipeline, torch.device("cpu"), torch.float32, packed=False)
     model = Model(pipeline, networks, SAMPLERS[build.model.sampler])
     report(0.2)
-    written = "fp32" if build.spec.precision == "fp32" else "fp16"
-    return {"facts": export_model(model, build.spec.size, written, folder)}
+    return {"facts": export_model(model, build.spec.size, build.spec.precision, folder)}
 
 
 def compare(build: Build, folder: Path, facts: Told, report: Report) -> Told:
@@ -63,7 +62,7 @@ def convert(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     """ONNX to OpenVINO's format."""
     from livestyle.engines.openvino import convert
 
-    convert(folder, build.spec.precision, report)
+    convert(folder, report)
     return {}
 
 

@@ -64,6 +64,11 @@ class Spec:
         alike = dataclasses.replace(self, targets=wanted.targets) == wanted
         return alike and set(wanted.targets) <= set(self.targets)
 
+    @property
+    def base_precision(self) -> str:
+        """What is in half precision where the large layers are in 8 bits."""
+        return "fp16" if self.precision == "fp8" else self.precision
+
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Spec:
         """Of what JSON made of it. Raises TypeError or ValueError where it is none."""

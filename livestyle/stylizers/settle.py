@@ -48,6 +48,10 @@ def settle_turbo(
     preset = find_preset(config.style) if config.style else None
     if lacking := _lacking():
         raise MissingPackage(lacking, "turbo")
+    if config.build == "background" and (config.engine == "torch" or config.unet != "own"):
+        raise ConfigError(
+            "--build background makes no engine for --engine torch or --unet diffusers; leave it"
+        )
     if with_model:
         _check_model(config, recipe, announce)
     if config.source == "blank" and config.strength not in (None, 1.0):
