@@ -36,6 +36,7 @@ def examine() -> list[Check]:
         _camera,
         _styles,
         _engine,
+        _engines_of_turbo,
         _libraries,
     )
     return [examination() for examination in examinations]
@@ -109,6 +110,25 @@ def _engine() -> Check:
         core.get_property(name, "FULL_DEVICE_NAME") for name in core.available_devices
     )
     return Check("engine", "ok", f"OpenVINO {openvino.__version__} in {precision} on {names}")
+
+
+def _engines_of_turbo() -> Check:
+    from livestyle.engines.cache import user_cache
+    from livestyle.engines.listing import list_engines
+    from livestyle.engines.spec import version_of
+
+    cache, subject = user_cache(), "engines of turbo"
+    compilers = ("torch", "tensorrt-rtx", "tensorrt", "onnxscript")
+    there = ", ".join(f"{name} {version_of(name)}" for name in compilers)
+    try:
+        listed = list_engines(cache)
+    except LivestyleError as error:
+        return Check(subject, "limited", str(error), "run on PyTorch: --engine torch")
+    found = f"{len(listed)} built in {cache.root}; {there}"
+    if damaged := [engine for engine in listed if "engine" not in engine]:
+        found = f"{len(damaged)} of {found}"
+        return Check(subject, "limited", f"damaged: {found}", "livestyle engines --prune")
+    return Check(subject, "ok", found)
 
 
 def _libraries() -> Check:

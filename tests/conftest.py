@@ -13,6 +13,12 @@ import pytest
 from display import Display
 
 
+@pytest.fixture(autouse=True)
+def no_engines_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that builds no engine finds none."""
+    monkeypatch.setenv("LIVESTYLE_ENGINES", str(tmp_path / "no-engines"))
+
+
 @pytest.fixture
 def make_display() -> Iterator[Callable[..., Display]]:
     """Starts displays of a given width and height; they end with the test."""

@@ -135,7 +135,7 @@ def test_a_target_that_cannot_be_is_refused_first(
 
 def test_an_unknown_peer_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "turbo", "--model", str(folder), "--peer", "foo"]) == 2
-    assert "unknown peer 'foo'; choose from: diffusers, diffusers-comp" in capsys.readouterr().err
+    assert "unknown peer 'foo'; choose from: torch, diffusers, diff" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("frames", ["0", "-3"])

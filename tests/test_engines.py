@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -65,7 +66,11 @@ def _built(root: Path, folder: Path, *flags: str) -> tuple[Entry, dict[str, Any]
     command = [sys.executable, "-m", "livestyle", "build", "sdxl-turbo", "--model", str(folder)]
     done = subprocess.run(
         [*command, "--size", "256x256", *flags],
-        env={**os.environ, "LIVESTYLE_ENGINES": str(root)},
+        env={
+            **os.environ,
+            "LIVESTYLE_ENGINES": str(root),
+            "XDG_CACHE_HOME": str(root.parent / "no-cache"),  # Inductor's, of other tests
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -408,7 +413,7 @@ def test_an_engine_is_built_beside_a_run_and_takes_over(
     assert process.wait(20) == 130
     text = "".join(said)
     assert "livestyle: engine torch cpu fp32: no engine is built for" in text
-    assert "building an engine: export 0%" in text
+    assert re.search(r"· building an engine: \w+ \d+% ·", text)
     figures = json.loads(report.read_text())
     assert figures["stylizer"]["engine"].startswith("openvino")
     assert (figures["stylizer"]["building"], figures["worker_restarts"]) == ("", 0)

@@ -36,7 +36,7 @@ def test_work_grows_with_the_picture_and_the_steps() -> None:
     four = count_work(model.skeleton(), (512, 512), steps=4)
     assert four.unet_macs == 4 * one.unet_macs and four.encoder_macs == one.encoder_macs
     assert large.decoder_macs == 2 * one.decoder_macs
-    assert 2 < large.unet_macs / one.unet_macs < 2.3  # attention grows with the square
+    assert 2 < large.unet_macs / one.unet_macs < 2.4  # attention grows with the square
 
 
 def test_the_floor_is_the_slower_of_arithmetic_and_reading() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from peft import LoraConfig
 from random_pipelines import random_diffusers_unet
 from torch import Tensor
 
@@ -95,6 +96,26 @@ def test_stable_diffusion_1_projects_by_convolutions() -> None:
         denoiser.predict(x, 0, denoiser.conditions(prompt, TIMESTEPS, time_ids))
         for denoiser in (OwnUNet.of(reference), DiffusersUNet(reference))
     )
+    assert _relative(ours, theirs) < 1e-4
+
+
+@torch.no_grad()
+def test_a_folded_lora_gives_what_an_applied_one_gives() -> None:
+    reference = _unet("tiny", "sdxl")
+    x, prompt, time_ids = _inputs(reference, (640, 384))
+    bare = OwnUNet.of(reference)
+    targets = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "ff.net.0.proj", "ff.net.2", "conv1"]
+    reference.add_adapter(
+        LoraConfig(r=4, lora_alpha=8, target_modules=targets, init_lora_weights=False)
+    )
+    applied = DiffusersUNet(reference)
+    theirs = applied.predict(x, 0, applied.conditions(prompt, TIMESTEPS, time_ids)).clone()
+    without = bare.predict(x, 0, bare.conditions(prompt, TIMESTEPS, time_ids))
+    assert _relative(without, theirs) > 1e-2
+    reference.fuse_lora()
+    reference.unload_lora()
+    own = OwnUNet.of(reference)
+    ours = own.predict(x, 0, own.conditions(prompt, TIMESTEPS, time_ids))
     assert _relative(ours, theirs) < 1e-4
 
 

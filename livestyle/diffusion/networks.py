@@ -55,7 +55,10 @@ class Networks:
 
 
 class Encoder(nn.Module):
-    """Picture -> latents: of the full autoencoder the most likely ones."""
+    """Picture -> latents: of the full autoencoder the most likely ones.
+
+    What comes in may lie in any order, as in the Decoder: what is compiled is compiled for one.
+    """
 
     def __init__(self, autoencoder: Any) -> None:
         super().__init__()
@@ -64,7 +67,7 @@ class Encoder(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """[1, 3, H, W] -> [1, channels, H / reduction, W / reduction]."""
-        encoded = self.autoencoder.encode(picture.to(self.autoencoder.dtype))
+        encoded = self.autoencoder.encode(picture.to(self.autoencoder.dtype).contiguous())
         latents: Tensor = encoded.latents if self._tiny else encoded.latent_dist.mode()
         return latents
 
@@ -78,7 +81,7 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """[1, channels, H / reduction, W / reduction] -> [1, 3, H, W]."""
-        latents = latents.to(self.autoencoder.dtype)
+        latents = latents.to(self.autoencoder.dtype).contiguous()
         picture: Tensor = self.autoencoder.decode(latents, return_dict=False)[0]
         return picture
 

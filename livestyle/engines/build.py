@@ -29,7 +29,7 @@ _MODULE = "livestyle.engines.phases"
 _INTERMEDIATE = ("*.onnx", "*.onnx.data")
 # Of UNet weights in half precision, measured at SDXL's size (docs/benchmarks): what the folder and
 # the hungriest phase grow to.
-_DISK, _MEMORY = 2.2, {"tensorrt": 3.1, "openvino": 3.6, "torch-compiled": 3.1}
+_DISK, _MEMORY = 2.2, {"tensorrt": 3.1, "openvino": 2.6, "torch-compiled": 3.1}
 _BASE = 1.5 * GIB
 
 Report = Callable[[str, float], None]  # a phase, and what part of it is done: 0 … 1

@@ -160,7 +160,7 @@ class Cache:
         """All of them, sound or not. Raises EngineError where the cache itself can't be trusted."""
         if not self.root.exists():
             return []
-        self._check()
+        check_private(self.root)
         return [Entry(path) for path in sorted(self.root.iterdir()) if _KEY.fullmatch(path.name)]
 
     def find(self, wanted: Spec) -> Entry | None:
@@ -183,9 +183,7 @@ class Cache:
         `finish`. Raises EngineError where another process builds the same, or nothing can be
         written.
         """
-        with self._reported():
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._check()
+        make_private(self.root)
         self.clean()
         lock = FileLock(self.root / (spec.key + _LOCK), timeout=0)
         try:
@@ -253,25 +251,38 @@ class Cache:
         except Timeout:
             return True
 
-    def _check(self) -> None:
-        with self._reported():
-            found = self.root.lstat()
-            if not stat.S_ISDIR(found.st_mode):
-                raise EngineError(f"{str(self.root)!r} is no folder; move it away")
-            try:
-                _check_owner(found, "it")
-            except ValueError as error:
-                raise EngineError(
-                    f"the engines in {str(self.root)!r} are refused: {error}; they are code that "
-                    f"would be run; after a look at them: chmod 700 {str(self.root)!r}"
-                ) from None
+    def _reported(self) -> contextlib.AbstractContextManager[None]:
+        return _reported(self.root)
 
-    @contextlib.contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise EngineError(f"cannot use {str(self.root)!r}: {reason(error)}") from error
+
+def make_private(folder: Path) -> None:
+    """Make a folder for code that is run, unless it is there. Raises EngineError."""
+    with _reported(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_private(folder)
+
+
+def check_private(folder: Path) -> None:
+    """Raise EngineError where somebody else could put code into a folder."""
+    with _reported(folder):
+        found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise EngineError(f"{str(folder)!r} is no folder; move it away")
+    try:
+        _check_owner(found, "it")
+    except ValueError as error:
+        raise EngineError(
+            f"what is in {str(folder)!r} is refused: {error}; it is code that would be run; after "
+            f"a look at it: chmod 700 {str(folder)!r}"
+        ) from None
+
+
+@contextlib.contextmanager
+def _reported(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(f"cannot use {str(folder)!r}: {reason(error)}") from error
 
 
 def user_cache() -> Cache:

@@ -19,9 +19,10 @@ from torch import nn
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import Networks, dtype_of, take_networks
+from livestyle.diffusion.networks import Decoder, Encoder, Networks, dtype_of, take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Resnet, TransformerBlock, UNet
+from livestyle.engines.cache import make_private
 from livestyle.engines.fp8 import quantise, watched
 from livestyle.engines.reference import (
     SCENES,
@@ -77,9 +78,7 @@ def unet_of(networks: Networks) -> UNet:
 
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
     """The same networks, in fp8 where the facts say so; parts are compiled when they first run."""
-    folder = platformdirs.user_cache_path("livestyle") / "inductor"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # else one in the shared temporary folder
+    _use_private_folder()
     dynamo: Any = torch._dynamo
     dynamo.config.recompile_limit = _KINDS
     mode = "max-autotune-no-cudagraphs" if networks.device.type == "cuda" else "default"
@@ -89,9 +88,8 @@ def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
         quantise(unet, facts["seen"])
         engine = engine.replace("fp16", "fp8")
     parts: list[nn.Module] = [*unet.parts(Resnet), *unet.parts(TransformerBlock)]
-    for network in (networks.encode, networks.decode):
-        assert isinstance(network, nn.Module)
-        parts.append(network)
+    assert isinstance(networks.encode, Encoder) and isinstance(networks.decode, Decoder)
+    parts += [networks.encode.autoencoder.encoder, networks.decode.autoencoder.decoder]
     for part in parts:
         part.compile(mode=mode, dynamic=False, fullgraph=True)
     return dataclasses.replace(networks, engine=engine)
@@ -99,4 +97,12 @@ def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
 
 def use_artifacts(files: Mapping[str, Memory]) -> None:
     """Put what was compiled before where Inductor looks for it."""
+    _use_private_folder()
     torch.compiler.load_cache_artifacts(files[ARTIFACTS][:])
+
+
+def _use_private_folder() -> None:
+    """For what Inductor writes and runs: else it takes one in the shared temporary folder."""
+    folder = platformdirs.user_cache_path("livestyle") / "inductor"
+    make_private(folder)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
