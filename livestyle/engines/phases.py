@@ -83,7 +83,7 @@ def try_out(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     return {"measured": found.plain()}
 
 
-PHASES = {work.__name__: work for work in (export, compare, compile, convert, autotune, try_out)}
+_WORK = {work.__name__: work for work in (export, compare, compile, convert, autotune, try_out)}
 
 
 def main() -> None:
@@ -99,7 +99,7 @@ def main() -> None:
         if build.background and hasattr(os, "nice"):
             os.nice(19)
         try:
-            told = PHASES[phase](build, folder, facts, lambda part: tell("at", part))
+            told = _WORK[phase](build, folder, facts, lambda part: tell("at", part))
             tell("done", (told, peak_memory_gib()))
         except LivestyleError as error:
             tell("failed", str(error))

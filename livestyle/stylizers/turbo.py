@@ -195,13 +195,15 @@ def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str
                 "--unet diffusers"
             )
         return None, "the UNet of diffusers is not compiled"
-    command = build_command(config, wanted.size)
+    command = build_command(config, wanted)
     return choose_engine(wanted, config.engine, user_cache(), command)
 
 
-def build_command(config: Config, size: Size) -> str:
+def build_command(config: Config, wanted: Wanted) -> str:
     """What a user types to build an engine for the settings."""
-    flags = [f"--size {size[0]}x{size[1]}"]
+    flags = ["--size {}x{}".format(*wanted.size)]
+    if isinstance(wanted.model, RandomModel):
+        flags.append("--random-weights")
     for name in ("model", "autoencoder", "precision"):
         value, usual = getattr(config, name), getattr(Config(), name)
         if value != usual:
