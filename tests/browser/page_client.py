@@ -27,6 +27,7 @@ class Run:
     def __init__(self) -> None:
         self.changes: list[dict[str, Any]] = []
         self.refusal = ""
+        self.building = ""
         self.frames = 0
         self.asked = 0
         self.state: dict[str, Any] = {"state": "running", "message": ""}
@@ -48,6 +49,8 @@ class Run:
             "stylizer": {
                 "name": "lite",
                 "engine": "openvino",
+                "engine_why": "it was asked for",
+                "building": self.building,
                 "style": "wave",
                 "superseded": self.frames,
             },

@@ -44,6 +44,10 @@ def test_it_shows_the_figures_and_they_move(page: Page) -> None:
         expect(page.locator("#sinks .note")).to_have_text("12 frames dropped: slow disk")
         before = page.locator('[data-figure="stylizer.superseded"]').inner_text()
         figure(page, "stylizer.superseded").not_to_have_text(before)
+        expect(page.locator("#stylizer")).to_have_attribute("title", "it was asked for")
+        run.building = "building an engine: compile 40%"
+        told = "lite on openvino restyles screen:1; building an engine: compile 40%"
+        expect(page.locator("#sentence")).to_have_text(told)
         run.state = {"state": "recovering", "message": "starting the worker again"}
         expect(page.locator("#state")).to_have_text("Recovering")
         expect(page.locator("#sentence")).to_have_text("starting the worker again")

@@ -154,9 +154,11 @@ function showPath({ state, message, source, stylizer, output, sinks }) {
   const restyles = source?.name && stylizer?.name
     ? `${stylizer.name}${engine} restyles ${source.name}`
     : "";
-  $("sentence").textContent = message || (state === "running" ? restyles : "");
+  const running = [restyles, stylizer?.building].filter(Boolean).join("; ");
+  $("sentence").textContent = message || (state === "running" ? running : "");
   $("source").textContent = join(source?.name, size(source?.size));
   $("stylizer").textContent = join(stylizer?.name && stylizer.name + engine, stylizer?.style);
+  $("stylizer").title = stylizer?.engine_why ?? "";
   $("output").textContent = join(size(output?.size), "");
   const rows = (sinks ?? []).map(sinkRow);
   $("sinks").replaceChildren(...(rows.length ? rows : [NONE]));
