@@ -286,9 +286,9 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    from livestyle.build import plan_build
     from livestyle.engines.build import build_engine, check_room
     from livestyle.engines.cache import user_cache
-    from livestyle.engines.plan import plan_build
     from livestyle.status import build_bars
 
     _end_in_order()

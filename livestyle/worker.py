@@ -90,7 +90,7 @@ def _go_on_better(pipeline: Pipeline, config: Config, output_size: Size, stand_i
 
 
 def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
-    from livestyle.engines.background import build_beside
+    from livestyle.build import build_beside
 
     def report(how_far: str) -> None:
         pipeline.building = f"building an engine: {how_far}"

@@ -27,6 +27,7 @@ import torch
 from random_pipelines import random_diffusers_unet, save_pipeline
 from torch import nn
 
+from livestyle.build import plan_build
 from livestyle.canvas import Canvas
 from livestyle.cli import main
 from livestyle.config import Config
@@ -37,7 +38,6 @@ from livestyle.engines.cache import Cache, Entry
 from livestyle.engines.export import INPUTS, write_onnx
 from livestyle.engines.gate import check_export
 from livestyle.engines.loading import open_engine
-from livestyle.engines.plan import plan_build
 from livestyle.engines.tensorrt import RTX_TARGETS
 from livestyle.errors import EngineError
 from livestyle.frame import Frame

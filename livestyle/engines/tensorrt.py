@@ -94,7 +94,7 @@ def load(files: Mapping[str, Memory], flavour: str) -> dict[str, Network]:
         engine = runtime.deserialize_cuda_engine(files[f"{name}{_SUFFIX}"])
         if engine is None:
             raise EngineError(f"TensorRT can't load the {name}: {logger.last}")
-        loaded[name] = Network(trt, engine, INPUTS[name])
+        loaded[name] = Network(trt, (logger, runtime, engine), INPUTS[name])
     return loaded
 
 
@@ -105,9 +105,13 @@ class Network:
     graph: addresses are set when they change, which is before the capture.
     """
 
-    def __init__(self, trt: Any, engine: Any, inputs: tuple[str, ...]) -> None:
-        self._engine = engine  # must outlive its context
+    def __init__(self, trt: Any, made: tuple[Any, Any, Any], inputs: tuple[str, ...]) -> None:
+        """made: logger, runtime and engine; each must outlive the next, and all the context."""
+        self._made = made
+        engine = made[-1]
         self._context = engine.create_execution_context()
+        if self._context is None:
+            raise EngineError(f"TensorRT can't set its engine up: {made[0].last}")
         self._names = inputs
         self._dtypes = [_dtype(trt, engine.get_tensor_dtype(name)) for name in inputs]
         self._given = [0] * len(inputs)
