@@ -17,10 +17,15 @@ from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.settle import GRID, settle_turbo
+from livestyle.stylizers.settle import GRID
 from livestyle.stylizers.turbo import loadable_of, wanted_precision
 
-_EXPORTS = ("onnx", "onnxscript", "onnxruntime")
+# What an engine's way from PyTorch needs, of the extra "build".
+_EXPORTERS = {
+    "tensorrt": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript"),
+    "torch-compiled": (),
+}
 
 
 def plan_build(
@@ -33,16 +38,14 @@ def plan_build(
 ) -> Build:
     """The build of a recipe's model, or that of the settings.
 
-    targets: GPUs as sm_89; none: this machine. say: told what is decided, and how far a download
+    config: settled. targets: GPUs as sm_89; none: this machine. say: told what is decided, and how far a download
     is. Raises ConfigError, EngineError, MissingPackage, ModelError.
     """
-    config = settle_turbo(config, say, with_model=not random_weights)
     device = this_device("cpu" if config.engine == "openvino" else None)
     engine = _engine(config, device, targets, flavour)
-    if engine != "torch-compiled":
-        for package in _EXPORTS:
-            if importlib.util.find_spec(package) is None:
-                raise MissingPackage(package, "build")
+    for package in _EXPORTERS[engine]:
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackage(package, "build")
     chosen = ""
     if engine == "tensorrt":
         chosen = _flavour(device, targets, flavour)

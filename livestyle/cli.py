@@ -286,18 +286,22 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    from livestyle.stylizers.settle import settle_turbo
+
+    _end_in_order()
+    random = arguments.random_weights
+    config = settle_turbo(_config(arguments), say, with_model=not random)
     from livestyle.build import plan_build
     from livestyle.engines.build import build_engine, check_room
     from livestyle.engines.cache import user_cache
     from livestyle.status import build_bars
 
-    _end_in_order()
     targets = [target for names in arguments.target for target in names.split(",")]
     build = plan_build(
-        _config(arguments),
+        config,
         targets=tuple(targets),
         flavour=arguments.flavour,
-        random_weights=arguments.random_weights,
+        random_weights=random,
         say=say,
     )
     cache = user_cache()
