@@ -20,6 +20,8 @@ from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.settle import GRID
 from livestyle.stylizers.turbo import loadable_of, wanted_precision
 
+_USUAL_OUTPUT = (1280, 720)  # and every other of 16:9
+
 # What an engine's way from PyTorch needs, of the extra "build".
 _EXPORTERS = {
     "tensorrt": ("onnx", "onnxscript", "onnxruntime"),
@@ -38,8 +40,8 @@ def plan_build(
 ) -> Build:
     """The build of a recipe's model, or that of the settings.
 
-    config: settled. targets: GPUs as sm_89; none: this machine. say: told what is decided, and how far a download
-    is. Raises ConfigError, EngineError, MissingPackage, ModelError.
+    config: settled. targets: GPUs as sm_89; none: this machine. say: told what is decided, and how
+    far a download is. Raises ConfigError, EngineError, MissingPackage, ModelError.
     """
     device = this_device("cpu" if config.engine == "openvino" else None)
     engine = _engine(config, device, targets, flavour)
@@ -53,12 +55,16 @@ def plan_build(
     elif targets or flavour:
         raise ConfigError(f"--target and --flavour are for --engine tensorrt, not {engine}")
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
+    # what `bench` takes, or `run`
+    shown = recipe.size if random_weights else config.output_size or _USUAL_OUTPUT
+    size = network_size(shown, config.size, recipe.size, GRID)
     model = loadable_of(config, random_weights=random_weights, say=say)
     wanted = Wanted(model, size, wanted_precision(config))
     spec = wanted.spec(engine, device, flavour=chosen, targets=targets)
     on = spec.card or ", ".join(spec.targets)
     say(f"{model.title} {size[0]}x{size[1]} {spec.precision}, {spec.label}, for {on}")
+    if config.size is None and not random_weights:
+        say("that is what run takes for {}x{}; else name its --output-size".format(*shown))
     return Build(model, spec)
 
 
@@ -76,7 +82,7 @@ def build_beside(config: Config, output_size: Size, report: Callable[[str], None
     cache = user_cache()
     if cache.find(build.spec):
         return False
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and build.spec.engine != "openvino":
         needed, (free, _) = needs(build).gpu, torch.cuda.mem_get_info()
         if free < needed:
             raise EngineError(
@@ -105,12 +111,14 @@ def _flavour(device: Device, targets: tuple[str, ...], wanted: str | None) -> st
         known = ", ".join(RTX_TARGETS)
         raise EngineError(f"there is no GPU here to build for; name one with --target, of: {known}")
     there = [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
+    if not there and wanted is None:
+        raise MissingPackage("tensorrt-rtx", "rtx")
     if wanted is None:
         fit = there if targets else flavours(device)
-        if not there or not fit:
+        if not fit:
             raise EngineError(
-                f"no TensorRT that is installed builds for {device.target}; install one: "
-                "pip install 'livestyle[rtx]' or 'livestyle[tensorrt]', or name a --target"
+                f"TensorRT-RTX does not build for {device.target}; install TensorRT: pip install "
+                "'livestyle[tensorrt]', or use --engine torch-compiled"
             )
         wanted = "rtx" if "rtx" in fit else fit[0]
     if wanted not in there:

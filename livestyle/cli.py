@@ -134,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the recipe's exact architecture without its weights, for speed alone",
     )
-    add_flags(build, ("engine", "model", "autoencoder", "lora", "precision", "size"))
+    flags = ("engine", "model", "autoencoder", "lora", "precision", "size", "output_size")
+    add_flags(build, flags)
     build.set_defaults(command=_build)
 
     engines = commands.add_parser("engines", help="the engines that are built, or remove some")
@@ -296,7 +297,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from livestyle.engines.cache import user_cache
     from livestyle.status import build_bars
 
-    targets = [target for names in arguments.target for target in names.split(",")]
+    targets = [name.strip() for names in arguments.target for name in names.split(",")]
     build = plan_build(
         config,
         targets=tuple(targets),
@@ -323,6 +324,8 @@ def _engines(arguments: argparse.Namespace) -> int:
     listed = list_engines(cache)
     if arguments.json:
         tell(json.dumps(listed, indent=2))
+    if not arguments.json:
+        say(f"{len(listed)} in {cache.root}")
     for engine in [] if arguments.json else listed:
         tell(f"{engine['key'][:8]}  {engine['gib']:6.2f} GiB  {engine['used']}  {engine['words']}")
     return 0

@@ -16,6 +16,7 @@ from typing import Any
 from livestyle.card import draw_card, draw_hud
 from livestyle.config import Config
 from livestyle.control import Controls
+from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
 from livestyle.frame import even
 from livestyle.framelog import FrameLog
@@ -120,6 +121,8 @@ class Front:
         self._clock.stop()
         report = self._reporter.final()
         self._worker.stop()
+        if self.config.build == "background":  # one may have been under way
+            user_cache().clean()
         try:
             self._opened.close()
         except SinkError as error:  # a recording may fail as late as this

@@ -33,7 +33,8 @@ class Pipeline:
         self.failure: BaseException | None = None
         self.loading = ""  # what is, while another stylizer stands in for the one wanted
         self.building = ""  # how far an engine is that will take over, or why there is none
-        self._look: Look | None = None
+        self.look: Look | None = None  # the newest that was asked for
+        self._changing = threading.Lock()  # protects it, and whose turn it is
         self._counts = Counts()
         self._capture = Capture(open_source, slot, fps, self._counts)
         self._stylizer = self._used = stylizer
@@ -64,16 +65,18 @@ class Pipeline:
 
     def change(self, look: Look) -> None:
         """Take another look, from the next frame on. Raises ConfigError where there is none."""
-        self._look = look
-        if not self.loading:
-            self._stylizer.change(look)
+        with self._changing:
+            self.look = look
+            if not self.loading:
+                self._stylizer.change(look)
 
     def swap(self, stylizer: Stylizer) -> None:
         """Go on with another stylizer, from the next frame on; then the one before is closed."""
-        self._stylizer = stylizer
-        self.loading = ""  # from here on a change reaches it; one that came before is given now
-        if self._look:
-            stylizer.change(self._look)
+        with self._changing:
+            self._stylizer = stylizer
+            self.loading = ""  # from here on a change reaches it; one that came before is given now
+            if self.look:
+                stylizer.change(self.look)
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""

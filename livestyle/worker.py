@@ -26,7 +26,7 @@ from livestyle.pipeline import Pipeline
 from livestyle.slot import Slot
 from livestyle.sources import open_source
 from livestyle.stylizers import Stylizer, open_stylizer
-from livestyle.stylizers.look import Look
+from livestyle.stylizers.look import Look, settled_with
 
 PROGRESS_EVERY = 0.25  # s between two signs of life
 
@@ -48,6 +48,7 @@ def running_pipeline(
     except BaseException:
         stylizer.__exit__(None, None, None)
         raise
+    del stylizer  # another may take over, and its memory with it
     gc.collect()
     gc.freeze()  # what was loaded stays: later collections need not look at it
     with contextlib.ExitStack() as started:
@@ -82,7 +83,7 @@ def _go_on_better(pipeline: Pipeline, config: Config, output_size: Size, stand_i
 
     try:
         if stand_in:
-            pipeline.swap(_opened(config, output_size, say))
+            pipeline.swap(_opened(settled_with(config, pipeline.look), output_size, say))
         if _builds(config):
             _build(pipeline, config, output_size)
     except Exception as error:  # raised where the front is served
@@ -98,10 +99,13 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
     try:
         if build_beside(config, output_size, report):
             report("loading it")
-            pipeline.swap(_opened(config, output_size, report))
+            pipeline.swap(_opened(settled_with(config, pipeline.look), output_size, report))
         pipeline.building = ""
     except LivestyleError as error:  # the run goes on as it is
         pipeline.building = f"no engine is built: {error}"
+    except Exception as error:
+        traceback.print_exc()
+        pipeline.building = f"no engine is built: internal error: {error!r}"
 
 
 def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:

@@ -7,6 +7,8 @@ import os
 import random
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -265,6 +267,45 @@ def test_what_died_is_cleaned_up(cache: Cache) -> None:
     assert held.is_dir() and entry.folder.is_dir()
 
 
+def test_nothing_else_is_ever_removed(cache: Cache) -> None:
+    _fill(cache)
+    names = ["photos.gone", "backup.building", "mine.running", f"{'0' * 31}.building"]
+    for name in names:
+        (cache.root / name).mkdir()
+    assert cache.clean() == []
+    cache.root.chmod(0o755)
+    with pytest.raises(EngineError, match="chmod 700"):
+        cache.clean()
+    assert {path.name for path in cache.root.iterdir()} >= set(names)
+
+
+def test_what_is_unpacked_goes_with_its_process(cache: Cache) -> None:
+    mine = cache.running_folder()
+    assert mine.name == f"{os.getpid()}.running"
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    dead = cache.root / f"{process.pid}.running"
+    dead.mkdir()
+    assert cache.clean() == [dead]
+    assert mine.is_dir()
+
+
+def test_removing_an_engine_leaves_its_rebuild_alone(cache: Cache) -> None:
+    entry = _fill(cache)
+    with cache.building(SPEC) as folder:
+        cache.remove(entry)
+        assert cache.clean() == []
+        assert folder.is_dir()
+
+
+def test_without_what_exported_it_an_engine_still_serves(cache: Cache) -> None:
+    entry = _fill(cache)
+    lacking = SPEC.exporter.replace("onnxscript 0.7.2", "onnxscript none")
+    found = cache.find(dataclasses.replace(SPEC, exporter=lacking))
+    assert found is not None and found.key == entry.key
+    assert cache.find(dataclasses.replace(SPEC, exporter=lacking, batch=2)) is None
+
+
 def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path) -> None:
     cache = Cache(small_disk / "engines")
     entry = _fill(cache)
@@ -279,18 +320,22 @@ def test_engines_are_listed_and_pruned(
     monkeypatch.setenv("LIVESTYLE_ENGINES", str(cache.root))
     assert main(["engines"]) == 0
     assert capsys.readouterr().out == ""
-    old, new, broken = (_fill(cache, dataclasses.replace(SPEC, batch=batch)) for batch in (1, 2, 3))
+    old, new, broken, flipped = (
+        _fill(cache, dataclasses.replace(SPEC, batch=batch)) for batch in (1, 2, 3, 4)
+    )
     os.utime(old.folder / "manifest.json", (1e9, 1e9))
+    (flipped.folder / "unet.plan").write_bytes(FILES["unet.plan"][::-1])
     (broken.folder / "manifest.json").write_text("{}")
     assert main(["engines"]) == 0
     listed = capsys.readouterr().out
     sound = "a model with 1 LoRA 512x512 fp16, tensorrt rtx 1.7.1.116, for sm_89"
-    assert listed.count(sound) == 2
+    assert listed.count(sound) == 3  # of what is in the files, the list does not tell
     assert "2001-09-0" in listed and "its checksum is wrong" in listed
     assert main(["engines", "--prune"]) == 0
     said, listed = (capsys.readouterr().err, sorted(path.name for path in cache.root.iterdir()))
     assert f"removed {sound}: not used since 2001-09-0" in said
     assert f"removed {broken.key}: damaged" in said
+    assert f"removed {flipped.key}: damaged" in said
     assert [name for name in listed if "." not in name] == [new.key]
     assert main(["engines", "--prune", "0"]) == 0
     assert [path for path in cache.root.iterdir() if path.is_dir()] == []

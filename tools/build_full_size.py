@@ -2,7 +2,7 @@
 
     python tools/build_full_size.py FILE.json [--target sm_89,sm_120]
 
-For TensorRT-RTX, which needs no GPU for it; about 12 GiB of disk and 19 of memory, in a cache of
+For TensorRT-RTX, which needs no GPU for it; about 12 GiB of disk and 16 of memory, in a cache of
 its own that is removed at the end.
 """
 

@@ -20,6 +20,11 @@ class Embedding:
     context: Tensor
     pooled: Tensor | None
 
+    def to(self, dtype: torch.dtype) -> Embedding:
+        """The same in another precision."""
+        pooled = None if self.pooled is None else self.pooled.to(dtype)
+        return Embedding(self.context.to(dtype), pooled)
+
     def blended(self, other: Embedding, weight: float) -> Embedding:
         """The point at `weight` (0 … 1) on the line from this prompt to the other."""
         context = torch.lerp(self.context, other.context, weight)

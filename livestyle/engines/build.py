@@ -31,6 +31,7 @@ _INTERMEDIATE = ("*.onnx", "*.onnx.data")
 # the hungriest phase grow to.
 _DISK, _MEMORY = 2.2, {"tensorrt": 3.1, "openvino": 2.6, "torch-compiled": 3.1}
 _BASE = 1.5 * GIB
+_GPU = 1.5  # not measured: the networks once more, what tuning tries, the text encoders
 
 Report = Callable[[str, float], None]  # a phase, and what part of it is done: 0 … 1
 
@@ -65,7 +66,7 @@ def needs(build: Build) -> Needs:
     half = build.model.unet_bytes // (2 if build.model.stored == "fp32" else 1)
     weights = half * (2 if build.spec.precision == "fp32" else 1)
     disk, memory = _DISK * weights, _MEMORY[build.spec.engine] * weights
-    return Needs(*(int(size + _BASE) for size in (disk, memory, weights)))
+    return Needs(*(int(size + _BASE) for size in (disk, memory, _GPU * weights)))
 
 
 def check_room(build: Build, cache: Cache) -> str:

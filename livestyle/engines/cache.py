@@ -3,11 +3,12 @@
     engines/            0700
     ├── KEY/            0700: manifest.json, the compiled networks, what they are checked with
     ├── KEY.building/   an engine that is being built, or was when the machine went down
-    └── KEY.lock        held by the process that builds KEY; the system lets go of it
+    ├── KEY.lock        held by the process that builds KEY; the system lets go of it
+    └── PID.running/    what Inductor unpacks for a process, see livestyle.engines.compiled
 
 An engine is executable code. So a folder counts only when it, and every file in it, belongs to this
 user, can be written by nobody else, is no link, and has the SHA-256 that the manifest gives; the
-manifest has one of its own. Files are read as they are verified: what is run is what was hashed.
+manifest has one of its own. A file is opened once, to be hashed and to be run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ SCHEMA = 1
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 20  # bytes
 _KEY = re.compile("[0-9a-f]{32}")
-_BUILDING, _LOCK, _GONE = ".building", ".lock", ".gone"
+_BUILDING, _LOCK, _GONE, _RUNNING = ".building", ".lock", ".gone", ".running"
+_LEFT = re.compile(r"[0-9a-f]{32}\.(building|gone\d+)|\d+\.running")
+_LOCK_WITHIN = 1.0  # s: somebody may hold it for the moment in which it looks whether it is held
 _CHUNK = 1 << 24
 
 Memory = mmap.mmap
@@ -95,7 +98,17 @@ class Entry:
             return manifest
 
     def read(self) -> tuple[Manifest, dict[str, Memory]]:
-        """The manifest, and every file as it was verified. Raises EngineError."""
+        """The manifest, and every file as it was verified; it counts as used now.
+
+        Raises EngineError.
+        """
+        verified = self.verify()
+        with contextlib.suppress(OSError):  # on a disk that can't be written nobody prunes
+            os.utime(self.folder / _MANIFEST)
+        return verified
+
+    def verify(self) -> tuple[Manifest, dict[str, Memory]]:
+        """The same, but it does not count as used. Raises EngineError."""
         manifest = self.manifest()
         with self._reported():
             there = {file.name for file in os.scandir(self.folder)} - {_MANIFEST}
@@ -108,8 +121,6 @@ class Entry:
                     raise ValueError(f"{name!r} has {len(files[name])} bytes, not {size}")
                 if _sha256(files[name]) != sha:
                     raise ValueError(f"{name!r} is not what was built")
-        with contextlib.suppress(OSError):  # on a disk that can't be written nobody prunes
-            os.utime(self.folder / _MANIFEST)
         return manifest, files
 
     @property
@@ -185,7 +196,7 @@ class Cache:
         """
         make_private(self.root)
         self.clean()
-        lock = FileLock(self.root / (spec.key + _LOCK), timeout=0)
+        lock = FileLock(self.root / (spec.key + _LOCK), timeout=_LOCK_WITHIN)
         try:
             lock.acquire()
         except Timeout:
@@ -226,13 +237,28 @@ class Cache:
         return Entry(target)
 
     def clean(self) -> list[Path]:
-        """Remove what builds and removals that died have left. Returns what was removed."""
-        removed = []
-        for path in sorted(self.root.iterdir()) if self.root.exists() else []:
-            if _GONE in path.name or (path.name.endswith(_BUILDING) and not self._is_held(path)):
-                _remove(path)
-                removed.append(path)
+        """Remove what processes that died have left. Returns what was removed.
+
+        Raises EngineError where the cache itself can't be trusted.
+        """
+        if not self.root.exists():
+            return []
+        check_private(self.root)
+        left = [path for path in sorted(self.root.iterdir()) if _LEFT.fullmatch(path.name)]
+        removed = [path for path in left if not self._is_needed(path)]
+        for path in removed:
+            _remove(path)
         return removed
+
+    def running_folder(self) -> Path:
+        """A folder for code that this process unpacks; `clean` removes it when the process is gone.
+
+        Raises EngineError.
+        """
+        make_private(self.root)
+        folder = self.root / f"{os.getpid()}{_RUNNING}"
+        make_private(folder)
+        return folder
 
     def remove(self, entry: Entry) -> None:
         """Remove an entry, at once. Raises EngineError."""
@@ -240,11 +266,13 @@ class Cache:
         with self._reported():
             os.replace(entry.folder, gone)
             _remove(gone)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.root / (entry.key + _LOCK))
 
-    def _is_held(self, building: Path) -> bool:
-        lock = FileLock(self.root / (building.name.removesuffix(_BUILDING) + _LOCK), timeout=0)
+    def _is_needed(self, left: Path) -> bool:
+        if left.suffix == _RUNNING:
+            return _lives(int(left.stem))
+        if left.suffix != _BUILDING:
+            return False
+        lock = FileLock(self.root / (left.stem + _LOCK), timeout=0)
         try:
             with lock:
                 return False
@@ -336,9 +364,19 @@ def _sha256(memory: Memory) -> str:
     return hashed.hexdigest()
 
 
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # which sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
+
+
 def _remove(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
-        path.unlink()
+        path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from livestyle.engines.cache import Cache, Entry
 from livestyle.engines.fp8 import TARGETS_FROM
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
-from livestyle.errors import ConfigError, EngineError
+from livestyle.errors import ConfigError, EngineError, reason
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
 
@@ -27,6 +28,10 @@ _PRECISIONS = {
     "torch-compiled": ("fp16", "bf16", "fp32", "fp8"),
 }
 _VERSIONS = {"openvino": "openvino", "torch-compiled": "torch"}
+
+
+class MissingEngine(EngineError):
+    """The engine that was asked for is not built."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,21 @@ class Wanted:
     ) -> Spec:
         """Of an engine for a device, or for GPUs named as targets.
 
-        Raises ConfigError for a precision that the engine does not compute in, OSError.
+        Raises ConfigError for a precision that the engine does not compute in, EngineError for
+        weights that can't be read.
         """
-        return self._spec(self.model.digests(), engine, device, flavour, targets)
+        return self._spec(engine, device, flavour, targets)
+
+    @functools.cached_property
+    def _digests(self) -> Mapping[str, Any]:
+        """Of the weights, read once."""
+        try:
+            return self.model.digests()
+        except OSError as error:
+            raise EngineError(f"cannot read {self.model.title!r}: {reason(error)}") from error
 
     def _spec(
         self,
-        digests: Mapping[str, Any],
         engine: str,
         device: Device,
         flavour: str,
@@ -77,12 +90,12 @@ class Wanted:
         bound = flavour == "full" or (engine == "torch-compiled" and device.kind == "cuda")
         library = tensorrt.MODULES[flavour].replace("_", "-") if flavour else _VERSIONS[engine]
         return Spec(
-            **digests,
+            **self._digests,
             size=self.size,
             batch=1,
             precision=self._precision(engine, targets or (device.target,), device.kind),
             graph=graph_digest(),
-            exporter=exporter(),
+            exporter=exporter(engine),
             engine=engine,
             flavour=flavour,
             version=version_of(library),
@@ -107,10 +120,9 @@ class Wanted:
         return self.precision
 
     def specs(self, engine: str, device: Device) -> Iterator[Spec]:
-        """Every spec of an engine that this device runs. Raises ConfigError, OSError."""
-        digests = self.model.digests()
+        """Every spec of an engine that this device runs. Raises ConfigError, EngineError."""
         for flavour in flavours(device) if engine == "tensorrt" else ("",):
-            yield self._spec(digests, engine, device, flavour)
+            yield self._spec(engine, device, flavour)
 
 
 def _built(wanted: Wanted, engines: Iterable[str], device: Device, cache: Cache) -> Entry | None:
@@ -139,7 +151,8 @@ def choose_engine(
 
     engine: its name, or "auto": what is built for this device, the fastest first.
 
-    Raises EngineError where one that was asked for is not there, or one that is there is damaged.
+    Raises EngineError where one that was asked for is not there (MissingEngine), or one that is
+    there is damaged; ConfigError for a precision that it does not compute in.
     """
     if engine == "torch":
         if wanted.precision == "fp8":
@@ -161,4 +174,6 @@ def choose_engine(
     missing = f"no engine is built for {wanted.model.title} at {width}x{height} on {device.target}"
     if engine == "auto" and wanted.precision != "fp8":
         return None, f"{missing}; to build one: {build_command}"
-    raise EngineError(f"--engine {engine}: {missing}; build it: {build_command} --engine {engine}")
+    raise MissingEngine(
+        f"--engine {engine}: {missing}; build it: {build_command} --engine {engine}"
+    )

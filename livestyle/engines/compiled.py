@@ -7,22 +7,25 @@ Inductor's own graphs are off.
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import torch
+import torch._inductor.config
 from torch import nn
+from torch._dynamo.utils import counters
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import Decoder, Encoder, Networks, dtype_of, take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Resnet, TransformerBlock, UNet
-from livestyle.engines.cache import make_private
+from livestyle.engines.cache import user_cache
 from livestyle.engines.fp8 import quantise, watched
 from livestyle.engines.reference import (
     SCENES,
@@ -31,6 +34,7 @@ from livestyle.engines.reference import (
     make_reference,
     save_reference,
 )
+from livestyle.errors import EngineError
 
 if TYPE_CHECKING:
     from livestyle.engines.cache import Memory
@@ -47,6 +51,8 @@ def compile_model(
 ) -> dict[str, Any]:
     """Compile the networks on this machine; keep what came of it, and the frame by eager PyTorch.
 
+    PyTorch's frame is in the precision of the engine, or in fp16 where that is fp8.
+
     Returns the facts that it is loaded with, beside the model itself. Raises EngineError.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -61,6 +67,7 @@ def compile_model(
     reference = make_reference(eager, spec.size)
     save_reference(reference, folder)
     report(0.2)
+    use_own_folder()
     found = agreement(reference, chain_of(compile_parts(networks, facts)))
     found.require(spec.precision, "what Inductor compiled")
     saved = torch.compiler.save_cache_artifacts()
@@ -78,7 +85,6 @@ def unet_of(networks: Networks) -> UNet:
 
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
     """The same networks, in fp8 where the facts say so; parts are compiled when they first run."""
-    _use_private_folder()
     dynamo: Any = torch._dynamo
     dynamo.config.recompile_limit = _KINDS
     mode = "max-autotune-no-cudagraphs" if networks.device.type == "cuda" else "default"
@@ -96,13 +102,30 @@ def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
 
 
 def use_artifacts(files: Mapping[str, Memory]) -> None:
-    """Put what was compiled before where Inductor looks for it."""
-    _use_private_folder()
-    torch.compiler.load_cache_artifacts(files[ARTIFACTS][:])
+    """Put what was compiled before where Inductor looks for it. Raises EngineError."""
+    use_own_folder()
+    if torch.compiler.load_cache_artifacts(files[ARTIFACTS][:]) is None:
+        raise EngineError("PyTorch can't read what Inductor compiled; build the engine again")
 
 
-def _use_private_folder() -> None:
-    """For what Inductor writes and runs: else it takes one in the shared temporary folder."""
-    folder = platformdirs.user_cache_path("livestyle") / "inductor"
-    make_private(folder)
+def check_nothing_was_compiled() -> None:
+    """Raise EngineError where the artifacts did not serve: compiling takes minutes."""
+    missed = counters["inductor"]["fxgraph_cache_miss"]
+    if missed:
+        raise EngineError(
+            f"{missed} parts of what Inductor compiled do not fit this machine as it is now (its "
+            "driver, say); build the engine again"
+        )
+
+
+def use_own_folder() -> None:
+    """For what Inductor writes and runs: of this process alone, and gone with it. Else it takes one
+    that all processes share, and runs what it finds there.
+
+    Raises EngineError.
+    """
+    folder = user_cache().running_folder()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    inductor: Any = torch._inductor
+    inductor.config.autotune_num_choices_displayed = 0  # it would write over the status line

@@ -28,7 +28,13 @@ def check_export(folder: Path, scaling: float) -> Agreement:
         name: lambda *inputs, name=name: _run(folder / f"{name}.onnx", INPUTS[name], inputs)
         for name in INPUTS
     }
-    chain = Chain(networks["encoder"], networks["unet"], networks["decoder"], scaling)
+    chain = Chain(
+        encode=networks["encoder"],
+        conditions=lambda reference: (reference["shift"], reference["key_value"]),
+        unet=lambda x, conditions: networks["unet"](x, *conditions),
+        decode=networks["decoder"],
+        scaling=scaling,
+    )
     return agreement(load_file(folder / REFERENCE), chain)
 
 

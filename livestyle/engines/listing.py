@@ -32,12 +32,15 @@ def list_engines(cache: Cache) -> list[dict[str, Any]]:
 
 
 def prune(cache: Cache, days: int) -> list[str]:
-    """Remove engines not used for so many days, damaged ones and leftovers. Says what was."""
+    """Remove engines not used for so many days, damaged ones and leftovers. Says what was.
+
+    Every file is read for that.
+    """
     told = [f"removed {path.name}: left over from a build" for path in cache.clean()]
     for entry in cache.entries():
         why = f"not used since {time.strftime('%Y-%m-%d', time.localtime(entry.used_at))}"
         try:
-            words = _words(entry.manifest())
+            words = _words(entry.verify()[0])
         except EngineError:
             words, why = entry.key, "damaged"
         if why == "damaged" or time.time() - entry.used_at >= days * _DAY:

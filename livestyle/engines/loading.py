@@ -48,6 +48,8 @@ def load_networks(
 ) -> tuple[Networks, Agreement]:
     """The networks of a spec, and how near they are to the reference. Raises EngineError."""
     if spec.engine == "torch-compiled":
+        from livestyle.engines.compiled import check_nothing_was_compiled
+
         networks = _compiled(model, spec, facts, files)
     else:
         networks = _self_contained(spec, facts, files)
@@ -57,6 +59,8 @@ def load_networks(
         for name, tensor in safetensors.torch.load(files[REFERENCE][:]).items()
     }
     found = agreement(reference, chain_of(networks))
+    if spec.engine == "torch-compiled":
+        check_nothing_was_compiled()
     found.require(spec.precision, f"the engine {spec.label!r}")
     return networks, found
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from livestyle.engines.build import Build
 from livestyle.errors import LivestyleError
 from livestyle.machine import peak_memory_gib
@@ -27,8 +29,6 @@ Report = Callable[[float], None]
 
 def export(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     """PyTorch's networks to ONNX."""
-    import torch
-
     from livestyle.diffusion.model import Model
     from livestyle.diffusion.networks import take_networks
     from livestyle.diffusion.step import SAMPLERS
@@ -103,8 +103,10 @@ def main() -> None:
             tell("done", (told, peak_memory_gib()))
         except LivestyleError as error:
             tell("failed", str(error))
-        except MemoryError:
-            tell("failed", f"there is too little memory for the phase {phase!r}")
+        except (MemoryError, torch.OutOfMemoryError):
+            tell(
+                "failed", f"there is too little memory for the phase {phase!r}; close what uses it"
+            )
         except Exception as error:
             traceback.print_exc()
             tell("failed", f"internal error: {error!r}")

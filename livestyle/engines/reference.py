@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from livestyle.diffusion.denoiser import OwnUNet
+from livestyle.diffusion.denoiser import Conditions, Embedding, OwnUNet
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import Networks
 from livestyle.diffusion.step import Step, noised, turbo_steps
@@ -57,19 +57,24 @@ def make_reference(model: Model, size: Size, scene: int = SCENES[-1]) -> Referen
 
     scene: number of a frame of the testcard.
 
-    What goes in: picture, grain (the noise), shift and key_value (the conditions). What comes out:
-    latents, noise, styled.
+    What goes in: context, pooled and time_ids (the prompt), picture, grain (the noise). What is
+    between: shift and key_value (the conditions), latents, noise. What comes out: styled.
     """
     picture = torch.from_numpy(draw(scene, size)[:, :, 2::-1].copy()).permute(2, 0, 1)[None]
     picture = picture.to(model.device).float() / 127.5 - 1
     prompt = model.encode_prompt(_PROMPT)
     timesteps = torch.tensor([STEP.timestep], device=model.device)
-    shift, key_value = model.conditions(prompt, timesteps, model.time_ids(size))
+    time_ids = model.time_ids(size)
+    shift, key_value = model.conditions(prompt, timesteps, time_ids)
     latents = model.encode(picture)
     grain = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(model.device)
     x = noised(latents, grain, STEP)
     noise = model.predict(x, 0, (shift, key_value))
+    pooled = {} if prompt.pooled is None else {"pooled": prompt.pooled}
     return {
+        "context": prompt.context,
+        **pooled,
+        "time_ids": time_ids,
         "picture": picture,
         "grain": grain,
         "shift": shift,
@@ -91,17 +96,23 @@ class Chain:
     """The three networks of a frame as plain callables, wherever they run."""
 
     encode: Callable[[Tensor], Tensor]
-    unet: Callable[[Tensor, Tensor, Tensor], Tensor]
+    conditions: Callable[[Reference], Conditions]
+    unet: Callable[[Tensor, Conditions], Tensor]
     decode: Callable[[Tensor], Tensor]
     scaling: float  # of the latents
 
 
-@torch.inference_mode()
 def agreement(reference: Reference, chain: Chain) -> Agreement:
     """Of the networks with a reference that is where they are."""
-    latents = chain.encode(reference["picture"]).float() * chain.scaling
+    conditions = chain.conditions(reference)
+    with torch.inference_mode():  # as frames are made
+        return _agreement(reference, chain, conditions)
+
+
+def _agreement(reference: Reference, chain: Chain, conditions: Conditions) -> Agreement:
+    latents = chain.encode(reference["picture"].clone()).float() * chain.scaling
     x = noised(latents, reference["grain"], STEP)
-    noise = chain.unet(x, reference["shift"], reference["key_value"]).float()
+    noise = chain.unet(x, conditions).float()
     styled = chain.decode(_clean(x, noise) / chain.scaling).float()
     cosine = torch.cosine_similarity(noise.flatten(), reference["noise"].flatten(), 0)
     return Agreement(float(cosine), psnr(styled, reference["styled"]))
@@ -112,11 +123,15 @@ def chain_of(networks: Networks) -> Chain:
     denoiser = networks.denoiser
     assert isinstance(denoiser, OwnUNet)
 
-    def unet(x: Tensor, shift: Tensor, key_value: Tensor) -> Tensor:
-        dtype = denoiser.dtype
-        return denoiser.predict(x, 0, (shift.to(dtype), key_value.to(dtype)))
+    def conditions(reference: Reference) -> Conditions:
+        prompt = Embedding(reference["context"], reference.get("pooled"))
+        timesteps = torch.tensor([STEP.timestep], device=networks.device)
+        return denoiser.conditions(prompt.to(networks.dtype), timesteps, reference["time_ids"])
 
-    return Chain(networks.encode, unet, networks.decode, networks.traits.scaling)
+    def unet(x: Tensor, conditions: Conditions) -> Tensor:
+        return denoiser.predict(x, 0, conditions)
+
+    return Chain(networks.encode, conditions, unet, networks.decode, networks.traits.scaling)
 
 
 def psnr(picture: Tensor, wanted: Tensor) -> float:

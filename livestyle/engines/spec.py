@@ -19,9 +19,20 @@ from typing import Any
 from livestyle.frame import Size
 
 OPSET = 20  # of ONNX; the first with a node for GELU, which TensorRT and OpenVINO fuse
+NONE = "none"
 _CHUNK = 1 << 24
-# Whose source decides how a network looks to a compiler.
-_DRAWN_BY = ("diffusion/unet.py", "diffusion/networks.py", "engines/export.py", "engines/fp8.py")
+# Whose source decides how a network looks to a compiler, and what is kept of it.
+_DRAWN_BY = (
+    "diffusion/denoiser.py",
+    "diffusion/networks.py",
+    "diffusion/unet.py",
+    "engines/compiled.py",
+    "engines/export.py",
+    "engines/fp8.py",
+    "engines/openvino.py",
+    "engines/reference.py",
+    "engines/tensorrt.py",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +71,12 @@ class Spec:
         return " ".join(filter(None, (self.engine, self.flavour, self.version)))
 
     def serves(self, wanted: Spec) -> bool:
-        """Whether an engine of this spec does for `wanted`: it may be for more targets."""
-        alike = dataclasses.replace(self, targets=wanted.targets) == wanted
+        """Whether an engine of this spec does for `wanted`: it may be for more targets.
+
+        Where what exported it is not installed, its version is not asked for.
+        """
+        exporter = wanted.exporter if NONE in wanted.exporter else self.exporter
+        alike = dataclasses.replace(self, targets=wanted.targets, exporter=exporter) == wanted
         return alike and set(wanted.targets) <= set(self.targets)
 
     @property
@@ -121,10 +136,12 @@ def graph_digest() -> str:
     return hashed.hexdigest()
 
 
-def exporter() -> str:
-    """What writes the ONNX file, with the versions of all that takes part."""
-    versions = [f"{name} {version_of(name)}" for name in ("torch", "onnxscript")]
-    return ", ".join([*versions, f"opset {OPSET}"])
+def exporter(engine: str) -> str:
+    """What the networks come from and are written by, with the versions of all that takes part."""
+    versions = [f"{name} {version_of(name)}" for name in ("torch", "diffusers", "peft")]
+    if engine != "torch-compiled":
+        versions += [f"onnxscript {version_of('onnxscript')}", f"opset {OPSET}"]
+    return ", ".join(versions)
 
 
 def version_of(package: str) -> str:
@@ -132,7 +149,7 @@ def version_of(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "none"
+        return NONE
 
 
 def this_platform() -> str:

@@ -28,6 +28,7 @@ EXTRAS = {"rtx": "rtx", "full": "tensorrt"}
 # The capabilities that TensorRT-RTX 1.7 compiles for: no Hopper, no B200.
 RTX_TARGETS = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_120", "sm_121")
 _SUFFIX = ".plan"
+_ALIGNMENT = 256  # bytes, of every address (ICudaEngine's documentation)
 
 
 def library(flavour: str) -> Any:
@@ -61,9 +62,7 @@ def _advance(report: Callable[[float], None], done: int, part: float) -> None:
 
 def _compile(trt: Any, file: Path, targets: tuple[str, ...], progress: Any) -> Any:
     logger = _logger(trt)
-    builder = trt.Builder(logger)
-    if builder is None:
-        raise EngineError(f"TensorRT can't build here: {logger.last}")
+    builder = _started(trt.Builder, logger)
     config = builder.create_builder_config()
     config.progress_monitor = progress
     if targets:
@@ -88,7 +87,7 @@ def load(files: Mapping[str, Memory], flavour: str) -> dict[str, Network]:
     """
     trt = library(flavour)
     logger = _logger(trt)
-    runtime = trt.Runtime(logger)
+    runtime = _started(trt.Runtime, logger)
     loaded = {}
     for name in NETWORKS:
         engine = runtime.deserialize_cuda_engine(files[f"{name}{_SUFFIX}"])
@@ -102,7 +101,8 @@ class Network:
     """One network: tensors of the GPU in, one out, which changes at the next call.
 
     A call only enqueues, on the stream of PyTorch that is current, and can be captured into a CUDA
-    graph: addresses are set when they change, which is before the capture.
+    graph: what is given lies where it lay when it was captured. An input is read where it lies, if
+    it has the dtype and the alignment that TensorRT needs; else it is copied.
     """
 
     def __init__(self, trt: Any, made: tuple[Any, Any, Any], inputs: tuple[str, ...]) -> None:
@@ -115,10 +115,14 @@ class Network:
         self._names = inputs
         self._dtypes = [_dtype(trt, engine.get_tensor_dtype(name)) for name in inputs]
         self._given = [0] * len(inputs)
+        self._aligned = [
+            torch.empty(tuple(engine.get_tensor_shape(name)), dtype=dtype, device="cuda")
+            for name, dtype in zip(inputs, self._dtypes, strict=True)
+        ]
         shape = tuple(engine.get_tensor_shape("result"))
         dtype = _dtype(trt, engine.get_tensor_dtype("result"))
         self._result = torch.empty(shape, dtype=dtype, device="cuda")
-        self._context.set_tensor_address("result", self._result.data_ptr())
+        self._set_address("result", self._result)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Raises EngineError where TensorRT refuses to run."""
@@ -127,12 +131,25 @@ class Network:
             for tensor, dtype in zip(inputs, self._dtypes, strict=True)
         ]
         for place, tensor in enumerate(held):
+            if tensor.data_ptr() % _ALIGNMENT:  # a step's row of the conditions, say
+                tensor = held[place] = self._aligned[place].copy_(tensor)
             if tensor.data_ptr() != self._given[place]:
-                self._context.set_tensor_address(self._names[place], tensor.data_ptr())
+                self._set_address(self._names[place], tensor)
                 self._given[place] = tensor.data_ptr()
         if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
             raise EngineError("TensorRT does not run its engine; use --engine torch")
         return self._result
+
+    def _set_address(self, name: str, tensor: Tensor) -> None:
+        if not self._context.set_tensor_address(name, tensor.data_ptr()):
+            raise EngineError(f"TensorRT does not take its {name}: {self._made[0].last}")
+
+
+def _started(kind: Any, logger: Any) -> Any:
+    try:
+        return kind(logger)
+    except TypeError as error:  # so the bindings say that there is none
+        raise EngineError(f"TensorRT can't start: {logger.last}") from error
 
 
 def _dtype(trt: Any, kind: Any) -> torch.dtype:

@@ -30,6 +30,20 @@ def look_of(config: Config) -> Look:
     return Look(config.prompt, config.strength, config.steps, config.seed, config.prompt_fade)
 
 
+def settled_with(config: Config, look: Look | None) -> Config:
+    """Settled settings with another look, where there is one."""
+    if look is None:
+        return config
+    return dataclasses.replace(
+        config,
+        prompt=look.prompt,
+        strength=look.strength,
+        steps=look.steps,
+        seed=look.seed,
+        prompt_fade=look.fade,
+    )
+
+
 def with_look(config: Config, values: dict[str, Any]) -> Config:
     """Settled settings with some of their look changed, by the names that flags have.
 

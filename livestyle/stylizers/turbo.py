@@ -19,7 +19,7 @@ from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
 from livestyle.engines.cache import Entry, user_cache
-from livestyle.engines.choice import Wanted, choose_engine
+from livestyle.engines.choice import MissingEngine, Wanted, choose_engine
 from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
 from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, StylizerError
@@ -91,6 +91,10 @@ class Turbo:
 
     def __exit__(self, *exc_info: object) -> None:
         self._prompts.close()
+        on_gpu = self._model.device.type == "cuda"
+        del self._program, self._model, self._prompts
+        if on_gpu:  # PyTorch would keep the memory, and an engine that takes over has its own
+            torch.cuda.empty_cache()
 
     def _make(self, source_size: Size) -> Program:
         steps = self._steps(self._look)
@@ -189,6 +193,10 @@ def wanted_precision(config: Config) -> str:
 def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str]:
     """The cache's engine that the settings run, None for PyTorch; and why. Raises EngineError."""
     if config.unet == "diffusers":
+        if wanted.precision == "fp8":
+            raise ConfigError(
+                "--precision fp8: diffusers' UNet has none; leave out --unet diffusers"
+            )
         if config.engine not in ("auto", "torch"):
             raise ConfigError(
                 f"--engine {config.engine} is compiled from livestyle's own UNet; leave out "
@@ -196,7 +204,12 @@ def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str
             )
         return None, "the UNet of diffusers is not compiled"
     command = build_command(config, wanted)
-    return choose_engine(wanted, config.engine, user_cache(), command)
+    try:
+        return choose_engine(wanted, config.engine, user_cache(), command)
+    except MissingEngine:
+        if config.build != "background" or wanted.precision == "fp8":
+            raise
+        return None, f"engine {config.engine} is being built"
 
 
 def build_command(config: Config, wanted: Wanted) -> str:
