@@ -98,8 +98,8 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
 
 @dataclass(frozen=True)
 class _Contestants:
-    """model: what is measured. torch: livestyle on PyTorch, where that is a peer. networks: those
-    of diffusers, where there are peers."""
+    """model: what is measured, in `precision`. torch: livestyle on PyTorch, where that is a peer.
+    networks: those of diffusers, where there are peers; both in fp16 beside an engine in fp8."""
 
     model: Model
     torch: Model | None
@@ -122,7 +122,7 @@ def _load(config: Config, options: Options, size: Size, say: Callable[[str], Non
     if options.peers or entry is None:
         pipeline = loadable.pipeline("fp16" if precision == "fp8" else precision, device)
         for network in (pipeline.unet, pipeline.vae):
-            network.to(device)
+            network.to(device).to(memory_format=torch.channels_last)
         if set(options.peers) & set(PEERS):
             networks = {"unet": pipeline.unet, "vae": pipeline.vae}
         if entry is None or "torch" in options.peers:

@@ -69,23 +69,6 @@ class Wanted:
         Raises ConfigError for a precision that the engine does not compute in, EngineError for
         weights that can't be read.
         """
-        return self._spec(engine, device, flavour, targets)
-
-    @functools.cached_property
-    def _digests(self) -> Mapping[str, Any]:
-        """Of the weights, read once."""
-        try:
-            return self.model.digests()
-        except OSError as error:
-            raise EngineError(f"cannot read {self.model.title!r}: {reason(error)}") from error
-
-    def _spec(
-        self,
-        engine: str,
-        device: Device,
-        flavour: str,
-        targets: tuple[str, ...] = (),
-    ) -> Spec:
         # what is measured on a card, or compiled for its very size, is that card's alone
         bound = flavour == "full" or (engine == "torch-compiled" and device.kind == "cuda")
         library = tensorrt.MODULES[flavour].replace("_", "-") if flavour else _VERSIONS[engine]
@@ -103,6 +86,14 @@ class Wanted:
             card=device.card if bound else "",
             platform=this_platform(),
         )
+
+    @functools.cached_property
+    def _digests(self) -> Mapping[str, Any]:
+        """Of the weights, read once."""
+        try:
+            return self.model.digests()
+        except OSError as error:
+            raise EngineError(f"cannot read {self.model.title!r}: {reason(error)}") from error
 
     def _precision(self, engine: str, targets: tuple[str, ...], kind: str) -> str:
         allowed = _PRECISIONS[engine]
@@ -122,7 +113,7 @@ class Wanted:
     def specs(self, engine: str, device: Device) -> Iterator[Spec]:
         """Every spec of an engine that this device runs. Raises ConfigError, EngineError."""
         for flavour in flavours(device) if engine == "tensorrt" else ("",):
-            yield self._spec(engine, device, flavour)
+            yield self.spec(engine, device, flavour=flavour)
 
 
 def _built(wanted: Wanted, engines: Iterable[str], device: Device, cache: Cache) -> Entry | None:

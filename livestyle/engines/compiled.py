@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import functools
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -118,14 +119,19 @@ def check_nothing_was_compiled() -> None:
         )
 
 
+@functools.cache
+def _own_folder() -> Path:
+    folder = user_cache().running_folder()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def use_own_folder() -> None:
     """For what Inductor writes and runs: of this process alone, and gone with it. Else it takes one
     that all processes share, and runs what it finds there.
 
     Raises EngineError.
     """
-    folder = user_cache().running_folder()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(_own_folder())
     inductor: Any = torch._inductor
     inductor.config.autotune_num_choices_displayed = 0  # it would write over the status line

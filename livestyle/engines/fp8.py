@@ -35,12 +35,17 @@ class Fp8Linear(nn.Module):
         self.register_buffer("weight", (weight.float() / scale).to(KIND))
         self.register_buffer("weight_scale", scale.to(**like))
         self.register_buffer("scale", torch.tensor(max(largest, 1e-6) / LARGEST, **like))
+        # the same, as the product takes them
+        self.register_buffer("product_scale", self.scale.float())
+        self.register_buffer("product_weight_scale", self.weight_scale.float())
         self.register_buffer("zero", torch.zeros((), dtype=KIND, device=weight.device))
         self.bias = linear.bias
 
     weight: Tensor
     weight_scale: Tensor
     scale: Tensor
+    product_scale: Tensor
+    product_weight_scale: Tensor
     zero: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,8 +56,8 @@ class Fp8Linear(nn.Module):
         result: Tensor = torch._scaled_mm(
             rounded.flatten(0, -2),
             self.weight.t(),
-            scale_a=self.scale.float(),
-            scale_b=self.weight_scale.float(),
+            scale_a=self.product_scale,
+            scale_b=self.product_weight_scale,
             bias=self.bias,
             out_dtype=x.dtype,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
@@ -32,25 +33,29 @@ def open_engine(entry: Entry, model: Loadable) -> Model:
     with PyTorch on this machine.
     """
     manifest, files = entry.read()
-    networks, _ = load_networks(model, manifest.spec, manifest.facts, files)
-    pipeline = networks_of_text(model, networks)
-    return Model(pipeline, networks, SAMPLERS[model.sampler])
+    loaded = load_networks(model, manifest.spec, manifest.facts, files)
+    pipeline = loaded.pipeline
+    if pipeline is None:
+        pipeline = model.text_pipeline(manifest.spec.base_precision)
+    return Model(pipeline, loaded.networks, SAMPLERS[model.sampler])
 
 
-def networks_of_text(model: Loadable, networks: Networks) -> Any:
-    """What encodes prompts for these networks."""
-    precision = next(name for name, dtype in DTYPES.items() if dtype is networks.dtype)
-    return model.text_pipeline(precision)
+@dataclass(frozen=True)
+class Loaded:
+    """networks: of an engine. pipeline: what they came from, where they were not self-contained."""
+
+    networks: Networks
+    pipeline: Any
+    agreement: Agreement
 
 
-def load_networks(
-    model: Loadable, spec: Spec, facts: Mapping[str, Any], files: Files
-) -> tuple[Networks, Agreement]:
-    """The networks of a spec, and how near they are to the reference. Raises EngineError."""
+def load_networks(model: Loadable, spec: Spec, facts: Mapping[str, Any], files: Files) -> Loaded:
+    """The networks of a spec, once they are near enough to the reference. Raises EngineError."""
+    pipeline: Any = None
     if spec.engine == "torch-compiled":
         from livestyle.engines.compiled import check_nothing_was_compiled
 
-        networks = _compiled(model, spec, facts, files)
+        networks, pipeline = _compiled(model, spec, facts, files)
     else:
         networks = _self_contained(spec, facts, files)
     device = networks.device
@@ -62,7 +67,7 @@ def load_networks(
     if spec.engine == "torch-compiled":
         check_nothing_was_compiled()
     found.require(spec.precision, f"the engine {spec.label!r}")
-    return networks, found
+    return Loaded(networks, pipeline, found)
 
 
 def _self_contained(spec: Spec, facts: Mapping[str, Any], files: Files) -> Networks:
@@ -96,11 +101,13 @@ def _self_contained(spec: Spec, facts: Mapping[str, Any], files: Files) -> Netwo
     )
 
 
-def _compiled(model: Loadable, spec: Spec, facts: Mapping[str, Any], files: Files) -> Networks:
+def _compiled(
+    model: Loadable, spec: Spec, facts: Mapping[str, Any], files: Files
+) -> tuple[Networks, Any]:
     from livestyle.engines.compiled import compile_parts, use_artifacts
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pipeline = model.pipeline(spec.base_precision, device.type)
     networks = take_networks(pipeline, device, dtype_of(spec.precision), packed=False)
     use_artifacts(files)
-    return compile_parts(networks, facts)
+    return compile_parts(networks, facts), pipeline

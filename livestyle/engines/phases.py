@@ -79,8 +79,8 @@ def try_out(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     from livestyle.engines.loading import load_networks
 
     files = {file.name: map_file(file) for file in folder.iterdir() if ".onnx" not in file.name}
-    _, found = load_networks(build.model, build.spec, facts, files)
-    return {"measured": found.plain()}
+    loaded = load_networks(build.model, build.spec, facts, files)
+    return {"measured": loaded.agreement.plain()}
 
 
 _WORK = {work.__name__: work for work in (export, compare, compile, convert, autotune, try_out)}
