@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
 import json
 import os
 import random
@@ -230,6 +231,29 @@ def test_what_cannot_be_built_is_said(
     assert main(["build", "sdxl-turbo", "--model", str(folder), *flags]) == code
     assert message in capsys.readouterr().err
     assert not Path(os.environ["LIVESTYLE_ENGINES"]).exists()
+
+
+def test_a_comment_in_the_recipe_leaves_the_key_and_a_value_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = importlib.resources.files
+    text = (installed("livestyle.recipes") / "sdxl-turbo.toml").read_text(encoding="utf-8")
+    monkeypatch.setattr(
+        "importlib.resources.files",
+        lambda package: tmp_path if package == "livestyle.recipes" else installed(package),
+    )
+
+    def key(recipe: str) -> str:
+        (tmp_path / "sdxl-turbo.toml").write_text(recipe)
+        config = Config(stylizer="turbo", engine="openvino")
+        config = settle_turbo(config, print, with_model=False)
+        options: dict[str, Any] = {"targets": (), "flavour": None, "say": _silent}
+        return plan_build(config, random_weights=True, **options).spec.key
+
+    plain = key(text)
+    assert key(f"# another remark\n{text}\n# and one at the end\n") == plain
+    assert key(text.replace('"512x512"', '"640x384"')) != plain
+    assert key(text.replace('precision = "auto"', 'precision = "fp32"')) != plain
 
 
 def test_too_little_room_is_said_before_anything_starts(
