@@ -38,7 +38,7 @@ def _latencies(axes: Any, figures: dict[str, Any]) -> None:
     bins = np.linspace(everything.min() * 0.98, everything.max() * 1.02, _BINS)
     for number, (name, times) in enumerate(each.items()):
         colour, p50 = f"C{number}", figures["frame_ms"][name]["p50"]
-        label = f"{name}: p50 {p50:.3g} ms, p99 {figures['frame_ms'][name]['p99']:.3g} ms"
+        label = f"{name}: p50 {_ms(p50)}, p99 {_ms(figures['frame_ms'][name]['p99'])}"
         axes.hist(times, bins, color=colour, alpha=0.6, label=label)
         axes.axvline(p50, color=colour, linestyle="--", linewidth=1)
     axes.set(xlabel="ms from uint8 to uint8 (dashed: p50)", ylabel="frames")
@@ -49,7 +49,12 @@ def _stages(axes: Any, stages: dict[str, Any]) -> None:
     medians = [stage["p50"] for stage in stages.values()]
     above = [max(0.0, stage["p99"] - stage["p50"]) for stage in stages.values()]
     bars = axes.barh(list(stages), medians, xerr=[[0] * len(above), above], capsize=3)
-    axes.bar_label(bars, [f"{ms:.3g} ms" for ms in medians], padding=6, fontsize=9)
+    axes.bar_label(bars, [f"{_ms(ms)}" for ms in medians], padding=6, fontsize=9)
     axes.margins(x=0.15)
     axes.invert_yaxis()
     axes.set(xlabel="ms, p50 (whisker: p99), without a graph")
+
+
+def _ms(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.0f} ms" if value >= 1000 else f"{value:.3g} ms"
