@@ -8,6 +8,7 @@ LivestyleError
 ├── StylizerError    the stylizer cannot be built, or failed on a frame
 │   ├── ModelError   its model is missing, damaged, of another kind, or not safe to load
 │   └── EngineError  an engine can't be built, or must not be used
+│       └── MissingEngine    the one that was asked for is not built
 ├── SinkError        the sink cannot be opened, or takes no more frames
 └── WorkerError      the worker process failed and is not restarted
 
@@ -57,6 +58,10 @@ class ModelError(StylizerError):
 
 class EngineError(StylizerError):
     """An engine can't be built, or must not be used."""
+
+
+class MissingEngine(EngineError):
+    """The engine that was asked for is not built."""
 
 
 class SinkError(LivestyleError):

@@ -44,6 +44,10 @@ _CHOICES = {
     "timesteps": ("turbo", "lcm"),
     "device": ("auto", "CPU"),
 }
+_STYLIZERS: dict[type[Recipe], str] = {
+    Recipe: 'stylizer = "lite"',
+    DiffusionRecipe: 'stylizer = "turbo"',
+}
 R = TypeVar("R", bound=Recipe)
 
 
@@ -54,7 +58,11 @@ def load_recipe(name: str, kind: type[R]) -> R:
     try:
         table = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        known = sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".toml"))
+        known = sorted(
+            file.name[:-5]
+            for file in folder.iterdir()
+            if file.name.endswith(".toml") and _STYLIZERS[kind] in file.read_text(encoding="utf-8")
+        )
         raise ConfigError(f"unknown {where}; choose from: {', '.join(known)}") from error
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read {where}: {error}") from error

@@ -49,7 +49,7 @@ def _stages(axes: Any, stages: dict[str, Any]) -> None:
     medians = [stage["p50"] for stage in stages.values()]
     above = [max(0.0, stage["p99"] - stage["p50"]) for stage in stages.values()]
     bars = axes.barh(list(stages), medians, xerr=[[0] * len(above), above], capsize=3)
-    axes.bar_label(bars, [f"{_ms(ms)}" for ms in medians], padding=6, fontsize=9)
+    axes.bar_label(bars, [_ms(ms) for ms in medians], padding=6, fontsize=9)
     axes.margins(x=0.15)
     axes.invert_yaxis()
     axes.set(xlabel="ms, p50 (whisker: p99), without a graph")

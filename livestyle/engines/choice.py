@@ -16,7 +16,7 @@ from livestyle.engines.cache import Cache, Entry
 from livestyle.engines.fp8 import TARGETS_FROM
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
-from livestyle.errors import ConfigError, EngineError, reason
+from livestyle.errors import ConfigError, EngineError, MissingEngine, reason
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
 
@@ -28,10 +28,6 @@ _PRECISIONS = {
     "torch-compiled": ("fp16", "bf16", "fp32", "fp8"),
 }
 _VERSIONS = {"openvino": "openvino", "torch-compiled": "torch"}
-
-
-class MissingEngine(EngineError):
-    """The engine that was asked for is not built."""
 
 
 @dataclass(frozen=True)

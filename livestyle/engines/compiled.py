@@ -87,7 +87,7 @@ def unet_of(networks: Networks) -> UNet:
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
     """The same networks, in fp8 where the facts say so; parts are compiled when they first run."""
     dynamo: Any = torch._dynamo
-    dynamo.config.recompile_limit = _KINDS
+    dynamo.config.recompile_limit = _KINDS  # on this thread alone, which then compiles them all
     mode = "max-autotune-no-cudagraphs" if networks.device.type == "cuda" else "default"
     unet = unet_of(networks)
     engine = networks.engine.replace("torch", NAME, 1)

@@ -19,10 +19,10 @@ from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
 from livestyle.engines.cache import Entry, user_cache
-from livestyle.engines.choice import MissingEngine, Wanted, choose_engine
+from livestyle.engines.choice import Wanted, choose_engine
 from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
 from livestyle.engines.loading import open_engine
-from livestyle.errors import ConfigError, StylizerError
+from livestyle.errors import ConfigError, MissingEngine, StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.pacing import SECOND
 from livestyle.placement import Placement, network_size
