@@ -11,7 +11,7 @@ import torch
 from livestyle.config import Config
 from livestyle.engines.build import GIB, Build, build_engine, check_room, needs
 from livestyle.engines.cache import user_cache
-from livestyle.engines.choice import Device, Wanted, flavours, this_device
+from livestyle.engines.choice import Device, Wanted, device_for, flavours
 from livestyle.engines.tensorrt import EXTRAS, MODULES, RTX_TARGETS, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
@@ -43,7 +43,8 @@ def plan_build(
     config: settled. targets: GPUs as sm_89; none: this machine. say: told what is decided, and how
     far a download is. Raises ConfigError, EngineError, MissingPackage, ModelError.
     """
-    device = this_device("cpu" if config.engine == "openvino" else None)
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    device = device_for(config.engine, recipe)
     engine = _engine(config, device, targets, flavour)
     for package in _EXPORTERS[engine]:
         if importlib.util.find_spec(package) is None:
@@ -54,7 +55,6 @@ def plan_build(
         targets = _targets(device, targets, chosen)
     elif targets or flavour:
         raise ConfigError(f"--target and --flavour are for --engine tensorrt, not {engine}")
-    recipe = load_recipe(config.recipe, DiffusionRecipe)
     # what `bench` takes, or `run`
     shown = recipe.size if random_weights else config.output_size or _USUAL_OUTPUT
     size = network_size(shown, config.size, recipe.size, GRID)

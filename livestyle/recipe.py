@@ -42,7 +42,7 @@ class DiffusionRecipe(Recipe):
 _CHOICES = {
     "precision": ("auto", "fp32", "bf16", "fp16", "fp8"),
     "timesteps": ("turbo", "lcm"),
-    "device": ("auto", "CPU"),
+    "device": ("auto", "CPU", "GPU"),
 }
 _STYLIZERS: dict[type[Recipe], str] = {
     Recipe: 'stylizer = "lite"',

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import onnx
 import onnxruntime
+import openvino as ov
 import psutil
 import pytest
 import safetensors.torch
@@ -39,12 +40,15 @@ from livestyle.diffusion.denoiser import Embedding, OwnUNet
 from livestyle.engines import tensorrt
 from livestyle.engines.build import PHASES, check_room
 from livestyle.engines.cache import Cache, Entry
+from livestyle.engines.choice import Device, Wanted, device_for, this_device
 from livestyle.engines.export import INPUTS, write_onnx
 from livestyle.engines.gate import check_export
+from livestyle.engines.loadable import RandomModel
 from livestyle.engines.loading import open_engine
 from livestyle.engines.tensorrt import RTX_TARGETS
-from livestyle.errors import EngineError
+from livestyle.errors import ConfigError, EngineError
 from livestyle.frame import Frame
+from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.slot import Slot
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.look import Look, settled_with
@@ -254,6 +258,22 @@ def test_a_comment_in_the_recipe_leaves_the_key_and_a_value_does_not(
     assert key(f"# another remark\n{text}\n# and one at the end\n") == plain
     assert key(text.replace('"512x512"', '"640x384"')) != plain
     assert key(text.replace('precision = "auto"', 'precision = "fp32"')) != plain
+
+
+def test_an_intel_gpu_is_asked_for_by_the_recipe_alone() -> None:
+    plain = load_recipe("sdxl-turbo", DiffusionRecipe)
+    on_gpu = dataclasses.replace(plain, device="GPU")
+    assert device_for("auto", plain).target.startswith(("cpu", "sm_"))
+    assert device_for("torch-compiled", on_gpu).target.startswith(("cpu", "sm_"))
+    if "GPU" not in ov.Core().available_devices:
+        with pytest.raises(EngineError, match="OpenVINO finds no Intel GPU; have device"):
+            device_for("openvino", on_gpu)
+    arc = Device("cpu", "gpu Intel(R) Arc(TM) A770", "")
+    wanted = Wanted(RandomModel("", "sdxl", "turbo"), SIZE, "auto")
+    assert wanted.spec("openvino", arc).precision == "fp16"
+    assert wanted.spec("openvino", arc).key != wanted.spec("openvino", this_device("cpu")).key
+    with pytest.raises(ConfigError, match="--precision bf16: engine openvino computes in fp16 or"):
+        dataclasses.replace(wanted, precision="bf16").spec("openvino", arc)
 
 
 def test_too_little_room_is_said_before_anything_starts(

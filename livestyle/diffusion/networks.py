@@ -21,6 +21,11 @@ def dtype_of(precision: str) -> torch.dtype:
     return torch.float16 if precision == "fp8" else DTYPES[precision]
 
 
+def precision_of(dtype: torch.dtype) -> str:
+    """livestyle's name for it."""
+    return next(name for name, known in DTYPES.items() if known is dtype)
+
+
 @dataclass(frozen=True)
 class Traits:
     """What the arithmetic needs to know of a model.
@@ -143,7 +148,6 @@ def take_networks(
     half = torch.bfloat16 if dtype is torch.float16 and overflows(autoencoder) else dtype
     autoencoder.to(device, half).to(memory_format=torch.channels_last)
     named = "" if unet == "own" else f" ({unet}' UNet)"
-    name = next(name for name, known in DTYPES.items() if known is dtype)
     return Networks(
         denoiser=denoiser,
         encode=Encoder(autoencoder),
@@ -151,5 +155,5 @@ def take_networks(
         traits=traits,
         device=device,
         dtype=dtype,
-        engine=f"torch {device.type} {name}{named}",
+        engine=f"torch {device.type} {precision_of(dtype)}{named}",
     )

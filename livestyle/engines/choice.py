@@ -19,12 +19,14 @@ from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, 
 from livestyle.errors import ConfigError, EngineError, MissingEngine, reason
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
+from livestyle.recipe import DiffusionRecipe
 
 # What a kind of device can run, the fastest first.
 _OF_DEVICE = {"cuda": ("tensorrt", "torch-compiled"), "cpu": ("openvino", "torch-compiled")}
 _PRECISIONS = {
     "tensorrt": ("fp16", "fp32", "fp8"),  # its Resize takes no bf16
     "openvino": ("bf16", "fp32"),
+    "openvino on a GPU": ("fp16", "fp32"),
     "torch-compiled": ("fp16", "bf16", "fp32", "fp8"),
 }
 _VERSIONS = {"openvino": "openvino", "torch-compiled": "torch"}
@@ -47,6 +49,18 @@ def this_device(kind: str | None = None) -> Device:
         card += f"{properties.total_memory >> 20} MiB"
         return Device("cuda", f"sm_{properties.major}{properties.minor}", card)
     return Device("cpu", "+".join(["cpu", *describe_machine()["cpu_features"]]), "")
+
+
+def device_for(engine: str, recipe: DiffusionRecipe) -> Device:
+    """What an engine of that name, or "auto", runs on here: an Intel GPU if the recipe says so.
+
+    Raises EngineError where there is none.
+    """
+    if recipe.device == "GPU" and engine in ("auto", "openvino"):
+        from livestyle.engines.openvino import gpu_target
+
+        return Device("cpu", gpu_target(), "")
+    return this_device("cpu" if engine == "openvino" else None)
 
 
 @dataclass(frozen=True)
@@ -92,12 +106,10 @@ class Wanted:
             raise EngineError(f"cannot read {self.model.title!r}: {reason(error)}") from error
 
     def _precision(self, engine: str, targets: tuple[str, ...], kind: str) -> str:
-        allowed = _PRECISIONS[engine]
+        allowed = _allowed(engine, targets[0])
         if self.precision == "auto":
-            if engine == "tensorrt":
-                return "fp16"
-            kind = "cpu" if engine == "openvino" else kind
-            return choose_precision("auto", kind, self.model.stored)
+            on_gpu = kind == "cuda" or not targets[0].startswith("cpu")
+            return "fp16" if on_gpu else choose_precision("auto", "cpu", self.model.stored)
         if self.precision not in allowed:
             raise ConfigError(
                 f"--precision {self.precision}: engine {engine} computes in {' or '.join(allowed)}"
@@ -110,6 +122,12 @@ class Wanted:
         """Every spec of an engine that this device runs. Raises ConfigError, EngineError."""
         for flavour in flavours(device) if engine == "tensorrt" else ("",):
             yield self.spec(engine, device, flavour=flavour)
+
+
+def _allowed(engine: str, target: str) -> tuple[str, ...]:
+    if engine == "openvino" and not target.startswith("cpu"):
+        engine = "openvino on a GPU"
+    return _PRECISIONS[engine]
 
 
 def _built(wanted: Wanted, engines: Iterable[str], device: Device, cache: Cache) -> Entry | None:
@@ -132,11 +150,12 @@ def flavours(device: Device) -> list[str]:
 
 
 def choose_engine(
-    wanted: Wanted, engine: str, cache: Cache, build_command: str
+    wanted: Wanted, engine: str, device: Device, cache: Cache, build_command: str
 ) -> tuple[Entry | None, str]:
     """The cache's entry to run, or None for PyTorch; and why, in words.
 
-    engine: its name, or "auto": what is built for this device, the fastest first.
+    engine: its name, or "auto": what is built for the device, the fastest first. device: see
+    `device_for`.
 
     Raises EngineError where one that was asked for is not there (MissingEngine), or one that is
     there is damaged; ConfigError for a precision that it does not compute in.
@@ -145,7 +164,6 @@ def choose_engine(
         if wanted.precision == "fp8":
             raise ConfigError("--precision fp8: engine torch computes in fp16, bf16 or fp32")
         return None, "it was asked for"
-    device = this_device("cpu" if engine == "openvino" else None)
     if engine == "tensorrt" and device.kind != "cuda":
         raise EngineError("--engine tensorrt: PyTorch finds no CUDA GPU; use --engine auto")
     names: Iterable[str] = (engine,)
@@ -153,7 +171,7 @@ def choose_engine(
         names = [
             name
             for name in _OF_DEVICE[device.kind]
-            if wanted.precision in ("auto", *_PRECISIONS[name])
+            if wanted.precision in ("auto", *_allowed(name, device.target))
         ]
     if entry := _built(wanted, names, device, cache):
         return entry, "it is built for this model, size and device"

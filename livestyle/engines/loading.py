@@ -11,7 +11,14 @@ import torch
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import DTYPES, Networks, Traits, dtype_of, take_networks
+from livestyle.diffusion.networks import (
+    DTYPES,
+    Networks,
+    Traits,
+    dtype_of,
+    precision_of,
+    take_networks,
+)
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Conditioner, Layout
 from livestyle.engines.export import CONDITIONER
@@ -36,7 +43,7 @@ def open_engine(entry: Entry, model: Loadable) -> Model:
     loaded = load_networks(model, manifest.spec, manifest.facts, files)
     pipeline = loaded.pipeline
     if pipeline is None:
-        pipeline = model.text_pipeline(manifest.spec.base_precision)
+        pipeline = model.text_pipeline(precision_of(loaded.networks.dtype))
     return Model(pipeline, loaded.networks, SAMPLERS[model.sampler])
 
 
@@ -81,8 +88,10 @@ def _self_contained(spec: Spec, facts: Mapping[str, Any], files: Files) -> Netwo
     elif spec.engine == "openvino":
         from livestyle.engines import openvino
 
-        loaded = openvino.load(files, spec.precision)
+        loaded = openvino.load(files, spec.precision, spec.targets[0])
         device, dtype, taken = torch.device("cpu"), DTYPES[spec.precision], openvino.DTYPE
+        if dtype is torch.float16:  # of an Intel GPU; what is beside it runs on the CPU
+            dtype = torch.float32
     else:
         raise EngineError(f"unknown engine {spec.engine!r}; build it again")
     layout = Layout(**facts["layout"])

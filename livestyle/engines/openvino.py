@@ -1,4 +1,6 @@
-"""OpenVINO: networks for this CPU. What is kept is OpenVINO's own format; it compiles on loading.
+"""OpenVINO: networks for this CPU, or an Intel GPU; they are kept in its own format.
+
+It compiles them on loading.
 
 A compiled model of its CPU plugin would be no faster to load: it holds the weights in the order in
 which they came. They are in the precision that is computed in: of other half precision the plugin
@@ -24,7 +26,18 @@ if TYPE_CHECKING:
     from livestyle.engines.cache import Memory
 
 DTYPE = torch.float32  # of what goes in and comes out
-_PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
+GPU = "gpu "  # how the target of an Intel GPU begins
+_PRECISIONS = {"bf16": ov.Type.bf16, "fp16": ov.Type.f16, "fp32": ov.Type.f32}
+
+
+def gpu_target() -> str:
+    """The Intel GPU of this machine, as engines are built for it. Raises EngineError."""
+    core = ov.Core()
+    if "GPU" not in core.available_devices:
+        raise EngineError(
+            'OpenVINO finds no Intel GPU; have device = "auto" in the recipe, for the CPU'
+        )
+    return GPU + str(core.get_property("GPU", "FULL_DEVICE_NAME"))
 
 
 def convert(folder: Path, report: Callable[[float], None]) -> None:
@@ -42,8 +55,8 @@ def convert(folder: Path, report: Callable[[float], None]) -> None:
             raise _error(name, error) from error
 
 
-def load(files: Mapping[str, Memory], precision: str) -> dict[str, Network]:
-    """The networks by name, compiled, from the verified files of a cache entry.
+def load(files: Mapping[str, Memory], precision: str, target: str) -> dict[str, Network]:
+    """The networks by name, compiled for a target, from the verified files of a cache entry.
 
     Raises EngineError.
     """
@@ -52,12 +65,13 @@ def load(files: Mapping[str, Memory], precision: str) -> dict[str, Network]:
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
     }
+    device = "GPU" if target.startswith(GPU) else "CPU"
     loaded = {}
     for name in NETWORKS:
         weights = np.frombuffer(files[f"{name}.bin"], np.uint8)
         try:
             model = core.read_model(files[f"{name}.xml"][:], ov.Tensor(weights, shared_memory=True))
-            loaded[name] = Network(core.compile_model(model, "CPU", properties), weights)
+            loaded[name] = Network(core.compile_model(model, device, properties), weights)
         except RuntimeError as error:
             raise _error(name, error) from error
     return loaded

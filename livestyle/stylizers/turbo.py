@@ -19,7 +19,7 @@ from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
 from livestyle.engines.cache import Entry, user_cache
-from livestyle.engines.choice import Wanted, choose_engine
+from livestyle.engines.choice import Wanted, choose_engine, device_for
 from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
 from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, MissingEngine, StylizerError
@@ -205,7 +205,8 @@ def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str
         return None, "the UNet of diffusers is not compiled"
     command = build_command(config, wanted)
     try:
-        return choose_engine(wanted, config.engine, user_cache(), command)
+        device = device_for(config.engine, load_recipe(config.recipe, DiffusionRecipe))
+        return choose_engine(wanted, config.engine, device, user_cache(), command)
     except MissingEngine:
         if config.build != "background" or wanted.precision == "fp8":
             raise
