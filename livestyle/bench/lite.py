@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import openvino as ov
+from openvino import opset13 as ops
 
 from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
@@ -22,6 +24,7 @@ from livestyle.stylizers.style import find_style
 
 _WARM_UP = 10
 _PAIRS = 100
+_EDGE, _ROUNDS = 2048, 6  # of the square matrices that are multiplied, and how often
 
 
 def bench_lite(config: Config) -> dict[str, Any]:
@@ -29,7 +32,8 @@ def bench_lite(config: Config) -> dict[str, Any]:
 
     stage: a BGRA testcard frame scaled, styled, scaled, converted to I420 and put into the slot.
     network: the style's IR as it was trained (float32 in, float32 out) on one such picture.
-    ratio: of the medians. Times in ms.
+    ratio: of the medians. Times in ms. floor: the network's convolutions at the rate that OpenVINO
+    reaches here in a large matrix product, in the same precision.
 
     Raises ConfigError for an unknown style.
     """
@@ -47,6 +51,7 @@ def bench_lite(config: Config) -> dict[str, Any]:
                 stage_times.record(stage_ns)
                 network_times.record(network_ns)
     stage, network = stage_times.milliseconds(), network_times.milliseconds()
+    floor = _floor(lite)
     return {
         "bench": "lite",
         "machine": describe_machine(),
@@ -58,6 +63,11 @@ def bench_lite(config: Config) -> dict[str, Any]:
         "stage_ms": stage,
         "network_ms": network,
         "ratio": round((stage["p50"] or 0) / (network["p50"] or 1), 3),
+        "floor": floor,
+        "percent_of_floor": {
+            name: round(100 * floor["floor_ms"] / (ms["p50"] or 1), 1)
+            for name, ms in (("stage", stage), ("network", network))
+        },
     }
 
 
@@ -66,13 +76,36 @@ def _stage(lite: Lite, slot: Slot, frame: Frame) -> None:
     slot.put(styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels))
 
 
-def _bare_network(lite: Lite) -> Callable[[], object]:
-    core = ov.Core()
-    model = core.read_model(lite.style.network)
+def _network(lite: Lite) -> ov.Model:
+    model = ov.Core().read_model(lite.style.network)
     model.reshape([1, 3, lite.size[1], lite.size[0]])
-    request = core.compile_model(
-        model, lite.recipe.device, compile_options(lite.recipe)
-    ).create_infer_request()
+    return model
+
+
+def _request(lite: Lite, model: ov.Model) -> ov.InferRequest:
+    compiled = ov.Core().compile_model(model, lite.recipe.device, compile_options(lite.recipe))
+    return compiled.create_infer_request()
+
+
+def _floor(lite: Lite) -> dict[str, float]:
+    macs = 0
+    for node in _network(lite).get_ordered_ops():
+        if node.get_type_name() == "Convolution":
+            weights, result = node.input(1).get_shape(), node.output(0).get_shape()
+            macs += math.prod(weights) * math.prod(result[2:])
+    a = ops.parameter([_EDGE, _EDGE], ov.Type.f32)
+    b = ops.constant(np.ones((_EDGE, _EDGE), np.float32))
+    product = _request(lite, ov.Model([ops.matmul(a, b, False, False)], [a]))
+    flops = 2 * _EDGE**3 / (min(_time(lambda: product.infer()) for _ in range(_ROUNDS)) / 1e9)
+    return {
+        "gmac": round(macs / 1e9, 3),
+        "measured_tflops": round(flops / 1e12, 3),
+        "floor_ms": round(2 * macs / flops * 1000, 3),
+    }
+
+
+def _bare_network(lite: Lite) -> Callable[[], object]:
+    request = _request(lite, _network(lite))
     picture = draw(0, lite.size)[:, :, 2::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255
     request.set_input_tensor(ov.Tensor(np.ascontiguousarray(picture)))
     return lambda: request.infer()
