@@ -101,8 +101,9 @@ def _ffmpeg_picture() -> int:
 
 def _worker_of(front: int) -> int:
     for pid in Path(f"/proc/{front}/task/{front}/children").read_text().split():
-        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return int(pid)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
     return 0
 
 
