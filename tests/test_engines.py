@@ -210,6 +210,7 @@ def test_tensorrt_rtx_builds_for_every_target_without_a_gpu(folder: Path, root: 
 def test_fp8_builds_for_cards_that_have_it(folder: Path, root: Path) -> None:
     entry, report = _built(root, folder, "--target", "sm_89,sm_120", "--precision", "fp8")
     assert 20 < report["compare"]["psnr_db"] < 60
+    assert 20 < report["compare"]["psnr_db_from_bf16"] < 60
     assert entry.manifest().spec.precision == "fp8"
 
 

@@ -27,12 +27,12 @@ from livestyle.diffusion.networks import Decoder, Encoder, Networks, dtype_of, t
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Resnet, TransformerBlock, UNet
 from livestyle.engines.cache import user_cache
-from livestyle.engines.fp8 import quantise, watched
+from livestyle.engines.fp8 import quantise
 from livestyle.engines.reference import (
-    SCENES,
     agreement,
     chain_of,
     make_reference,
+    reference_for_fp8,
     save_reference,
 )
 from livestyle.errors import EngineError
@@ -62,10 +62,9 @@ def compile_model(
     eager = Model(pipeline, networks, SAMPLERS[model.sampler])
     facts: dict[str, Any] = {}
     if spec.precision == "fp8":
-        with watched(unet_of(networks)) as facts["seen"]:
-            for scene in SCENES:
-                make_reference(eager, spec.size, scene)
-    reference = make_reference(eager, spec.size)
+        reference, facts["seen"] = reference_for_fp8(eager, spec.size, unet_of(networks))
+    else:
+        reference = make_reference(eager, spec.size)
     save_reference(reference, folder)
     report(0.2)
     use_own_folder()

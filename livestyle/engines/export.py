@@ -22,8 +22,8 @@ from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import Decoder, Encoder, dtype_of, overflows
 from livestyle.diffusion.unet import UNet
-from livestyle.engines.fp8 import Seen, quantise, watched
-from livestyle.engines.reference import SCENES, Reference, make_reference, save_reference
+from livestyle.engines.fp8 import Seen, quantise
+from livestyle.engines.reference import Reference, make_reference, reference_for_fp8, save_reference
 from livestyle.engines.spec import OPSET
 from livestyle.frame import Size
 
@@ -45,10 +45,9 @@ def export_model(model: Model, size: Size, precision: str, folder: Path) -> dict
     assert isinstance(model.networks.encode, Encoder) and isinstance(model.networks.decode, Decoder)
     seen: Seen = {}
     if precision == "fp8":
-        with watched(denoiser.run) as seen:
-            for scene in SCENES:
-                make_reference(model, size, scene)
-    reference = make_reference(model, size)
+        reference, seen = reference_for_fp8(model, size, denoiser.run)
+    else:
+        reference = make_reference(model, size)
     save_reference(reference, folder)
     denoiser.conditioner.to(dtype)
     save_file(denoiser.conditioner.state_dict(), folder / CONDITIONER)

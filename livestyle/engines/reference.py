@@ -15,6 +15,8 @@ from livestyle.diffusion.denoiser import Conditions, Embedding, OwnUNet
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import Networks
 from livestyle.diffusion.step import Step, noised, turbo_steps
+from livestyle.diffusion.unet import UNet
+from livestyle.engines.fp8 import Seen, watched
 from livestyle.errors import EngineError
 from livestyle.frame import Size
 from livestyle.sources.testcard import draw
@@ -32,14 +34,21 @@ LIMITS = {"fp32": (0.999, 40.0), "fp16": (0.999, 40.0), "bf16": (0.999, 30.0), "
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near an engine is: cosine of the UNet's output, PSNR of the picture in dB."""
+    """How near an engine is: cosine of the UNet's output, PSNR of the picture in dB.
+
+    psnr_bf16: from PyTorch in bf16, for an engine in fp8.
+    """
 
     cosine: float
     psnr: float
+    psnr_bf16: float | None = None
 
     def plain(self) -> dict[str, float]:
         """As JSON can hold it."""
-        return {"cosine": round(self.cosine, 6), "psnr_db": round(self.psnr, 2)}
+        plain = {"cosine": round(self.cosine, 6), "psnr_db": round(self.psnr, 2)}
+        if self.psnr_bf16 is not None:
+            plain["psnr_db_from_bf16"] = round(self.psnr_bf16, 2)
+        return plain
 
     def require(self, precision: str, what: str) -> None:
         """Raise EngineError where it is too far."""
@@ -85,6 +94,17 @@ def make_reference(model: Model, size: Size, scene: int = SCENES[-1]) -> Referen
     }
 
 
+def reference_for_fp8(model: Model, size: Size, unet: UNet) -> tuple[Reference, Seen]:
+    """The frame, its picture in bf16 too (styled_bf16), and what came into the UNet's layers."""
+    with watched(unet) as seen:
+        for scene in SCENES:
+            reference = make_reference(model, size, scene)
+    # products in bf16, as a network in bf16 has them; the weights stay as they are
+    with torch.autocast(model.device.type, torch.bfloat16, cache_enabled=False):
+        in_bf16 = make_reference(model, size)["styled"]
+    return reference | {"styled_bf16": in_bf16.float()}, seen
+
+
 def save_reference(reference: Reference, folder: Path) -> None:
     """Write it where an engine is built."""
     plain = {name: tensor.cpu().contiguous() for name, tensor in reference.items()}
@@ -115,7 +135,12 @@ def _agreement(reference: Reference, chain: Chain, conditions: Conditions) -> Ag
     noise = chain.unet(x, conditions).float()
     styled = chain.decode(_clean(x, noise) / chain.scaling).float()
     cosine = torch.cosine_similarity(noise.flatten(), reference["noise"].flatten(), 0)
-    return Agreement(float(cosine), psnr(styled, reference["styled"]))
+    in_bf16 = reference.get("styled_bf16")
+    return Agreement(
+        cosine=float(cosine),
+        psnr=psnr(styled, reference["styled"]),
+        psnr_bf16=None if in_bf16 is None else psnr(styled, in_bf16),
+    )
 
 
 def chain_of(networks: Networks) -> Chain:
