@@ -63,4 +63,4 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     figures = json.loads(capsys.readouterr().out)
     assert figures["model"] == "stabilityai/sdxl-turbo with random weights"
     assert figures["parameters"]["unet"] + figures["parameters"]["conditions"] == 2_567_463_684
-    assert figures["floor_fps"] == pytest.approx(1000 / figures["floor_ms"], rel=0.01)
+    assert figures["floor_fps"] == pytest.approx(1000 / figures["floor_ms"], abs=0.006)  # rounded
