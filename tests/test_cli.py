@@ -80,4 +80,4 @@ def test_bench_prints_one_json_document(capsys: pytest.CaptureFixture[str]) -> N
     floor, percent = figures["floor"], figures["percent_of_floor"]
     assert floor["gmac"] == pytest.approx(0.164, abs=0.002)  # 2.455 at 640x360, by area
     reached = 100 * floor["floor_ms"] / figures["network_ms"]["p50"]
-    assert percent["network"] == pytest.approx(reached, abs=0.2)
+    assert percent["network"] == pytest.approx(reached, abs=1)
