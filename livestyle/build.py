@@ -12,7 +12,7 @@ from livestyle.config import Config
 from livestyle.engines.build import GIB, Build, build_engine, check_room, needs
 from livestyle.engines.cache import user_cache
 from livestyle.engines.choice import Device, Wanted, device_for, flavours
-from livestyle.engines.tensorrt import EXTRAS, MODULES, RTX_TARGETS, library
+from livestyle.engines.tensorrt import RTX_TARGETS, installed, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
 from livestyle.placement import network_size
@@ -110,10 +110,10 @@ def _flavour(device: Device, targets: tuple[str, ...], wanted: str | None) -> st
     if not targets and device.kind == "cpu":
         known = ", ".join(RTX_TARGETS)
         raise EngineError(f"there is no GPU here to build for; name one with --target, of: {known}")
-    there = [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
-    if not there and wanted is None:
-        raise MissingPackage("tensorrt-rtx", "rtx")
     if wanted is None:
+        there = installed()
+        if not there:
+            raise MissingPackage("tensorrt-rtx", "rtx")
         fit = there if targets else flavours(device)
         if not fit:
             raise EngineError(
@@ -121,9 +121,7 @@ def _flavour(device: Device, targets: tuple[str, ...], wanted: str | None) -> st
                 "'livestyle[tensorrt]', or use --engine torch-compiled"
             )
         wanted = "rtx" if "rtx" in fit else fit[0]
-    if wanted not in there:
-        raise MissingPackage(MODULES[wanted].replace("_", "-"), EXTRAS[wanted])
-    library(wanted)
+    library(wanted)  # or say that it is not installed
     return wanted
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from livestyle import __version__
 from livestyle.aside import leave
@@ -65,6 +65,9 @@ def tell(text: str) -> None:
         raise LivestyleError(f"cannot write to stdout: {reason(error)}") from error
 
 
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="livestyle",
@@ -89,6 +92,21 @@ def _parser() -> argparse.ArgumentParser:
     stylize.add_argument("--json", action="store_true", help="print the figures on stdout")
     stylize.set_defaults(command=_stylize)
 
+    _add_bench(commands)
+    _add_build(commands)
+    _add_engines(commands)
+    for name, command, help_text in (
+        ("doctor", _doctor, "what works on this machine, and how to get the rest"),
+        ("devices", _devices, "screens and cameras"),
+        ("styles", _styles, "the styles there are"),
+    ):
+        lister = commands.add_parser(name, help=help_text)
+        lister.add_argument("--json", action="store_true", help="as JSON, on stdout")
+        lister.set_defaults(command=command)
+    return parser
+
+
+def _add_bench(commands: _Commands) -> None:
     bench = commands.add_parser("bench", help="measure this machine")
     bench.add_argument(
         "what",
@@ -115,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
     bench.set_defaults(command=_bench)
 
+
+def _add_build(commands: _Commands) -> None:
     build = commands.add_parser("build", help="compile an engine, for this machine or another GPU")
     build.add_argument("recipe", metavar="RECIPE", help="one of engines/, such as sdxl-turbo")
     build.add_argument(
@@ -138,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(build, flags)
     build.set_defaults(command=_build)
 
+
+def _add_engines(commands: _Commands) -> None:
     engines = commands.add_parser("engines", help="the engines that are built, or remove some")
     engines.add_argument(
         "--prune",
@@ -149,16 +171,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     engines.add_argument("--json", action="store_true", help="as JSON, on stdout")
     engines.set_defaults(command=_engines)
-
-    for name, command, help_text in (
-        ("doctor", _doctor, "what works on this machine, and how to get the rest"),
-        ("devices", _devices, "screens and cameras"),
-        ("styles", _styles, "the styles there are"),
-    ):
-        lister = commands.add_parser(name, help=help_text)
-        lister.add_argument("--json", action="store_true", help="as JSON, on stdout")
-        lister.set_defaults(command=command)
-    return parser
 
 
 def _config(arguments: argparse.Namespace) -> Config:
@@ -324,9 +336,9 @@ def _engines(arguments: argparse.Namespace) -> int:
     listed = list_engines(cache)
     if arguments.json:
         tell(json.dumps(listed, indent=2))
-    if not arguments.json:
-        say(f"{len(listed)} in {cache.root}")
-    for engine in [] if arguments.json else listed:
+        return 0
+    say(f"{len(listed)} in {cache.root}")
+    for engine in listed:
         tell(f"{engine['key'][:8]}  {engine['gib']:6.2f} GiB  {engine['used']}  {engine['words']}")
     return 0
 

@@ -42,9 +42,10 @@ def write_atomically(file: str, content: bytes) -> None:
         raise
 
 
-def _cpuinfo(field: str) -> str:
+def _field(file: str, field: str) -> str:
+    """What a file of /proc says of something, or ""."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        for line in Path(file).read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
             if name.strip() == field:
                 return value.strip()
@@ -52,32 +53,28 @@ def _cpuinfo(field: str) -> str:
 
 
 def _cpu_name() -> str:
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
+    return _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
 
 
 def _cpu_features() -> list[str]:
     """Those that decide how fast the networks run."""
-    flags = _cpuinfo("flags").split()
+    flags = _field("/proc/cpuinfo", "flags").split()
     return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
 
 
 def peak_memory_gib() -> float | None:
     """The most memory that this process has held so far; None where the system does not say."""
-    return _kib(Path("/proc/self/status"), "VmHWM")
+    return _gib("/proc/self/status", "VmHWM")
 
 
 def free_memory_gib() -> float | None:
     """What can be had without swapping; None where the system does not say."""
-    return _kib(Path("/proc/meminfo"), "MemAvailable")
+    return _gib("/proc/meminfo", "MemAvailable")
 
 
-def _kib(file: Path, field: str) -> float | None:
-    with contextlib.suppress(OSError):
-        for line in file.read_text(encoding="ascii").splitlines():
-            name, _, value = line.partition(":")
-            if name == field:
-                return round(int(value.split()[0]) / 2**20, 2)
-    return None
+def _gib(file: str, field: str) -> float | None:
+    value = _field(file, field)  # in KiB
+    return round(int(value.split()[0]) / 2**20, 2) if value else None
 
 
 def _memory_gib() -> float | None:

@@ -17,7 +17,8 @@ import pytest
 from filelock import FileLock
 
 from livestyle.cli import main
-from livestyle.engines.cache import Cache, Entry, Manifest
+from livestyle.engines.cache import Cache
+from livestyle.engines.entry import Entry, Manifest
 from livestyle.engines.spec import Spec, digest
 from livestyle.errors import EngineError
 

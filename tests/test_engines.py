@@ -39,8 +39,9 @@ from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
 from livestyle.engines import tensorrt
 from livestyle.engines.build import PHASES, check_room
-from livestyle.engines.cache import Cache, Entry
+from livestyle.engines.cache import Cache
 from livestyle.engines.choice import Device, Wanted, device_for, this_device
+from livestyle.engines.entry import Entry
 from livestyle.engines.export import INPUTS, write_onnx
 from livestyle.engines.gate import check_export
 from livestyle.engines.loadable import RandomModel

@@ -89,7 +89,6 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
     seconds = options.frames * figures["frame_ms"]["livestyle"]["p50"] / 1000
     return {
         "bench": "turbo",
-        "model": loadable_of(config, random_weights=options.random_weights, say=say).title,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
         **figures,
         "open_loop": _open_loop(model, config, pictures, min(max(least, seconds), most)),
@@ -98,9 +97,11 @@ def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) ->
 
 @dataclass(frozen=True)
 class _Contestants:
-    """model: what is measured, in `precision`. torch: livestyle on PyTorch, where that is a peer.
-    networks: those of diffusers, where there are peers; both in fp16 beside an engine in fp8."""
+    """title: of the model. model: what is measured, in `precision`. torch: livestyle on PyTorch,
+    where that is a peer. networks: those of diffusers, where there are peers. Both peers are in
+    fp16 beside an engine in fp8."""
 
+    title: str
     model: Model
     torch: Model | None
     networks: Networks
@@ -113,11 +114,11 @@ def _load(config: Config, options: Options, size: Size, say: Callable[[str], Non
     precision = wanted_precision(config)
     entry, why = choose_engine_for(config, Wanted(loadable, size, precision))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if entry is not None and entry.manifest().spec.engine == "openvino":
-        device = "cpu"
-    precision = choose_precision(precision, device, loadable.stored)
-    if entry is not None:
-        precision = entry.manifest().spec.precision
+    if entry is None:
+        precision = choose_precision(precision, device, loadable.stored)
+    else:
+        spec = entry.manifest().spec
+        precision, device = spec.precision, "cpu" if spec.engine == "openvino" else device
     by_torch, networks = None, {}
     if options.peers or entry is None:
         pipeline = loadable.pipeline("fp16" if precision == "fp8" else precision, device)
@@ -131,7 +132,7 @@ def _load(config: Config, options: Options, size: Size, say: Callable[[str], Non
     chosen = by_torch if entry is None else open_engine(entry, loadable)
     assert chosen is not None
     chosen.networks = dataclasses.replace(chosen.networks, why=why)
-    return _Contestants(chosen, by_torch, networks, loadable.skeleton(), precision)
+    return _Contestants(loadable.title, chosen, by_torch, networks, loadable.skeleton(), precision)
 
 
 def _closed_loop(
@@ -155,6 +156,7 @@ def _closed_loop(
     ceilings = measure_ceilings(model.device, dtype_of(precision))
     floor = floor_of(work, ceilings, precision, steps)
     return {
+        "model": contestants.title,
         "machine": machine,
         "precision": precision,
         "engine": model.networks.engine,
@@ -174,11 +176,11 @@ def _closed_loop(
         "percent_of_floor": {
             name: round(100 * floor["floor_ms"] / median, 1) for name, median in medians.items()
         },
-        "stage_ms": _stages(programs["livestyle"], pictures, min(options.frames, 20)),
         **{
-            f"stage_ms_{name}": _stages(program, pictures, min(options.frames, 20))
+            "stage_ms" if name == "livestyle" else f"stage_ms_{name}": _stages(
+                program, pictures, min(options.frames, 20)
+            )
             for name, program in programs.items()
-            if name != "livestyle"
         },
     }
 

@@ -11,7 +11,8 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from livestyle.diffusion.denoiser import DENOISERS, Denoiser
+from livestyle.diffusion.denoiser import DENOISERS, Denoiser, OwnUNet
+from livestyle.diffusion.unet import UNet
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -57,6 +58,13 @@ class Networks:
     dtype: torch.dtype
     engine: str
     why: str = ""
+
+
+def unet_of(networks: Networks) -> UNet:
+    """livestyle's own module, where that is what runs."""
+    denoiser = networks.denoiser
+    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, UNet)
+    return denoiser.run
 
 
 class Encoder(nn.Module):

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from livestyle.engines.cache import Cache, Entry, Manifest
+from livestyle.engines.cache import Cache
+from livestyle.engines.entry import Entry, Manifest
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError

@@ -15,150 +15,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
-import mmap
 import os
 import re
 import shutil
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from livestyle.engines.spec import Spec, canonical
+from livestyle.engines.entry import MANIFEST, Entry, Manifest, check_owner, map_file, sha256_of
+from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError, reason
 
-SCHEMA = 1
-_MANIFEST = "manifest.json"
-_MANIFEST_LIMIT = 1 << 20  # bytes
 _KEY = re.compile("[0-9a-f]{32}")
 _BUILDING, _LOCK, _GONE, _RUNNING = ".building", ".lock", ".gone", ".running"
 _LEFT = re.compile(r"[0-9a-f]{32}\.(building|gone\d+)|\d+\.running")
 _LOCK_WITHIN = 1.0  # s: somebody may hold it for the moment in which it looks whether it is held
-_CHUNK = 1 << 24
-
-Memory = mmap.mmap
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What an entry of the cache says of itself.
-
-    title: of the model, for people. files: name -> (bytes, SHA-256). facts: what the networks are
-    run with (livestyle.engines.loading). report: what the build measured.
-    """
-
-    spec: Spec
-    title: str
-    built_at: float  # s since 1970
-    files: dict[str, tuple[int, str]]
-    facts: dict[str, Any]
-    report: dict[str, Any]
-
-    def text(self) -> str:
-        """As it is stored: its own SHA-256, then the content, each on a line."""
-        content = canonical({"schema": SCHEMA, **dataclasses.asdict(self)})
-        return f"{hashlib.sha256(content.encode()).hexdigest()}\n{content}\n"
-
-    @classmethod
-    def parse(cls, text: str) -> Manifest:
-        """The way back. Raises ValueError saying what is wrong."""
-        checksum, _, content = text.partition("\n")
-        if hashlib.sha256(content[:-1].encode()).hexdigest() != checksum or content[-1:] != "\n":
-            raise ValueError("its checksum is wrong")
-        plain = json.loads(content)
-        if plain.pop("schema") != SCHEMA:
-            raise ValueError("another version of livestyle wrote it")
-        plain["spec"] = Spec.from_plain(plain["spec"])
-        plain["files"] = {name: (size, sha) for name, (size, sha) in plain["files"].items()}
-        return cls(**plain)
-
-
-class Entry:
-    """An engine in the cache, whatever state it is in."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key = folder.name
-
-    def manifest(self) -> Manifest:
-        """What the entry says of itself. Raises EngineError where it can't be trusted."""
-        with self._reported():
-            self._check_folder()
-            text = _mapped(self.folder / _MANIFEST, _MANIFEST_LIMIT)[:].decode()
-            manifest = Manifest.parse(text)
-            if manifest.spec.key != self.key:
-                raise ValueError("its manifest is of another engine")
-            return manifest
-
-    def read(self) -> tuple[Manifest, dict[str, Memory]]:
-        """The manifest, and every file as it was verified; it counts as used now.
-
-        Raises EngineError.
-        """
-        verified = self.verify()
-        with contextlib.suppress(OSError):  # on a disk that can't be written nobody prunes
-            os.utime(self.folder / _MANIFEST)
-        return verified
-
-    def verify(self) -> tuple[Manifest, dict[str, Memory]]:
-        """The same, but it does not count as used. Raises EngineError."""
-        manifest = self.manifest()
-        with self._reported():
-            there = {file.name for file in os.scandir(self.folder)} - {_MANIFEST}
-            if wrong := there ^ set(manifest.files):
-                raise ValueError(f"{min(wrong)!r} lacks or does not belong there")
-            files = {}
-            for name, (size, sha) in manifest.files.items():
-                files[name] = _mapped(self.folder / name, size)
-                if len(files[name]) != size:
-                    raise ValueError(f"{name!r} has {len(files[name])} bytes, not {size}")
-                if _sha256(files[name]) != sha:
-                    raise ValueError(f"{name!r} is not what was built")
-        return manifest, files
-
-    @property
-    def used_at(self) -> float:
-        """s since 1970: when it was read last, or built."""
-        with contextlib.suppress(OSError):
-            return (self.folder / _MANIFEST).stat().st_mtime
-        return 0.0
-
-    @property
-    def size(self) -> int:
-        """Bytes on the disk."""
-        with contextlib.suppress(OSError):
-            return sum(file.lstat().st_size for file in self.folder.iterdir())
-        return 0
-
-    def _check_folder(self) -> None:
-        found = self.folder.lstat()
-        if not stat.S_ISDIR(found.st_mode):
-            raise ValueError("it is no folder")
-        _check_owner(found, "it")
-
-    @contextlib.contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise self._refusal(reason(error)) from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise self._refusal(
-                str(error).splitlines()[0] if str(error) else repr(error)
-            ) from error
-
-    def _refusal(self, why: str) -> EngineError:
-        return EngineError(
-            f"the engine {str(self.folder)!r} is refused: {why}; remove it with "
-            "livestyle engines --prune, and build it again"
-        )
 
 
 class Cache:
@@ -176,11 +51,12 @@ class Cache:
 
     def find(self, wanted: Spec) -> Entry | None:
         """The entry that serves a spec; a damaged one that would is refused with EngineError."""
-        exact = self.root / wanted.key
-        if exact in [entry.folder for entry in self.entries()]:
-            Entry(exact).manifest()
-            return Entry(exact)
-        for entry in self.entries():
+        entries = self.entries()
+        for entry in entries:
+            if entry.key == wanted.key:
+                entry.manifest()
+                return entry
+        for entry in entries:
             with contextlib.suppress(EngineError):  # whose it is can't be told
                 if entry.manifest().spec.serves(wanted):
                     return entry
@@ -221,9 +97,9 @@ class Cache:
                 file.chmod(0o600)
                 with file.open("rb") as opened:
                     os.fsync(opened.fileno())
-                files[file.name] = file.stat().st_size, _sha256(map_file(file))
+                files[file.name] = file.stat().st_size, sha256_of(map_file(file))
             complete = dataclasses.replace(manifest, files=files)
-            descriptor = os.open(folder / _MANIFEST, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(folder / MANIFEST, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "w", encoding="utf-8") as written:
                 written.write(complete.text())
                 written.flush()
@@ -298,7 +174,7 @@ def check_private(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise EngineError(f"{str(folder)!r} is no folder; move it away")
     try:
-        _check_owner(found, "it")
+        check_owner(found, "it")
     except ValueError as error:
         raise EngineError(
             f"what is in {str(folder)!r} is refused: {error}; it is code that would be run; after "
@@ -318,51 +194,6 @@ def user_cache() -> Cache:
     """The cache of whoever runs this; LIVESTYLE_ENGINES names another folder."""
     chosen = os.environ.get("LIVESTYLE_ENGINES")
     return Cache(Path(chosen) if chosen else platformdirs.user_cache_path("livestyle") / "engines")
-
-
-def _check_owner(found: os.stat_result, what: str) -> None:
-    """Where the system has owners and modes; on Windows a user's cache is that user's alone."""
-    if not hasattr(os, "geteuid"):
-        return
-    if found.st_uid != os.geteuid():
-        raise ValueError(f"{what} belongs to user {found.st_uid}, not to {os.geteuid()}")
-    if found.st_mode & 0o077:
-        raise ValueError(f"{what} is open to other users (mode {found.st_mode & 0o777:o})")
-
-
-def map_file(file: Path) -> Memory:
-    """A file's content; what is changed in it stays here. Raises OSError, ValueError."""
-    with file.open("rb") as opened:
-        return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
-
-
-def _mapped(file: Path, limit: int) -> Memory:
-    """A file that is this user's alone, as `map_file` does. Raises OSError, ValueError."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(file, flags | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        if file.is_symlink():
-            raise ValueError(f"{file.name!r} is a link") from error
-        raise ValueError(f"{file.name!r}: {error.strerror}") from error
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{file.name!r} is no file")
-        _check_owner(found, repr(file.name))
-        if not 0 < found.st_size <= limit:
-            raise ValueError(f"{file.name!r} has {found.st_size} bytes")
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(memory: Memory) -> str:
-    hashed = hashlib.sha256()
-    with memoryview(memory) as view:
-        for start in range(0, len(view), _CHUNK):
-            hashed.update(view[start : start + _CHUNK])
-    return hashed.hexdigest()
 
 
 def _lives(process: int) -> bool:

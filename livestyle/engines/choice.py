@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ import torch
 
 from livestyle.diffusion.model import choose_precision
 from livestyle.engines import tensorrt
-from livestyle.engines.cache import Cache, Entry
+from livestyle.engines.cache import Cache
+from livestyle.engines.entry import Entry
 from livestyle.engines.fp8 import TARGETS_FROM
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
@@ -81,7 +81,7 @@ class Wanted:
         """
         # what is measured on a card, or compiled for its very size, is that card's alone
         bound = flavour == "full" or (engine == "torch-compiled" and device.kind == "cuda")
-        library = tensorrt.MODULES[flavour].replace("_", "-") if flavour else _VERSIONS[engine]
+        library = tensorrt.package(flavour) if flavour else _VERSIONS[engine]
         return Spec(
             **self._digests,
             size=self.size,
@@ -145,8 +145,11 @@ def _lacks_fp8(target: str) -> bool:
 
 def flavours(device: Device) -> list[str]:
     """Of TensorRT: those that are installed and run on the device."""
-    there = [name for name, module in tensorrt.MODULES.items() if importlib.util.find_spec(module)]
-    return [name for name in there if name == "full" or device.target in tensorrt.RTX_TARGETS]
+    return [
+        name
+        for name in tensorrt.installed()
+        if name == "full" or device.target in tensorrt.RTX_TARGETS
+    ]
 
 
 def choose_engine(

@@ -21,24 +21,24 @@ import torch._inductor.config
 from torch import nn
 from torch._dynamo.utils import counters
 
-from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import Decoder, Encoder, Networks, dtype_of, take_networks
+from livestyle.diffusion.networks import (
+    Decoder,
+    Encoder,
+    Networks,
+    dtype_of,
+    take_networks,
+    unet_of,
+)
 from livestyle.diffusion.step import SAMPLERS
-from livestyle.diffusion.unet import Resnet, TransformerBlock, UNet
+from livestyle.diffusion.unet import Resnet, TransformerBlock
 from livestyle.engines.cache import user_cache
 from livestyle.engines.fp8 import quantise
-from livestyle.engines.reference import (
-    agreement,
-    chain_of,
-    make_reference,
-    reference_for_fp8,
-    save_reference,
-)
+from livestyle.engines.reference import agreement, chain_of, keep_reference
 from livestyle.errors import EngineError
 
 if TYPE_CHECKING:
-    from livestyle.engines.cache import Memory
+    from livestyle.engines.entry import Memory
     from livestyle.engines.loadable import Loadable
     from livestyle.engines.spec import Spec
 
@@ -60,12 +60,8 @@ def compile_model(
     pipeline = model.pipeline(spec.base_precision, device.type)
     networks = take_networks(pipeline, device, dtype_of(spec.precision), packed=False)
     eager = Model(pipeline, networks, SAMPLERS[model.sampler])
-    facts: dict[str, Any] = {}
-    if spec.precision == "fp8":
-        reference, facts["seen"] = reference_for_fp8(eager, spec.size, unet_of(networks))
-    else:
-        reference = make_reference(eager, spec.size)
-    save_reference(reference, folder)
+    reference, seen = keep_reference(eager, spec.size, spec.precision, folder)
+    facts = {"seen": seen} if seen else {}
     report(0.2)
     use_own_folder()
     found = agreement(reference, chain_of(compile_parts(networks, facts)))
@@ -74,13 +70,6 @@ def compile_model(
     assert saved is not None  # something was compiled
     (folder / ARTIFACTS).write_bytes(saved[0])
     return facts
-
-
-def unet_of(networks: Networks) -> UNet:
-    """livestyle's own module."""
-    denoiser = networks.denoiser
-    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, UNet)
-    return denoiser.run
 
 
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:

@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import Decoder, Encoder, dtype_of, overflows
-from livestyle.diffusion.unet import UNet
-from livestyle.engines.fp8 import Seen, quantise
-from livestyle.engines.reference import Reference, make_reference, reference_for_fp8, save_reference
+from livestyle.diffusion.networks import Decoder, Encoder, dtype_of, overflows, unet_of
+from livestyle.engines.fp8 import quantise
+from livestyle.engines.reference import Reference, keep_reference
 from livestyle.engines.spec import OPSET
 from livestyle.frame import Size
 
@@ -41,14 +40,10 @@ def export_model(model: Model, size: Size, precision: str, folder: Path) -> dict
     networks are run with, as JSON can hold them.
     """
     denoiser, dtype = model.networks.denoiser, dtype_of(precision)
-    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, UNet)
+    assert isinstance(denoiser, OwnUNet)
+    unet = unet_of(model.networks)
     assert isinstance(model.networks.encode, Encoder) and isinstance(model.networks.decode, Decoder)
-    seen: Seen = {}
-    if precision == "fp8":
-        reference, seen = reference_for_fp8(model, size, denoiser.run)
-    else:
-        reference = make_reference(model, size)
-    save_reference(reference, folder)
+    reference, seen = keep_reference(model, size, precision, folder)
     denoiser.conditioner.to(dtype)
     save_file(denoiser.conditioner.state_dict(), folder / CONDITIONER)
     facts = {
@@ -58,12 +53,12 @@ def export_model(model: Model, size: Size, precision: str, folder: Path) -> dict
     autoencoder: Any = model.networks.encode.autoencoder
     too_large = dtype is torch.float16 and overflows(autoencoder)
     autoencoder.to(torch.float32 if too_large else dtype)
-    denoiser.run.to(dtype)
+    unet.to(dtype)
     if precision == "fp8":
-        quantise(denoiser.run, seen)
+        quantise(unet, seen)
     modules = {
         "encoder": model.networks.encode,
-        "unet": denoiser.run,
+        "unet": unet,
         "decoder": model.networks.decode,
     }
     for name, inputs in example_inputs(reference, model.traits.scaling).items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from livestyle.engines.cache import Cache, Manifest
+from livestyle.engines.cache import Cache
+from livestyle.engines.entry import Manifest
 from livestyle.errors import EngineError
 
 _DAY = 86_400  # s

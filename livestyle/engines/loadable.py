@@ -104,9 +104,13 @@ class StoredModel:
             )
 
     def digests(self) -> Mapping[str, Any]:
+        model = digest(self._unet(), canonical(self._settings("unet")))
+        files, salt = self._autoencoder(), canonical(self._settings("vae"))
+        if files == self._unet():  # a checkpoint holds both, and is read once
+            files, salt = [], salt + model
         return {
-            "model": digest(self._unet(), canonical(self._settings("unet"))),
-            "autoencoder": digest(self._autoencoder(), canonical(self._settings("vae"))),
+            "model": model,
+            "autoencoder": digest(files, salt),
             "loras": tuple((digest([file]), scale) for file, scale in self.choice.loras),
         }
 

@@ -26,7 +26,7 @@ from livestyle.engines.reference import REFERENCE, Agreement, agreement, chain_o
 from livestyle.errors import EngineError
 
 if TYPE_CHECKING:
-    from livestyle.engines.cache import Entry, Memory
+    from livestyle.engines.entry import Entry, Memory
     from livestyle.engines.loadable import Loadable
     from livestyle.engines.spec import Spec
 

@@ -23,7 +23,7 @@ from livestyle.engines.export import NETWORKS
 from livestyle.errors import EngineError
 
 if TYPE_CHECKING:
-    from livestyle.engines.cache import Memory
+    from livestyle.engines.entry import Memory
 
 DTYPE = torch.float32  # of what goes in and comes out
 GPU = "gpu "  # how the target of an Intel GPU begins

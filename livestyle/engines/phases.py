@@ -75,7 +75,7 @@ def autotune(build: Build, folder: Path, facts: Told, report: Report) -> Told:
 
 def try_out(build: Build, folder: Path, facts: Told, report: Report) -> Told:
     """The engine itself, where it runs on this machine: it must agree with PyTorch."""
-    from livestyle.engines.cache import map_file
+    from livestyle.engines.entry import map_file
     from livestyle.engines.loading import load_networks
 
     files = {file.name: map_file(file) for file in folder.iterdir() if ".onnx" not in file.name}

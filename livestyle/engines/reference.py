@@ -13,8 +13,8 @@ from torch import Tensor
 
 from livestyle.diffusion.denoiser import Conditions, Embedding, OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import Networks
-from livestyle.diffusion.step import Step, noised, turbo_steps
+from livestyle.diffusion.networks import Networks, unet_of
+from livestyle.diffusion.step import denoise, noised, turbo_steps
 from livestyle.diffusion.unet import UNet
 from livestyle.engines.fp8 import Seen, watched
 from livestyle.errors import EngineError
@@ -94,8 +94,24 @@ def make_reference(model: Model, size: Size, scene: int = SCENES[-1]) -> Referen
     }
 
 
-def reference_for_fp8(model: Model, size: Size, unet: UNet) -> tuple[Reference, Seen]:
-    """The frame, its picture in bf16 too (styled_bf16), and what came into the UNet's layers."""
+def keep_reference(
+    model: Model, size: Size, precision: str, folder: Path
+) -> tuple[Reference, Seen]:
+    """The frame, written where an engine of a precision is built.
+
+    Of fp8 with its picture in bf16 (styled_bf16) and what came into the UNet's layers, else {}.
+    """
+    seen: Seen = {}
+    if precision == "fp8":
+        reference, seen = _for_fp8(model, size, unet_of(model.networks))
+    else:
+        reference = make_reference(model, size)
+    plain = {name: tensor.cpu().contiguous() for name, tensor in reference.items()}
+    save_file(plain, folder / REFERENCE)
+    return reference, seen
+
+
+def _for_fp8(model: Model, size: Size, unet: UNet) -> tuple[Reference, Seen]:
     with watched(unet) as seen:
         for scene in SCENES:
             reference = make_reference(model, size, scene)
@@ -103,12 +119,6 @@ def reference_for_fp8(model: Model, size: Size, unet: UNet) -> tuple[Reference, 
     with torch.autocast(model.device.type, torch.bfloat16, cache_enabled=False):
         in_bf16 = make_reference(model, size)["styled"]
     return reference | {"styled_bf16": in_bf16.float()}, seen
-
-
-def save_reference(reference: Reference, folder: Path) -> None:
-    """Write it where an engine is built."""
-    plain = {name: tensor.cpu().contiguous() for name, tensor in reference.items()}
-    save_file(plain, folder / REFERENCE)
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,5 @@ def psnr(picture: Tensor, wanted: Tensor) -> float:
 
 
 def _clean(x: Tensor, noise: Tensor) -> Tensor:
-    step: Step = STEP
-    clean: Tensor = (x - step.noise * noise) / step.signal
+    clean: Tensor = denoise(x, (), (STEP,), lambda *_: noise)
     return clean

@@ -42,7 +42,7 @@ class Spec:
     model, autoencoder: SHA-256 of settings and weights. loras: SHA-256 and scale. graph: SHA-256 of
     livestyle's code that defines the networks. flavour: of TensorRT, rtx or full. targets: GPUs as
     sm_89, or a CPU with what it computes in. card: the one GPU that it runs on, where it is bound
-    to one. More in docs: see "Engines" in the README.
+    to one.
     """
 
     model: str
@@ -87,9 +87,7 @@ class Spec:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Spec:
         """Of what JSON made of it. Raises TypeError or ValueError where it is none."""
-        kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
-        wrong = set(kinds) ^ set(plain)
-        if wrong:
+        if wrong := {field.name for field in dataclasses.fields(cls)} ^ set(plain):
             raise ValueError(f"missing or unknown: {sorted(wrong)[0]}")
         values = dict(plain)
         values["loras"] = tuple((str(digest), float(scale)) for digest, scale in plain["loras"])

@@ -21,22 +21,32 @@ from livestyle.engines.export import INPUTS, NETWORKS
 from livestyle.errors import EngineError, MissingPackage
 
 if TYPE_CHECKING:
-    from livestyle.engines.cache import Memory
+    from livestyle.engines.entry import Memory
 
-MODULES = {"rtx": "tensorrt_rtx", "full": "tensorrt"}
-EXTRAS = {"rtx": "rtx", "full": "tensorrt"}
+_MODULES = {"rtx": "tensorrt_rtx", "full": "tensorrt"}
+_EXTRAS = {"rtx": "rtx", "full": "tensorrt"}
 # The capabilities that TensorRT-RTX 1.7 compiles for: no Hopper, no B200.
 RTX_TARGETS = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_120", "sm_121")
 _SUFFIX = ".plan"
 _ALIGNMENT = 256  # bytes, of every address (ICudaEngine's documentation)
 
 
+def package(flavour: str) -> str:
+    """What pip calls a flavour."""
+    return _MODULES[flavour].replace("_", "-")
+
+
+def installed() -> list[str]:
+    """The flavours that are."""
+    return [flavour for flavour, name in _MODULES.items() if importlib.util.find_spec(name)]
+
+
 def library(flavour: str) -> Any:
     """The module of a flavour. Raises MissingPackage."""
     try:
-        return importlib.import_module(MODULES[flavour])
+        return importlib.import_module(_MODULES[flavour])
     except ImportError as missing:
-        raise MissingPackage(MODULES[flavour].replace("_", "-"), EXTRAS[flavour]) from missing
+        raise MissingPackage(package(flavour), _EXTRAS[flavour]) from missing
 
 
 def compile_networks(

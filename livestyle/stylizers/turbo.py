@@ -18,8 +18,9 @@ from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
-from livestyle.engines.cache import Entry, user_cache
+from livestyle.engines.cache import user_cache
 from livestyle.engines.choice import Wanted, choose_engine, device_for
+from livestyle.engines.entry import Entry
 from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
 from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, MissingEngine, StylizerError
@@ -41,13 +42,7 @@ class Turbo:
     name = "turbo"
 
     def __init__(
-        self,
-        model: Model,
-        canvas: Canvas,
-        size: Size,
-        look: Look,
-        *,
-        from_text: bool = False,
+        self, model: Model, canvas: Canvas, size: Size, look: Look, *, from_text: bool = False
     ) -> None:
         """size: (width, height) of the picture inside, out of GRID.
 

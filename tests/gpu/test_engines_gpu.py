@@ -13,23 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from program_of import SIZE, program_of
 from random_pipelines import save_pipeline
 
 from livestyle.config import Config
 from livestyle.diffusion.model import Model, load_model
-from livestyle.diffusion.program import Form, Program
 from livestyle.engines.cache import Cache
 from livestyle.engines.choice import flavours, this_device
 from livestyle.engines.loadable import StoredModel
 from livestyle.engines.loading import open_engine
 from livestyle.engines.tensorrt import RTX_TARGETS, library
-from livestyle.placement import Placement
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.settle import settle_turbo
 from livestyle.stylizers.turbo import choose_model
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-SIZE = (512, 512)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +57,6 @@ def _models(folder: Path, root: Path) -> tuple[Model, Model]:
     return open_engine(entry, StoredModel(str(folder), choice)), load_model(choice)
 
 
-def _program(model: Model, steps: int = 1) -> Program:
-    program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(steps, True, False))
-    program.set_steps(model.sampler.steps(0.5, steps))
-    program.set_noise(3)
-    program.set_prompt(model.encode_prompt("an oil painting"))
-    program.warm_up()
-    return program
-
-
 def _psnr(ours: Any, theirs: Any) -> float:
     error = float(((ours.astype(float) - theirs.astype(float)) ** 2).mean())
     return 99.0 if error == 0 else 10 * float(np.log10(255**2 / error))
@@ -75,7 +64,7 @@ def _psnr(ours: Any, theirs: Any) -> float:
 
 def _check(folder: Path, root: Path, least: float) -> None:
     """Captured frames agree with PyTorch's, and cost no allocation and one wait each."""
-    by_engine, by_torch = (_program(model) for model in _models(folder, root))
+    by_engine, by_torch = (program_of(model) for model in _models(folder, root))
     for seq in (1, 60):
         ours = by_engine.run(draw(seq, SIZE)).copy()
         assert _psnr(ours, by_torch.run(draw(seq, SIZE))) > least
@@ -92,7 +81,7 @@ def _check(folder: Path, root: Path, least: float) -> None:
     by_engine.set_prompt(by_engine._model.encode_prompt("winter"))
     assert not np.array_equal(by_engine.run(picture), by_torch.run(picture))
     # the second step's conditions do not lie where TensorRT wants what it reads
-    by_engine, by_torch = (_program(model, 2) for model in (by_engine._model, by_torch._model))
+    by_engine, by_torch = (program_of(model, 2) for model in (by_engine._model, by_torch._model))
     assert _psnr(by_engine.run(picture).copy(), by_torch.run(picture)) > least - 6
 
 

@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from program_of import SIZE, program_of
 from random_pipelines import save_pipeline
 from torch.profiler import ProfilerActivity, profile
 
 from livestyle.canvas import Canvas
 from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import Choice, Model, load_model
-from livestyle.diffusion.program import Form, Program
+from livestyle.diffusion.program import Program
 from livestyle.frame import Frame
-from livestyle.placement import Placement
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.look import Look
 from livestyle.stylizers.turbo import Turbo
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-SIZE = (512, 512)
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +38,6 @@ def _load(folder: Path, precision: str = "fp16") -> Model:
     return load_model(choice)
 
 
-def _program(model: Model, steps: int = 1) -> Program:
-    program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(steps, True, False))
-    program.set_steps(model.sampler.steps(0.5, steps))
-    program.set_noise(3)
-    program.set_prompt(model.encode_prompt("an oil painting"))
-    program.warm_up()
-    return program
-
-
 @pytest.fixture
 def strict() -> Iterator[None]:
     """A host synchronisation that nobody asked for is an error; waiting for an event is not one."""
@@ -57,7 +47,7 @@ def strict() -> Iterator[None]:
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_a_replayed_graph_gives_what_eager_gives(folder: Path, steps: int) -> None:
-    program = _program(_load(folder), steps)
+    program = program_of(_load(folder), steps)
     for seq in (1, 60):
         replayed = program.run(draw(seq, SIZE)).astype(int)
         program.run_in_stages(draw(seq, SIZE), lambda _: None)
@@ -68,7 +58,7 @@ def test_a_replayed_graph_gives_what_eager_gives(folder: Path, steps: int) -> No
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_a_frame_allocates_nothing_and_syncs_once(folder: Path, strict: None) -> None:
-    program, pictures = _program(_load(folder)), [draw(seq, SIZE) for seq in range(10)]
+    program, pictures = program_of(_load(folder)), [draw(seq, SIZE) for seq in range(10)]
     program.run(pictures[0])
     before = torch.cuda.memory_stats()["allocation.all.allocated"]
     torch.cuda.set_sync_debug_mode("error")
@@ -88,7 +78,7 @@ def _calls(program: Program, frames: int) -> Counter[str]:
 
 
 def test_a_profile_of_a_frame_shows_a_graph_two_copies_and_one_event(folder: Path) -> None:
-    program = _program(_load(folder))
+    program = program_of(_load(folder))
     program.run(draw(1, SIZE))
     _calls(program, 1)  # the profiler's own first time
     more = _calls(program, 6) - _calls(program, 1)  # it synchronises itself, once
@@ -127,6 +117,6 @@ def test_what_changes_live_reaches_the_captured_graph(folder: Path, change: dict
 def test_half_precision_is_near_float32(folder: Path, precision: str) -> None:
     bgra = draw(7, SIZE)
     exact, coarse = (
-        _program(_load(folder, name)).run(bgra).astype(int) for name in ("fp32", precision)
+        program_of(_load(folder, name)).run(bgra).astype(int) for name in ("fp32", precision)
     )
     assert np.abs(exact - coarse).mean() < (1 if precision == "fp16" else 4)
