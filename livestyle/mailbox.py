@@ -42,6 +42,14 @@ class Mailbox(Generic[T]):
             item, self._item = self._item, None
             return item
 
+    def poll(self) -> T | None:
+        """The item, or None where there is none now. Raises Closed."""
+        with self._changed:
+            if self._closed:
+                raise Closed
+            item, self._item = self._item, None
+            return item
+
     def close(self) -> None:
         """Wake both sides and refuse all that comes later."""
         with self._changed:

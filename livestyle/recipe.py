@@ -6,6 +6,8 @@ import dataclasses
 import importlib.resources
 import tomllib
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from livestyle.config import parse_size
@@ -53,7 +55,7 @@ R = TypeVar("R", bound=Recipe)
 
 def load_recipe(name: str, kind: type[R]) -> R:
     """The recipe `engines/NAME.toml`. Raises ConfigError naming what is wrong with it."""
-    folder = importlib.resources.files("livestyle.recipes")
+    folder = _folder()
     where = f"recipe {name!r}"
     try:
         table = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
@@ -73,6 +75,14 @@ def load_recipe(name: str, kind: type[R]) -> R:
     except ValueError as error:
         raise ConfigError(f"{where}: size {values['size']!r}: {error}") from None
     return kind(**{**values, "size": size})
+
+
+def _folder() -> Traversable:
+    """Where the recipes are: with the package, or beside it in a tree that is not installed."""
+    try:
+        return importlib.resources.files("livestyle.recipes")
+    except ModuleNotFoundError:
+        return Path(__file__).parent.parent / "engines"
 
 
 def _check(values: dict[str, Any], kind: type[Recipe], where: str) -> None:

@@ -40,10 +40,21 @@ class Model:
         self.traits = networks.traits
         self.device = device = networks.device
         self._pipeline = pipeline
+        self._lanes: list[torch.cuda.Stream] = []
         self._beside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         for encoder in ("text_encoder", "text_encoder_2"):
             if getattr(pipeline, encoder, None) is not None:
                 getattr(pipeline, encoder).to(device, networks.dtype)
+
+    def lane(self, number: int) -> torch.cuda.Stream:
+        """The CUDA stream of a number, for programs to be captured and replayed on.
+
+        Programs that are never computed at once share one: cuBLAS keeps 32 MiB for each.
+        """
+        while len(self._lanes) <= number:
+            # before the prompts' stream, whose priority is the usual one
+            self._lanes.append(torch.cuda.Stream(self.device, priority=-1))  # type: ignore[no-untyped-call]
+        return self._lanes[number]
 
     @torch.no_grad()
     def encode_prompt(self, text: str) -> Embedding:

@@ -106,6 +106,16 @@ def quiet() -> None:
         library.utils.logging.disable_progress_bar()
 
 
+def time_convolutions(on: bool) -> None:
+    """Whether cuDNN times all its ways to do a convolution when that first comes, and keeps the
+    fastest, in this process; else it takes what it holds for the fastest.
+
+    To be said before the first convolution: what was chosen is kept, by each thread for itself.
+    """
+    torch.backends.cudnn.benchmark = on
+    torch.backends.cudnn.benchmark_limit = 0  # all of them
+
+
 def is_tiny(autoencoder: Any) -> bool:
     """Whether it is a tiny autoencoder, not the full one."""
     return isinstance(autoencoder, diffusers.AutoencoderTiny)
@@ -146,6 +156,8 @@ def take_networks(
     Raises ModelError for a UNet that livestyle's module is not built for.
     """
     quiet()
+    if device.type == "cuda":
+        time_convolutions(True)
     traits = traits_of(pipeline)
     network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
     denoiser = DENOISERS[unet](network)

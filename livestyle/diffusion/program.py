@@ -32,6 +32,7 @@ class Form:
     steps: int
     i420: bool  # the result is I420 (H * 3 / 2, W), else RGB (H, W, 3)
     from_text: bool  # the source is not looked at: text to image
+    lane: int = 0  # programs that are computed at once have one each, see Model.lane
 
 
 Lap = Callable[[str], None]
@@ -50,8 +51,12 @@ class Program:
         self._on_gpu = model.device.type == "cuda"
         self._make_ends(placement, size)
         self._make_middle(size)
+        self._lane = model.lane(form.lane) if self._on_gpu else None
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._done = torch.cuda.Event() if self._on_gpu else None  # type: ignore[no-untyped-call]
+        self._changed, self._done = (
+            torch.cuda.Event() if self._on_gpu else None  # type: ignore[no-untyped-call]
+            for _ in range(2)
+        )
 
     def _make_ends(self, placement: Placement, size: Size) -> None:
         """What lies between host memory and the model's picture, on both sides."""
@@ -122,27 +127,49 @@ class Program:
 
     def run(self, pixels: Pixels) -> Pixels:
         """BGRA (h, w, 4) of the source's size -> the result; it changes at the next call."""
+        self.submit(pixels)
+        return self.collect()
+
+    def submit(self, pixels: Pixels) -> None:
+        """Begin a frame; on CUDA this does not wait for it. It is collected before the next."""
+        if self._graph is None and self._on_gpu:
+            self._graph = self.capture()
         self._incoming.copy_(torch.from_numpy(pixels))
-        if self._done is None:
-            self._compute()
-        else:
-            if self._graph is None:
-                self._graph = self._captured()
-            self._source.copy_(self._incoming, non_blocking=True)
-            self._graph.replay()
-            self._result.copy_(self._output, non_blocking=True)
-            self._done.record()
+        self._on_device(self._graph.replay if self._graph is not None else self._compute)
+
+    def collect(self) -> Pixels:
+        """The result of the frame that was begun; it changes when the next one begins."""
+        if self._done is not None:
             self._done.synchronize()
         return self._result.numpy()
 
-    def run_in_stages(self, pixels: Pixels, lap: Lap) -> None:
-        """What `run` does, without a graph. lap: called with the name of each stage at its end."""
+    def run_in_stages(
+        self, pixels: Pixels, lap: Lap, graph: torch.cuda.CUDAGraph | None = None
+    ) -> None:
+        """What `run` does. lap: called with the name of each stage at its end.
+
+        graph: what `capture` gave with the laps of the stages on the device, to be replayed; else
+        these run without one.
+        """
         self._incoming.copy_(torch.from_numpy(pixels))
-        self._source.copy_(self._incoming, non_blocking=True)
-        lap("upload")
-        self._compute(lap)
-        self._result.copy_(self._output, non_blocking=True)
-        lap("download")
+        compute = graph.replay if graph is not None else lambda: self._compute(lap)
+        self._on_device(compute, lap)
+        self.collect()
+
+    def _on_device(self, compute: Callable[[], None], lap: Lap | None = None) -> None:
+        """Upload, compute, download; on CUDA on this program's lane, without waiting for it."""
+        lap = lap or _no_lap
+        if self._lane is not None and self._changed is not None:
+            self._changed.record()  # prompt, noise and steps were written on the current stream
+            self._lane.wait_event(self._changed)
+        with torch.cuda.stream(self._lane):  # of None: as it is
+            self._source.copy_(self._incoming, non_blocking=True)
+            lap("upload")
+            compute()
+            self._result.copy_(self._output, non_blocking=True)
+            lap("download")
+            if self._done is not None:
+                self._done.record()
 
     @torch.inference_mode()
     def _compute(self, lap: Lap | None = None) -> None:
@@ -166,18 +193,20 @@ class Program:
         assert self._conditions is not None  # set_prompt comes before the first frame
         return self._model.predict(x, number, self._conditions)
 
-    def _captured(self) -> torch.cuda.CUDAGraph:
-        # before the prompts' stream, whose priority is the usual one
-        stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+    def capture(self, lap: Lap | None = None) -> torch.cuda.CUDAGraph:
+        """The frame on the device, as a graph. lap: called at the end of each stage, once, while it
+        is captured: an external event that it records is recorded at every replay.
+        """
+        assert self._lane is not None  # a CPU has no graphs
+        self._lane.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._lane):
             for _ in range(_WARM_UP):
                 self._compute()
-        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.current_stream().wait_stream(self._lane)
         graph = torch.cuda.CUDAGraph()
         # thread_local: the prompts' thread may allocate meanwhile
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            self._compute()
+        with torch.cuda.graph(graph, stream=self._lane, capture_error_mode="thread_local"):
+            self._compute(lap)
         return graph
 
 

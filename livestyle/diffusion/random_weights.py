@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import diffusers
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from livestyle.diffusion.networks import DTYPES, quiet
 
@@ -36,8 +37,8 @@ _SD: dict[str, Any] = {
     "sample_size": 64,
 }
 FAMILIES = {"sdxl": (_XL, 2_567_463_684, 1280), "sd": (_SD, 865_910_724, None)}
-SEED = 0
-_DEVIATION = 0.02  # of the weights: keeps activations finite in half precision
+SEED = 1  # another one whenever the weights change: engines are named by it
+_DEVIATION = 0.02  # of the UNet's weights: keeps activations finite in half precision
 
 
 def random_pipeline(family: str, *, device: str, precision: str, only_text: bool = False) -> Any:
@@ -65,7 +66,10 @@ def random_pipeline(family: str, *, device: str, precision: str, only_text: bool
     autoencoder = _LIBRARY.AutoencoderTiny().to(DTYPES[precision]).to(device)
     for network in (unet, autoencoder):
         network.eval().requires_grad_(False)
-        _randomise(network)
+    _randomise(unet, lambda _: _DEVIATION)
+    # what a layer gives varies as what it takes, else all pictures would be of nearly one colour,
+    # and whether an engine gives the same would not be seen
+    _randomise(autoencoder, lambda weight: weight[0].numel() ** -0.5)
     return SimpleNamespace(unet=unet, vae=autoencoder, encode_prompt=encode_prompt)
 
 
@@ -75,7 +79,7 @@ def random_unet(family: str) -> Any:
         return _LIBRARY.UNet2DConditionModel(**FAMILIES[family][0])
 
 
-def _randomise(network: nn.Module) -> None:
+def _randomise(network: nn.Module, deviation: Callable[[Tensor], float]) -> None:
     generator = torch.Generator(next(network.parameters()).device).manual_seed(SEED)
     for module in network.modules():
         norm = isinstance(module, nn.GroupNorm | nn.LayerNorm)
@@ -86,4 +90,4 @@ def _randomise(network: nn.Module) -> None:
                 weight.fill_(1)
             else:
                 drawn = torch.randn(weight.shape, generator=generator, device=weight.device)
-                weight.copy_(drawn * _DEVIATION)  # the same in every precision
+                weight.copy_(drawn * deviation(weight))  # the same in every precision

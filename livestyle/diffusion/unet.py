@@ -3,7 +3,8 @@
 The same function as diffusers' UNet2DConditionModel, from the same weights, laid out for speed:
 what depends on the prompt and the timestep alone is computed once by the Conditioner and comes in
 as two tensors; queries, keys and values of self-attention are one product; pictures are
-channels-last, so that tokens are a view of them.
+channels-last, so that tokens are a view of them (but CUDA's GroupNorm, where nothing is compiled,
+gives channels-first, and what comes after it copies).
 """
 
 from __future__ import annotations
@@ -354,11 +355,11 @@ class Transformer(nn.Module):
         )
         self.project_out = weights.linear(f"{name}.proj_out")
 
-    def forward(self, x: Tensor, keys_values: Iterator[Tensor]) -> Tensor:
-        """x: [1, C, H, W]."""
+    def forward(self, x: Tensor, keys_values: Sequence[Tensor]) -> Tensor:
+        """x: [1, C, H, W]. keys_values: of each block."""
         tokens = self.project_in(self.norm(x).permute(0, 2, 3, 1).flatten(1, 2))
-        for block in self.blocks:
-            tokens = block(tokens, next(keys_values))
+        for block, key_value in zip(self.blocks, keys_values, strict=True):
+            tokens = block(tokens, key_value)
         pixels = self.project_out(tokens).unflatten(1, x.shape[2:])
         result: Tensor = pixels.permute(0, 3, 1, 2) + x
         return result
@@ -381,7 +382,8 @@ class Level(nn.Module):
         """A resnet and its transformer, where there is one."""
         x = self.resnets[number](x, next(given.shifts))
         if self.transformers:
-            x = self.transformers[number](x, given.keys_values)
+            transformer = self.transformers[number]
+            x = transformer(x, given.take(len(transformer.blocks)))
         return x
 
 
@@ -416,7 +418,7 @@ class Middle(nn.Module):
     def forward(self, x: Tensor, given: Given) -> Tensor:
         """x: [1, C, H, W]."""
         x = self.resnet_in(x, next(given.shifts))
-        x = self.transformer(x, given.keys_values)
+        x = self.transformer(x, given.take(len(self.transformer.blocks)))
         result: Tensor = self.resnet_out(x, next(given.shifts))
         return result
 
@@ -444,6 +446,10 @@ class Given:
 
     shifts: Iterator[Tensor]  # one for each Resnet: [1, width, 1, 1]
     keys_values: Iterator[Tensor]  # one for each TransformerBlock: [2, heads, tokens, width]
+
+    def take(self, blocks: int) -> tuple[Tensor, ...]:
+        """Keys and values of so many blocks."""
+        return tuple(itertools.islice(self.keys_values, blocks))
 
 
 class UNet(nn.Module):

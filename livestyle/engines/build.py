@@ -7,22 +7,20 @@ ends however it may, what was half done is removed, at the latest by the next bu
 
 from __future__ import annotations
 
-import pickle
+import functools
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from livestyle.apart import Work, run_apart
 from livestyle.engines.cache import Cache
 from livestyle.engines.entry import Entry, Manifest
+from livestyle.engines.levers import Levers
 from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec
-from livestyle.errors import EngineError
+from livestyle.errors import EngineError, LivestyleError
 from livestyle.machine import free_memory_gib
 
 GIB = 2**30
@@ -39,10 +37,12 @@ Report = Callable[[str, float], None]  # a phase, and what part of it is done: 0
 
 @dataclass(frozen=True)
 class Build:
-    """What to build."""
+    """What to build. levers: of torch-compiled alone; they are no part of the spec, for what is
+    built with others does the same, and takes its place."""
 
     model: Loadable
     spec: Spec
+    levers: Levers = Levers()
     background: bool = False  # leave the machine to others
 
 
@@ -50,7 +50,7 @@ class Build:
 PHASES = {
     "tensorrt": ("export", "compare", "compile"),
     "openvino": ("export", "convert", "try_out"),
-    "torch-compiled": ("autotune", "try_out"),
+    "torch-compiled": ("generate", "try_out"),
 }
 
 
@@ -71,7 +71,11 @@ def needs(build: Build) -> Needs:
 
 
 def check_room(build: Build, cache: Cache) -> str:
-    """What a build needs and what there is, in one line. Raises EngineError where it lacks."""
+    """What a build needs and what there is, in one line. Raises EngineError where it lacks.
+
+    Memory may lack where the card that it is for is here: the networks are on that, and a virtual
+    machine's memory may grow when it is asked for.
+    """
     disk, memory, _ = needs(build)
     place = next(path for path in (cache.root, *cache.root.parents) if path.exists())
     free, available = shutil.disk_usage(place).free, free_memory_gib()
@@ -80,15 +84,17 @@ def check_room(build: Build, cache: Cache) -> str:
             f"the build needs {disk / GIB:.1f} GiB on the disk of {str(cache.root)!r}, where "
             f"{free / GIB:.1f} are free; make room there"
         )
-    if available is not None and available * GIB < memory:
+    lacks = available is not None and available * GIB < memory
+    if lacks and not build.spec.card:
         raise EngineError(
             f"the build needs {memory / GIB:.1f} GiB of memory, {available:.1f} are free; close "
             "what else uses it"
         )
     known = "" if available is None else f" of {available:.1f}"
+    warning = "; if it is killed, close what else uses memory" if lacks else ""
     return (
         f"needs up to {disk / GIB:.1f} GiB of {free / GIB:.1f} on the disk, {memory / GIB:.1f}"
-        f"{known} of memory"
+        f"{known} of memory{warning}"
     )
 
 
@@ -100,7 +106,16 @@ def build_engine(build: Build, cache: Cache, report: Report) -> Entry:
         for phase in PHASES[build.spec.engine]:
             report(phase, 0.0)
             started = time.monotonic()
-            told, peak = _run_phase(build, folder, phase, facts, report)
+            work = Work(
+                f"{_MODULE}:{phase}",
+                (build, folder, facts),
+                f"the build's phase {phase!r}",
+                build.background,
+            )
+            try:
+                told, peak = run_apart(work, functools.partial(report, phase))
+            except LivestyleError as error:
+                raise EngineError(str(error)) from error
             facts |= told.get("facts", {})
             measured[phase] = {
                 "seconds": round(time.monotonic() - started, 1),
@@ -112,35 +127,3 @@ def build_engine(build: Build, cache: Cache, report: Report) -> Entry:
                 file.unlink()
         title, spec = build.model.title, build.spec
         return cache.finish(folder, Manifest(spec, title, time.time(), {}, facts, measured))
-
-
-def _run_phase(
-    build: Build, folder: Path, phase: str, facts: dict[str, Any], report: Report
-) -> tuple[dict[str, Any], float | None]:
-    """What the phase returned, and the most memory that its process held, in GiB."""
-    # In a session of its own: Ctrl-C is this process' to decide. -P: nothing of the current folder.
-    command = [sys.executable, "-P", "-m", _MODULE]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-    )
-    assert process.stdin is not None and process.stdout is not None
-    with process:  # which closes its stdin: the process ends by itself when it finds that
-        try:
-            pickle.dump((build, folder, phase, facts), process.stdin)
-            process.stdin.flush()
-            while True:
-                kind, value = pickle.load(process.stdout)
-                if kind == "done":
-                    told: tuple[dict[str, Any], float | None] = value
-                    return told
-                if kind == "failed":
-                    raise EngineError(value)
-                report(phase, value)
-        except (EOFError, OSError, pickle.UnpicklingError):
-            code = process.wait()
-            why = f"ended with exit code {code}"
-            if code == -signal.SIGKILL:
-                why = "was killed, as the system does where memory runs out"
-            raise EngineError(f"the build's phase {phase!r} {why}; nothing was kept") from None
-        finally:
-            process.kill()

@@ -2,7 +2,8 @@
 
 The UNet's 70 transformer blocks are two pieces of code, its 17 resnets a dozen: each is compiled
 once, not once for each place. The parts are captured into the frame's CUDA graph with the rest, so
-Inductor's own graphs are off.
+Inductor's own graphs are off. So is what makes a build take longer than it is worth: convolutions
+stay cuDNN's, and the launch settings of fused kernels those that Inductor takes unasked.
 """
 
 from __future__ import annotations
@@ -31,37 +32,38 @@ from livestyle.diffusion.networks import (
     unet_of,
 )
 from livestyle.diffusion.step import SAMPLERS
-from livestyle.diffusion.unet import Resnet, TransformerBlock
+from livestyle.diffusion.unet import Resnet, Transformer, TransformerBlock
 from livestyle.engines.cache import user_cache
 from livestyle.engines.fp8 import quantise
+from livestyle.engines.levers import Levers
 from livestyle.engines.reference import agreement, chain_of, keep_reference
 from livestyle.errors import EngineError
 
 if TYPE_CHECKING:
+    from livestyle.engines.build import Build
     from livestyle.engines.entry import Memory
-    from livestyle.engines.loadable import Loadable
-    from livestyle.engines.spec import Spec
 
 NAME = "torch-compiled"
 ARTIFACTS = "artifacts.bin"
 _KINDS = 64  # of one part: shapes times what follows them; Dynamo gives up after 8 else
 
 
-def compile_model(
-    model: Loadable, spec: Spec, folder: Path, report: Callable[[float], None]
-) -> dict[str, Any]:
+def compile_model(build: Build, folder: Path, report: Callable[[float], None]) -> dict[str, Any]:
     """Compile the networks on this machine; keep what came of it, and the frame by eager PyTorch.
 
     PyTorch's frame is in the precision of the engine, or in fp16 where that is fp8.
 
     Returns the facts that it is loaded with, beside the model itself. Raises EngineError.
     """
+    model, spec = build.model, build.spec
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pipeline = model.pipeline(spec.base_precision, device.type)
     networks = take_networks(pipeline, device, dtype_of(spec.precision), packed=False)
     eager = Model(pipeline, networks, SAMPLERS[model.sampler])
     reference, seen = keep_reference(eager, spec.size, spec.precision, folder)
-    facts = {"seen": seen} if seen else {}
+    facts: dict[str, Any] = {"levers": build.levers.words()}
+    if seen:
+        facts["seen"] = seen
     report(0.2)
     use_own_folder()
     found = agreement(reference, chain_of(compile_parts(networks, facts)))
@@ -73,20 +75,29 @@ def compile_model(
 
 
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
-    """The same networks, in fp8 where the facts say so; parts are compiled when they first run."""
+    """The same networks, with the facts' levers; parts are compiled when they first run.
+
+    facts: levers, as words; seen, what came into the layers that are to be in fp8, where any are.
+    """
     dynamo: Any = torch._dynamo
     dynamo.config.recompile_limit = _KINDS  # on this thread alone, which then compiles them all
-    mode = "max-autotune-no-cudagraphs" if networks.device.type == "cuda" else "default"
+    levers = Levers.parse(facts["levers"])
+    options: dict[str, Any] = {
+        "max_autotune_gemm": levers.tune_gemm,
+        "max_autotune_conv_backends": "ATEN",
+        "coordinate_descent_tuning": False,
+    }
     unet = unet_of(networks)
     engine = networks.engine.replace("torch", NAME, 1)
     if "seen" in facts:
-        quantise(unet, facts["seen"])
+        quantise(unet, facts["seen"], fast_accumulation=levers.fast_accumulation)
         engine = engine.replace("fp16", "fp8")
-    parts: list[nn.Module] = [*unet.parts(Resnet), *unet.parts(TransformerBlock)]
+    transformer = Transformer if levers.whole_transformers else TransformerBlock
+    parts: list[nn.Module] = [*unet.parts(Resnet), *unet.parts(transformer)]
     assert isinstance(networks.encode, Encoder) and isinstance(networks.decode, Decoder)
     parts += [networks.encode.autoencoder.encoder, networks.decode.autoencoder.decoder]
     for part in parts:
-        part.compile(mode=mode, dynamic=False, fullgraph=True)
+        part.compile(options=options, dynamic=False, fullgraph=True)
     return dataclasses.replace(networks, engine=engine)
 
 

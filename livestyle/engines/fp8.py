@@ -26,9 +26,12 @@ Seen = dict[str, float]  # a layer's name -> the largest absolute value that cam
 class Fp8Linear(nn.Module):
     """What nn.Linear computes, but for rounding to 8 bits."""
 
-    def __init__(self, linear: nn.Linear, largest: float) -> None:
-        """largest: absolute value that comes in."""
+    def __init__(
+        self, linear: nn.Linear, largest: float, *, fast_accumulation: bool = True
+    ) -> None:
+        """largest: absolute value that comes in. fast_accumulation: see Levers."""
         super().__init__()
+        self.fast_accumulation = fast_accumulation
         weight = linear.weight.detach()
         scale = weight.abs().max().float() / LARGEST
         like: Any = {"dtype": weight.dtype, "device": weight.device}
@@ -60,6 +63,7 @@ class Fp8Linear(nn.Module):
             scale_b=self.product_weight_scale,
             bias=self.bias,
             out_dtype=x.dtype,
+            use_fast_accum=self.fast_accumulation,
         )
         return result.view(*x.shape[:-1], -1)
 
@@ -101,10 +105,11 @@ def watched(unet: UNet) -> Iterator[Seen]:
             hook.remove()
 
 
-def quantise(unet: UNet, seen: Seen) -> None:
-    """Replace the layers, in their place."""
+def quantise(unet: UNet, seen: Seen, *, fast_accumulation: bool = True) -> None:
+    """Replace the layers, in their place. fast_accumulation: see Levers."""
     for name, block, attribute, layer in list(_layers(unet)):
-        setattr(block, attribute, Fp8Linear(layer, seen[name]))
+        fast = fast_accumulation
+        setattr(block, attribute, Fp8Linear(layer, seen[name], fast_accumulation=fast))
 
 
 def _layers(unet: UNet) -> Iterator[tuple[str, nn.Module, str, nn.Linear]]:

@@ -1,0 +1,115 @@
+"""Apart: do something in a process of its own, and wait for what comes of it.
+
+For what holds much memory, spoils the state of a library, or may be killed. Parent and child talk
+in pickles over pipes; the child ends with its parent.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from livestyle.errors import LivestyleError
+from livestyle.machine import peak_memory_gib
+
+# It looks for modules where its parent does, which need not have livestyle installed. -P: and so
+# not in the current folder, unless the parent does.
+_COMMAND = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
+    "from livestyle.apart import serve; serve()"
+)
+_NO_MEMORY = ("MemoryError", "OutOfMemoryError")  # Python's, and PyTorch's of a GPU
+
+Report = Callable[[float], None]  # what part of it is done: 0 … 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a process is to do.
+
+    function: "module:function"; it is called with `arguments` and a Report, all of which, and what
+    it returns, can be pickled. name: what an error calls it. background: leave the machine to
+    others.
+    """
+
+    function: str
+    arguments: tuple[Any, ...]
+    name: str
+    background: bool = False
+
+
+def run_apart(work: Work, report: Report) -> tuple[Any, float | None]:
+    """What the function returned, and the most memory that its process held, in GiB.
+
+    Raises LivestyleError: with the function's own words where it raised one, else how the process
+    ended.
+    """
+    # In a session of its own: Ctrl-C is this process' to decide.
+    command = [sys.executable, "-P", "-c", _COMMAND]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    with process:  # which closes its stdin: the process ends by itself when it finds that
+        try:
+            for sent in (sys.path, work):
+                pickle.dump(sent, process.stdin)
+            process.stdin.flush()
+            while True:
+                kind, value = pickle.load(process.stdout)
+                if kind == "done":
+                    returned, peak = value
+                    return returned, peak
+                if kind == "failed":
+                    raise LivestyleError(value)
+                report(value)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            code = process.wait()
+            why = f"ended with exit code {code}"
+            if code == -signal.SIGKILL:
+                why = "was killed, as the system does where memory runs out"
+            raise LivestyleError(f"{work.name} {why}") from None
+        finally:
+            process.kill()
+
+
+def serve() -> None:
+    """What the process runs: the Work that comes on stdin, answered on stdout."""
+    with os.fdopen(os.dup(1), "wb", buffering=0) as parent:
+        os.dup2(2, 1)  # what libraries print is no answer
+
+        def tell(kind: str, value: object) -> None:
+            parent.write(pickle.dumps((kind, value)))
+
+        work: Work = pickle.load(sys.stdin.buffer)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        if work.background and hasattr(os, "nice"):
+            os.nice(19)
+        module, _, name = work.function.partition(":")
+        try:
+            function = getattr(importlib.import_module(module), name)
+            returned = function(*work.arguments, lambda part: tell("at", part))
+            tell("done", (returned, peak_memory_gib()))
+        except LivestyleError as error:
+            tell("failed", str(error))
+        except Exception as error:
+            if type(error).__name__ in _NO_MEMORY:
+                tell("failed", f"there is too little memory for {work.name}; close what uses it")
+                return
+            traceback.print_exc()
+            tell("failed", f"{work.name}: internal error: {error!r}")
+
+
+def _end_with_parent() -> None:
+    """End at once when nobody waits any more."""
+    os.read(0, 1)
+    os._exit(1)
