@@ -126,10 +126,20 @@ def _add_bench(commands: _Commands) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="turbo: timed beside it: torch (livestyle without an engine), diffusers, "
-        "diffusers-compile, streamdiffusion",
+        help="turbo: timed after it: torch (livestyle without an engine) or torch-compiled, with "
+        "+fp8 and levers as in torch-compiled+fp8+tune-gemm; diffusers, diffusers-compile, "
+        "streamdiffusion",
     )
-    bench.add_argument("--frames", type=int, default=20, metavar="N", help="turbo: (default: 20)")
+    bench.add_argument(
+        "--frames", type=int, metavar="N", help="turbo: to time (default: 600 on a GPU, else 20)"
+    )
+    bench.add_argument(
+        "--in-flight",
+        type=int,
+        default=1,
+        metavar="N",
+        help="turbo: time so many frames at once, too (default: 1, not)",
+    )
     add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
     bench.set_defaults(command=_bench)
 
@@ -148,6 +158,13 @@ def _add_build(commands: _Commands) -> None:
         "--flavour",
         choices=("rtx", "full"),
         help="tensorrt: TensorRT-RTX, for GeForce and RTX cards, or TensorRT (what is installed)",
+    )
+    build.add_argument(
+        "--lever",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="torch-compiled: tune-gemm (minutes), whole-transformers, no-fast-accumulation",
     )
     build.add_argument(
         "--random-weights",
@@ -259,7 +276,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         _write_json(arguments.json, figures)
     tell(json.dumps(figures))
-    return 0
+    failed = [name for name, found in figures.get("contestants", {}).items() if "error" in found]
+    return int(bool(failed))
 
 
 def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -282,18 +300,23 @@ def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
-    if arguments.frames < 1:
-        raise ConfigError(f"--frames {arguments.frames}: a number from 1 on is expected")
+    for flag, number in (("frames", arguments.frames), ("in-flight", arguments.in_flight)):
+        if number is not None and number < 1:
+            raise ConfigError(f"--{flag} {number}: a number from 1 on is expected")
     random = arguments.random_weights
     config = settle_turbo(_config(arguments), say, with_model=not random)
     from livestyle.bench.turbo import Options, bench_turbo
 
-    options = Options(random, arguments.peer, arguments.frames)
+    def keep(figures: dict[str, Any]) -> None:
+        if arguments.json is not None:  # what was measured stays, whatever comes after it
+            _write_json(arguments.json, figures)
+
+    options = Options(random, arguments.peer, arguments.frames, arguments.in_flight)
     if arguments.plot is None:
-        return bench_turbo(config, options, _NowAndThen())
+        return bench_turbo(config, options, _NowAndThen(), keep)
     from livestyle.bench.plot import plot_turbo
 
-    figures = bench_turbo(config, options, _NowAndThen())
+    figures = bench_turbo(config, options, _NowAndThen(), keep)
     _write(arguments.plot, plot_turbo(figures))
     return figures
 
@@ -304,7 +327,7 @@ def _build(arguments: argparse.Namespace) -> int:
     _end_in_order()
     random = arguments.random_weights
     config = settle_turbo(_config(arguments), say, with_model=not random)
-    from livestyle.build import plan_build
+    from livestyle.build import plan_build, with_levers
     from livestyle.engines.build import build_engine, check_room
     from livestyle.engines.cache import user_cache
     from livestyle.status import build_bars
@@ -317,6 +340,7 @@ def _build(arguments: argparse.Namespace) -> int:
         random_weights=random,
         say=say,
     )
+    build = with_levers(build, arguments.lever)
     cache = user_cache()
     say(check_room(build, cache))
     with build_bars() as report:
