@@ -276,7 +276,9 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         _write_json(arguments.json, figures)
     tell(json.dumps(figures))
-    failed = [name for name, found in figures.get("contestants", {}).items() if "error" in found]
+    failed = [found for found in figures.get("contestants", {}).values() if "error" in found]
+    for found in failed:
+        say(f"livestyle: {found['error']}")
     return int(bool(failed))
 
 

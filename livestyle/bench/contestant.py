@@ -27,7 +27,7 @@ from livestyle.bench.variant import Variant
 from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.diffusion.model import Model, choose_precision
-from livestyle.diffusion.networks import dtype_of, take_networks, time_convolutions
+from livestyle.diffusion.networks import choose_convolutions, dtype_of, take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.engines.choice import Wanted
@@ -96,11 +96,11 @@ def measure_variant(task: Task, variant: Variant, precision: str, report: Report
     """livestyle's own networks by PyTorch or Inductor, compiled here, with its levers."""
     started = time.perf_counter()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    half = "fp16" if precision == "fp8" else precision
+    half = "fp16" if precision == "fp8" or (variant.fp8 and device.type == "cuda") else precision
     pipeline = task.model.pipeline(half, device.type)
     compiled = variant.engine == "torch-compiled"
     networks = take_networks(pipeline, device, dtype_of(half), packed=not compiled)
-    time_convolutions(variant.levers.cudnn_benchmark)
+    choose_convolutions(timed=variant.levers.cudnn_benchmark)
     agreement: Figures = {}
     if compiled:
         from livestyle.engines.compiled import compile_here
@@ -124,7 +124,7 @@ def measure_peer(task: Task, name: str, precision: str, device: str, report: Rep
     pipeline = task.model.pipeline(half, device)
     theirs = {"unet": pipeline.unet, "vae": pipeline.vae}
     networks = take_networks(pipeline, torch.device(device), dtype_of(half), "diffusers")
-    time_convolutions(False)
+    torch.backends.cudnn.benchmark = torch.backends.cudnn.deterministic = False  # as they come
     model = Model(pipeline, networks, SAMPLERS[task.model.sampler])
     run = PEERS[name](model, theirs, task.config, task.size)
     ready = time.perf_counter() - started
@@ -169,6 +169,8 @@ def _measure_program(model: Model, task: Task, precision: str, ready: float) -> 
         **_measure(program.run, task, model, ready + time.perf_counter() - started),
     }
     frames = min(figures["frames"], _STAGE_FRAMES)
+    still = program.run(pictures[0]).copy()
+    figures["still_is_still"] = bool(np.array_equal(still, program.run(pictures[0])))
     figures["stage_ms"] = time_stages(program, pictures, frames)
     figures["kernels"] = count_kernels(program, pictures[0])
     if task.in_flight > 1:

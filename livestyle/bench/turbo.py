@@ -93,7 +93,6 @@ def bench_turbo(
                 else:
                     found = _apart(name, "measure_peer", task, name, precision, kind)
             except LivestyleError as error:
-                say(str(error))
                 figures["contestants"][name] = {"error": str(error)}
             else:
                 _add(figures, name, found)
