@@ -140,6 +140,12 @@ def _add_bench(commands: _Commands) -> None:
         metavar="N",
         help="turbo: time so many frames at once, too (default: 1, not)",
     )
+    bench.add_argument(
+        "--limit", type=int, metavar="SECONDS", help="turbo: end a contestant after so long"
+    )
+    bench.add_argument(
+        "--pictures", metavar="FILE.png", help="turbo: what each made of one frame, side by side"
+    )
     add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
     bench.set_defaults(command=_bench)
 
@@ -269,7 +275,7 @@ def _stylize(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    for flag in ("json", "plot"):
+    for flag in ("json", "plot", "pictures"):
         _check_target(f"--{flag}", getattr(arguments, flag))
     benches = {"lite": _bench_lite, "turbo": _bench_turbo, "floor": _bench_floor}
     figures = benches[arguments.what](arguments)
@@ -302,25 +308,28 @@ def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
-    for flag, number in (("frames", arguments.frames), ("in-flight", arguments.in_flight)):
+    numbers = {name: getattr(arguments, name) for name in ("frames", "in_flight", "limit")}
+    for name, number in numbers.items():
         if number is not None and number < 1:
+            flag = name.replace("_", "-")
             raise ConfigError(f"--{flag} {number}: a number from 1 on is expected")
     random = arguments.random_weights
     config = settle_turbo(_config(arguments), say, with_model=not random)
+    if arguments.plot or arguments.pictures:
+        from livestyle.bench import plot
     from livestyle.bench.turbo import Options, bench_turbo
 
-    def keep(figures: dict[str, Any]) -> None:
-        if arguments.json is not None:  # what was measured stays, whatever comes after it
+    def keep(figures: dict[str, Any], pictures: dict[str, Any]) -> None:
+        """What was measured stays, whatever comes after it."""
+        if arguments.json is not None:
             _write_json(arguments.json, figures)
+        if arguments.plot is not None:
+            _write(arguments.plot, plot.plot_turbo(figures))
+        if arguments.pictures is not None:
+            _write(arguments.pictures, plot.sheet(pictures))
 
-    options = Options(random, arguments.peer, arguments.frames, arguments.in_flight)
-    if arguments.plot is None:
-        return bench_turbo(config, options, _NowAndThen(), keep)
-    from livestyle.bench.plot import plot_turbo
-
-    figures = bench_turbo(config, options, _NowAndThen(), keep)
-    _write(arguments.plot, plot_turbo(figures))
-    return figures
+    options = Options(random, arguments.peer, **numbers)
+    return bench_turbo(config, options, _NowAndThen(), keep)
 
 
 def _build(arguments: argparse.Namespace) -> int:

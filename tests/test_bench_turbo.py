@@ -54,6 +54,7 @@ def measured(
     flags = ["--frames", "4", "--fps", "20", "--in-flight", "2"]
     flags += ["--peer", "streamdiffusion", "--peer", "diffusers"]
     flags += ["--json", str(made / "b.json"), "--plot", str(made / "b.png")]
+    flags += ["--pictures", str(made / "pictures.png")]
     command = [sys.executable, "-m", "livestyle", "bench", "turbo", "--model", str(folder)]
     done = subprocess.run(
         [*command, "--size", "256x256", *flags], capture_output=True, text=True, timeout=400
@@ -90,9 +91,10 @@ def test_it_reports_frames_stages_and_peers(
     assert 0 < loop["unique_fps"] <= 20
     assert loop["captured"] >= loop["stylized"] > 0
     assert loop["latency_ms"]["p50"] > stages["unet"]["p50"] / 2
-    with Image.open(made / "b.png") as picture:
-        assert picture.format == "PNG"
-        assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 100  # something is drawn
+    for file in ("b.png", "pictures.png"):
+        with Image.open(made / file) as picture:
+            assert picture.format == "PNG"
+            assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 100  # something is drawn
 
 
 @pytest.mark.timeout(450)
@@ -201,7 +203,7 @@ def test_a_target_that_cannot_be_is_refused_first(
     assert "its folder does not exist; make it first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flag", ["--frames", "--in-flight"])
+@pytest.mark.parametrize("flag", ["--frames", "--in-flight", "--limit"])
 @pytest.mark.parametrize("number", ["0", "-3"])
 def test_a_number_that_makes_no_sense_is_refused(
     flag: str, number: str, capsys: pytest.CaptureFixture[str]

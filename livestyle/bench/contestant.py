@@ -206,6 +206,7 @@ def _measure(run: Run, task: Task, model: Model, ready: float) -> Figures:
         "warm_up_frames": warm_up,
         "frames": frames,
         "frame_ms_each": [round(ms, 3) for ms in each],
+        "picture": run(pictures[0]).copy(),
         **state,
     }
 

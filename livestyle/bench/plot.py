@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,27 @@ except ImportError as missing:
     raise MissingPackage(missing.name or "matplotlib", "bench") from missing
 
 _BINS = 40
+
+
+def sheet(pictures: dict[str, Any]) -> bytes:
+    """What each contestant made of the same frame, at full size, named, as PNG.
+
+    pictures: RGB (h, w, 3), all of one size.
+    """
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    height, width = next(iter(pictures.values())).shape[:2]
+    figure = Figure(figsize=(columns * width / 100, rows * (height + 24) / 100), dpi=100)
+    for number, (name, picture) in enumerate(pictures.items()):
+        left, top = number % columns * width, number // columns * (height + 24) + 24
+        figure.figimage(picture, left, rows * (height + 24) - top - height)
+        figure.text(
+            (left + 4) / (columns * width), 1 - (top - 18) / (rows * (height + 24)), name,
+            fontsize=8, verticalalignment="top",
+        )  # fmt: skip
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()
 
 
 def plot_turbo(figures: dict[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ is livestyle alone, live.
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import statistics
 import tempfile
@@ -39,24 +40,29 @@ class Options:
 
     random_weights: of the recipe's exact architecture, in place of a model. peers: those of PEERS,
     and variants of livestyle. frames: of each contestant; None: as many as its device is worth.
-    in_flight: frames at once, also; 1: not.
+    in_flight: frames at once, also; 1: not. limit: s after which a contestant is ended.
     """
 
     random_weights: bool = False
     peers: list[str] = field(default_factory=list)
     frames: int | None = None
     in_flight: int = 1
+    limit: float | None = None
+
+
+Pictures = dict[str, Any]  # of each contestant: what it made of the same frame, RGB (h, w, 3)
+Keep = Callable[[Figures, Pictures], None]
 
 
 def bench_turbo(
     config: Config,
     options: Options,
     say: Callable[[str], None],
-    keep: Callable[[Figures], None] = lambda _: None,
+    keep: Keep = lambda figures, pictures: None,
 ) -> Figures:
     """Time livestyle, then its peers.
 
-    config: settled. say: told how far a download is. keep: given the figures so far, again after
+    config: settled. say: told how far a download is. keep: given what there is so far, again after
     each contestant.
 
     Returns for each contestant its ms per frame (p50, p95, p99, max), livestyle's ratio to it (of
@@ -70,7 +76,9 @@ def bench_turbo(
     loadable = loadable_of(config, random_weights=options.random_weights, say=say)
     with tempfile.TemporaryDirectory(prefix="livestyle-") as folder:  # of this user alone
         task = Task(loadable, config, size, options.frames, options.in_flight, Path(folder))
-        ours = _apart(OURS, "measure_livestyle", task)
+        apart = functools.partial(_apart, task, options.limit)
+        pictures: Pictures = {}
+        ours = apart(OURS, "measure_livestyle")
         precision, device = ours["precision"], ours["device"]["device"]
         kind = "cpu" if device == "cpu" else "cuda"
         figures = {
@@ -81,22 +89,24 @@ def bench_turbo(
             "size": list(size),
             "steps": ours["steps"],
             "open_loop": ours.pop("open_loop"),
-            "floor": _apart("the floor", "measure_floor", task, precision, kind),
+            "floor": apart("the floor", "measure_floor", precision, kind),
             "contestants": {},
         }
+        pictures[OURS] = ours.pop("picture")
         _add(figures, OURS, ours)
-        keep(figures)
+        keep(figures, pictures)
         for name in options.peers:
             try:
                 if name in variants:
-                    found = _apart(name, "measure_variant", task, variants[name], precision)
+                    found = apart(name, "measure_variant", variants[name], precision)
                 else:
-                    found = _apart(name, "measure_peer", task, name, precision, kind)
+                    found = apart(name, "measure_peer", name, precision, kind)
             except LivestyleError as error:
                 figures["contestants"][name] = {"error": str(error)}
             else:
+                pictures[name] = found.pop("picture")
                 _add(figures, name, found)
-            keep(figures)
+            keep(figures, pictures)
         return figures
 
 
@@ -107,8 +117,8 @@ def _variant(name: str) -> Variant:
     return Variant.parse(name)
 
 
-def _apart(name: str, function: str, task: Task, *arguments: Any) -> Figures:
-    work = Work(f"{_MODULE}:{function}", (task, *arguments), name)
+def _apart(task: Task, limit: float | None, name: str, function: str, *arguments: Any) -> Figures:
+    work = Work(f"{_MODULE}:{function}", (task, *arguments), name, seconds=limit)
     try:
         figures, peak = run_apart(work, lambda _: None)
     except LivestyleError as error:
