@@ -33,10 +33,9 @@ def _packed(archive: Path) -> dict[str, str]:
 
 def _alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    stat = Path(f"/proc/{pid}/stat").read_text()
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
@@ -86,19 +85,19 @@ def test_what_fails_is_told_and_the_rest_runs(
 
 def test_what_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
     results, archive, pids = tmp_path / "results", tmp_path / "results.tgz", tmp_path / "pids"
-    hanging = _sh("hanging", FOREVER.format(pids=pids), seconds=1)
+    hanging = _sh("hanging", FOREVER.format(pids=pids), seconds=2)
     leaving = _sh("leaving", f"sleep 300 & echo $! >>{pids}")
     began = time.monotonic()
     outcomes = run_steps([hanging, leaving], results, archive, 60, os.environ)
     assert [(o.code, o.ended) for o in outcomes] == [(-9, "killed"), (0, "done")]
-    assert 4 <= outcomes[0].seconds <= time.monotonic() - began < 20
+    assert 5 <= outcomes[0].seconds <= time.monotonic() - began < 40
     numbers = [int(line) for line in pids.read_text().split()]
     assert len(numbers) == 3
     _await(lambda: not any(_alive(pid) for pid in numbers))
 
 
 def test_one_that_ends_when_asked_may_say_so(tmp_path: Path) -> None:
-    polite = _sh("polite", "trap 'echo saved; exit 5' TERM; while :; do sleep 0.1; done", 1)
+    polite = _sh("polite", "trap 'echo saved; exit 5' TERM; while :; do sleep 0.1; done", 2)
     outcomes = run_steps([polite], tmp_path / "results", tmp_path / "a.tgz", 60, os.environ)
     assert (outcomes[0].code, outcomes[0].ended) == (5, "killed")
     assert _packed(tmp_path / "a.tgz")["results/polite.txt"].endswith("saved\n")
