@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +21,8 @@ class BareMachine:
     installed for development, are not looked at there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lacking: Sequence[str] = LACKING) -> None:
+        """lacking: packages that can't be imported there."""
         self.tree = folder / "tree"
         kept_out = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "tests", "docs")
         shutil.copytree(ROOT, self.tree, ignore=kept_out)
@@ -30,7 +32,7 @@ class BareMachine:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         site = venv / "lib" / version / "site-packages"
         (site / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        for package in LACKING:
+        for package in lacking:
             (site / f"{package}.py").write_text(f"raise ImportError('{package} is not here')\n")
         self.environment = {
             "PATH": f"{self.python.parent}:{os.defpath}",

@@ -15,6 +15,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +44,7 @@ class Product(NamedTuple):
     columns: int
     inner: int
     has_bias: bool
-    count: int
+    times: int
 
 
 class Convolution(NamedTuple):
@@ -52,7 +54,7 @@ class Convolution(NamedTuple):
     outputs: int
     side: int
     stride: int
-    count: int
+    times: int
 
 
 class Attention(NamedTuple):
@@ -61,7 +63,7 @@ class Attention(NamedTuple):
     heads: int
     queries: int
     keys: int
-    count: int
+    times: int
 
 
 PRODUCTS = [
@@ -126,7 +128,7 @@ def microseconds(calls: Sequence[Callable[[], object]]) -> float:
         ended.record()
         ended.synchronize()
         spent.append(began.elapsed_time(ended))
-    return statistics.median(spent[2:]) * 1000 / len(calls)
+    return float(statistics.median(spent[2:])) * 1000 / len(calls)
 
 
 def ceilings(found: Figures) -> None:
@@ -135,7 +137,7 @@ def ceilings(found: Figures) -> None:
     a, b = random(edge, edge), random(edge, edge)
     found["half_tflops"] = 2 * edge**3 / microseconds([lambda: a @ b] * 4) / 1e6
     a8, b8, one = a.to(FP8), b.to(FP8), torch.ones((), device=DEVICE)
-    multiply = _product_in_fp8(a8, b8, None, one, fast=True)
+    multiply = partial(in_fp8, a8, b8, None, one, fast=True)
     found["fp8_tflops"] = 2 * edge**3 / microseconds([multiply] * 4) / 1e6
     source = torch.randn((1 << 28) // SHRINK**3, device=DEVICE)
     target = torch.empty_like(source)
@@ -146,12 +148,12 @@ def ceilings(found: Figures) -> None:
     found["us_a_tiny_kernel"] = microseconds([lambda: tiny.add_(1)] * 400)
 
 
-def _product_in_fp8(
-    x: Tensor, weight: Tensor, bias: Tensor | None, one: Tensor, *, fast: bool
-) -> Callable[[], Tensor]:
-    return lambda: torch._scaled_mm(
+def in_fp8(x: Tensor, weight: Tensor, bias: Tensor | None, one: Tensor, *, fast: bool) -> Tensor:
+    """A linear layer on what is in 8 bits already, its scales 1."""
+    result: Tensor = torch._scaled_mm(
         x, weight.t(), scale_a=one, scale_b=one, bias=bias, out_dtype=HALF, use_fast_accum=fast
     )
+    return result
 
 
 def products(found: Figures) -> None:
@@ -162,16 +164,14 @@ def products(found: Figures) -> None:
         rows, columns, inner = (side // SHRINK for side in product[:3])
         x, bias = random(rows, inner), random(columns) if product.has_bias else None
         weights = [random(columns, inner) for _ in range(sets(2 * columns * inner))]
-        calls: dict[str, list[Callable[[], object]]] = {
-            "half": [lambda w=w: F.linear(x, w, bias) for w in weights]  # type: ignore[misc]
-        }
+        calls = {"half": [partial(F.linear, x, weight, bias) for weight in weights]}
         rounded, x8 = [weight.to(FP8) for weight in weights], x.to(FP8)
         for name, fast in (("fp8 fast", True), ("fp8 exact", False)):
-            calls[name] = [_product_in_fp8(x8, w, bias, one, fast=fast) for w in rounded]
+            calls[name] = [partial(in_fp8, x8, weight, bias, one, fast=fast) for weight in rounded]
         for name, timed in calls.items():
             key = f"{name} {rows}x{columns}x{inner}{'+bias' if product.has_bias else ''}"
             found[key] = us = microseconds(timed)
-            totals[name] += us * product.count / 1000
+            totals[name] += us * product.times / 1000
     found["ms_a_frame"] = totals
 
 
@@ -197,49 +197,50 @@ def convolutions(found: Figures) -> None:
         weights = [
             channels_last(random(outputs, inputs, 3, 3)) for _ in range(sets(18 * inputs * outputs))
         ]
-        calls = [lambda w=w: F.conv2d(x, w, None, shape.stride, 1) for w in weights]  # type: ignore[misc]
+        calls = [partial(F.conv2d, x, w, None, shape.stride, 1) for w in weights]
         name = f"{inputs}->{outputs} at {side}{' stride 2' if shape.stride == 2 else ''}"
         spent = {}
         for way, timed in (("heuristic", False), ("timed", True)):
-            with torch.backends.cudnn.flags(benchmark=timed, benchmark_limit=0):
-                # cuDNN keeps what it chose for a shape: another one for each way
-                wider = [channels_last(torch.cat([w, w[:8]])) for w in weights] if timed else None
-                timed_calls = [lambda w=w: F.conv2d(x, w, None, shape.stride, 1) for w in wider or []]  # type: ignore[misc]
-                spent[way] = microseconds(timed_calls or calls)
+            torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = timed, 0
+            # what was chosen is kept by each thread: another one for each way
+            with ThreadPoolExecutor(1) as thread:
+                spent[way] = thread.submit(microseconds, calls).result()
         if shape.stride == 1 and shape.side <= 32:
             flat = [w.permute(0, 2, 3, 1).reshape(outputs, -1).contiguous() for w in weights]
-            spent["product"] = microseconds([lambda w=w: unfolded(x, w) for w in flat])  # type: ignore[misc]
+            spent["product"] = microseconds([partial(unfolded, x, w) for w in flat])
             error = unfolded(x, flat[0]).T.reshape(outputs, side, side) - calls[0]()[0]
             found[f"error of product {name}"] = float(error.norm() / calls[0]().norm())
         for way, us in spent.items():
             found[f"{way} {name}"] = us
         for way in ("heuristic", "timed"):
-            totals[way] += spent[way] * shape.count / 1000
-        totals["best of all three"] += min(spent.values()) * shape.count / 1000
+            totals[way] += spent[way] * shape.times / 1000
+        totals["best of all three"] += min(spent.values()) * shape.times / 1000
     found["ms_a_frame"] = totals
 
 
+def with_relu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.relu_(F.conv2d(x, weight, bias, 1, 1))
+
+
 def autoencoder(found: Figures) -> None:
-    """A convolution of the tiny autoencoder with its bias and ReLU: apart, and in one of cuDNN's."""
+    """A convolution of the tiny autoencoder with bias and ReLU: apart, and in one of cuDNN's."""
     ones = [1, 1]
-    for side, count in AUTOENCODER:
-        side //= SHRINK
+    for wide, times in AUTOENCODER:
+        side = wide // SHRINK
         x = channels_last(random(1, 64, side, side))
-        w, bias = channels_last(random(64, 64, 3, 3)) * 0.05, random(64)
-        calls: dict[str, Callable[[], Tensor]] = {
-            "apart": lambda: F.relu_(F.conv2d(x, w, bias, 1, 1))
-        }
+        weight, bias = channels_last(random(64, 64, 3, 3)) * 0.05, random(64)
+        calls = {"apart": partial(with_relu, x, weight, bias)}
         if ON_GPU:
-            fused, added = (
-                torch.ops.aten.cudnn_convolution_relu,
-                torch.ops.aten.cudnn_convolution_add_relu,
-            )
-            calls["relu in it"] = lambda: fused(x, w, bias, ones, ones, ones, 1)
-            calls["add and relu in it"] = lambda: added(x, w, x, 1.0, bias, ones, ones, ones, 1)
-            difference = calls["relu in it"]() - calls["apart"]()
-            found[f"error at {side}"] = float(difference.norm() / calls["apart"]().norm())
+            library: Any = torch.ops.aten
+            rest = (bias, ones, ones, ones, 1)
+            fused = partial(library.cudnn_convolution_relu, x, weight, *rest)
+            calls["relu in it"] = fused
+            added = partial(library.cudnn_convolution_add_relu, x, weight, x, 1.0, *rest)
+            calls["add and relu in it"] = added
+            wanted = calls["apart"]()
+            found[f"error at {side}"] = float((fused() - wanted).norm() / wanted.norm())
         for name, call in calls.items():
-            found[f"{name} at {side} x{count}"] = microseconds([call] * (8 if side > 128 else 32))
+            found[f"{name} at {side} x{times}"] = microseconds([call] * (8 if side > 128 else 32))
 
 
 def attention(found: Figures) -> None:
@@ -255,12 +256,11 @@ def attention(found: Figures) -> None:
         query, *own = both.permute(2, 0, 3, 1, 4)
         key, value = own if keys == queries else random(2, 1, heads, keys, 64)
         for backend in backends:
-            name = f"{backend.name.lower()} {heads}x{queries}x{keys} x{shape.count}"
+            name = f"{backend.name.lower()} {heads}x{queries}x{keys} x{shape.times}"
             try:
                 with sdpa_kernel(backend):
-                    found[name] = microseconds(
-                        [lambda: F.scaled_dot_product_attention(query, key, value)] * 32
-                    )
+                    attend = partial(F.scaled_dot_product_attention, query, key, value)
+                    found[name] = microseconds([attend] * 32)
             except RuntimeError as error:  # a backend that does not take the shape
                 found[name] = str(error).splitlines()[0]
 
@@ -278,13 +278,14 @@ def host(found: Figures) -> None:
         source, target = pinned.cuda(), torch.zeros(512, 512, 3, dtype=torch.uint8).pin_memory()
         result = target.cuda()
 
-        def wait() -> None:
+        def copy(into: Tensor, out_of: Tensor) -> None:
+            into.copy_(out_of, non_blocking=True)
             done.record()
             done.synchronize()
 
-        works["upload and wait"] = lambda: (source.copy_(pinned, non_blocking=True), wait())
-        works["download and wait"] = lambda: (target.copy_(result, non_blocking=True), wait())
-        works["wait alone"] = wait
+        works["upload and wait"] = partial(copy, source, pinned)
+        works["download and wait"] = partial(copy, target, result)
+        works["copy of nothing and wait"] = partial(copy, source[:0], source[:0])
     for name, work in works.items():
         spent = []
         for _ in range(200):
