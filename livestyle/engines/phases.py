@@ -22,6 +22,7 @@ import torch
 from livestyle.engines.build import Build
 from livestyle.errors import LivestyleError
 from livestyle.machine import peak_memory_gib
+from livestyle.streams import leave_stdout
 
 Told = dict[str, Any]
 Report = Callable[[float], None]
@@ -89,7 +90,7 @@ _WORK = {work.__name__: work for work in (export, compare, compile, convert, aut
 def main() -> None:
     """What the process of a phase runs."""
     with os.fdopen(os.dup(1), "wb", buffering=0) as parent:
-        os.dup2(2, 1)  # what libraries print is no answer
+        leave_stdout()  # what libraries print is no answer
 
         def tell(kind: str, value: object) -> None:
             parent.write(pickle.dumps((kind, value)))
