@@ -23,6 +23,7 @@ from random_pipelines import save_pipeline
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.sources.testcard import draw
 
+pytestmark = pytest.mark.timeout(600)  # several runs of a newcomer each
 RECIPE = load_recipe("sdxl-turbo", DiffusionRecipe)
 AUTOENCODER = Path(__file__).parent / "data" / "tiny-autoencoder"
 

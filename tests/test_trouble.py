@@ -43,7 +43,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield begin
 
 
-def _until(condition: Callable[[], Any], limit: float = 30) -> Any:
+def _until(condition: Callable[[], Any], limit: float = 60) -> Any:
     deadline = time.monotonic() + limit
     while not (value := condition()):
         assert time.monotonic() < deadline, "timed out"
