@@ -114,11 +114,12 @@ def _limited(
 
 def serve() -> None:
     """What the process runs: the Work that comes on stdin, answered on stdout."""
-    with os.fdopen(os.dup(1), "wb", buffering=0) as parent:
+    with os.fdopen(os.dup(1), "wb") as parent:
         leave_stdout()  # what libraries print is no answer
 
         def tell(kind: str, value: object) -> None:
-            parent.write(pickle.dumps((kind, value)))
+            pickle.dump((kind, value), parent)
+            parent.flush()
 
         work: Work = pickle.load(sys.stdin.buffer)
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -25,7 +25,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> BareMachine:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "nano")
+    return save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "pico")
 
 
 def _unpacked(archive: Path, folder: Path) -> dict[str, Any]:
