@@ -6,6 +6,7 @@ in pickles over pipes; the child ends with its parent.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import pickle
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,13 +39,14 @@ class Work:
 
     function: "module:function"; it is called with `arguments` and a Report, all of which, and what
     it returns, can be pickled. name: what an error calls it. background: leave the machine to
-    others.
+    others. seconds: after which it is ended.
     """
 
     function: str
     arguments: tuple[Any, ...]
     name: str
     background: bool = False
+    seconds: float | None = None
 
 
 def run_apart(work: Work, report: Report) -> tuple[Any, float | None]:
@@ -59,7 +61,11 @@ def run_apart(work: Work, report: Report) -> tuple[Any, float | None]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
     assert process.stdin is not None and process.stdout is not None
-    with process:  # which closes its stdin: the process ends by itself when it finds that
+    out_of_time = threading.Event()
+    with (
+        _limited(work.seconds, out_of_time, process),
+        process,
+    ):  # which closes its stdin: the process ends by itself when it finds that
         try:
             for sent in (sys.path, work):
                 pickle.dump(sent, process.stdin)
@@ -75,11 +81,34 @@ def run_apart(work: Work, report: Report) -> tuple[Any, float | None]:
         except (EOFError, OSError, pickle.UnpicklingError):
             code = process.wait()
             why = f"ended with exit code {code}"
-            if code == -signal.SIGKILL:
+            if out_of_time.is_set():
+                why = f"took more than {work.seconds:g} s and was ended"
+            elif code == -signal.SIGKILL:
                 why = "was killed, as the system does where memory runs out"
             raise LivestyleError(f"{work.name} {why}") from None
         finally:
             process.kill()
+
+
+@contextlib.contextmanager
+def _limited(
+    seconds: float | None, out_of_time: threading.Event, process: subprocess.Popen[bytes]
+) -> Iterator[None]:
+    """Kill the process when the time is over, and say so."""
+
+    def end() -> None:
+        out_of_time.set()
+        process.kill()
+
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def serve() -> None:

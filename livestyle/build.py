@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -12,6 +12,7 @@ from livestyle.config import Config
 from livestyle.engines.build import GIB, Build, build_engine, check_room, needs
 from livestyle.engines.cache import user_cache
 from livestyle.engines.choice import Device, Wanted, device_for, flavours
+from livestyle.engines.levers import Levers
 from livestyle.engines.tensorrt import RTX_TARGETS, installed, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
@@ -66,6 +67,15 @@ def plan_build(
     if config.size is None and not random_weights:
         say("that is what run takes for {}x{}; else name its --output-size".format(*shown))
     return Build(model, spec)
+
+
+def with_levers(build: Build, words: Sequence[str]) -> Build:
+    """The same build with levers. Raises ConfigError for one that is unknown or not for it."""
+    if words and build.spec.engine != "torch-compiled":
+        raise ConfigError(
+            f"--lever {words[0]}: that is for --engine torch-compiled, not {build.spec.engine}"
+        )
+    return dataclasses.replace(build, levers=Levers.parse(words))
 
 
 def build_beside(config: Config, output_size: Size, report: Callable[[str], None]) -> bool:

@@ -126,10 +126,26 @@ def _add_bench(commands: _Commands) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="turbo: timed beside it: torch (livestyle without an engine), diffusers, "
-        "diffusers-compile, streamdiffusion",
+        help="turbo: timed after it: torch (livestyle without an engine) or torch-compiled, with "
+        "+fp8 and levers as in torch-compiled+fp8+tune-gemm; diffusers, diffusers-compile, "
+        "streamdiffusion",
     )
-    bench.add_argument("--frames", type=int, default=20, metavar="N", help="turbo: (default: 20)")
+    bench.add_argument(
+        "--frames", type=int, metavar="N", help="turbo: to time (default: 600 on a GPU, else 20)"
+    )
+    bench.add_argument(
+        "--in-flight",
+        type=int,
+        default=1,
+        metavar="N",
+        help="turbo: time so many frames at once, too (default: 1, not)",
+    )
+    bench.add_argument(
+        "--limit", type=int, metavar="SECONDS", help="turbo: end a contestant after so long"
+    )
+    bench.add_argument(
+        "--pictures", metavar="FILE.png", help="turbo: what each made of one frame, side by side"
+    )
     add_flags(bench, (*STYLIZER, "size", "output_size", "fps"))
     bench.set_defaults(command=_bench)
 
@@ -148,6 +164,13 @@ def _add_build(commands: _Commands) -> None:
         "--flavour",
         choices=("rtx", "full"),
         help="tensorrt: TensorRT-RTX, for GeForce and RTX cards, or TensorRT (what is installed)",
+    )
+    build.add_argument(
+        "--lever",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="torch-compiled: tune-gemm (minutes), whole-transformers, no-fast-accumulation",
     )
     build.add_argument(
         "--random-weights",
@@ -252,14 +275,17 @@ def _stylize(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    for flag in ("json", "plot"):
+    for flag in ("json", "plot", "pictures"):
         _check_target(f"--{flag}", getattr(arguments, flag))
     benches = {"lite": _bench_lite, "turbo": _bench_turbo, "floor": _bench_floor}
     figures = benches[arguments.what](arguments)
     if arguments.json is not None:
         _write_json(arguments.json, figures)
     tell(json.dumps(figures))
-    return 0
+    failed = [found for found in figures.get("contestants", {}).values() if "error" in found]
+    for found in failed:
+        say(f"livestyle: {found['error']}")
+    return int(bool(failed))
 
 
 def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -282,20 +308,28 @@ def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
-    if arguments.frames < 1:
-        raise ConfigError(f"--frames {arguments.frames}: a number from 1 on is expected")
+    numbers = {name: getattr(arguments, name) for name in ("frames", "in_flight", "limit")}
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} {number}: a number from 1 on is expected")
     random = arguments.random_weights
     config = settle_turbo(_config(arguments), say, with_model=not random)
+    if arguments.plot or arguments.pictures:
+        from livestyle.bench import plot
     from livestyle.bench.turbo import Options, bench_turbo
 
-    options = Options(random, arguments.peer, arguments.frames)
-    if arguments.plot is None:
-        return bench_turbo(config, options, _NowAndThen())
-    from livestyle.bench.plot import plot_turbo
+    def keep(figures: dict[str, Any], pictures: dict[str, Any]) -> None:
+        """What was measured stays, whatever comes after it."""
+        if arguments.json is not None:
+            _write_json(arguments.json, figures)
+        if arguments.plot is not None:
+            _write(arguments.plot, plot.plot_turbo(figures))
+        if arguments.pictures is not None:
+            _write(arguments.pictures, plot.sheet(pictures))
 
-    figures = bench_turbo(config, options, _NowAndThen())
-    _write(arguments.plot, plot_turbo(figures))
-    return figures
+    options = Options(random, arguments.peer, **numbers)
+    return bench_turbo(config, options, _NowAndThen(), keep)
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -304,7 +338,7 @@ def _build(arguments: argparse.Namespace) -> int:
     _end_in_order()
     random = arguments.random_weights
     config = settle_turbo(_config(arguments), say, with_model=not random)
-    from livestyle.build import plan_build
+    from livestyle.build import plan_build, with_levers
     from livestyle.engines.build import build_engine, check_room
     from livestyle.engines.cache import user_cache
     from livestyle.status import build_bars
@@ -317,6 +351,7 @@ def _build(arguments: argparse.Namespace) -> int:
         random_weights=random,
         say=say,
     )
+    build = with_levers(build, arguments.lever)
     cache = user_cache()
     say(check_room(build, cache))
     with build_bars() as report:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from livestyle.engines.spec import NONE, version_of
 from livestyle.errors import LivestyleError, SinkError, SourceError
 from livestyle.machine import describe_machine
 
@@ -57,9 +58,10 @@ def _machine() -> Check:
 
 def _screen() -> Check:
     from livestyle.sources import answered
-    from livestyle.sources.screen import capture_notes, list_monitors
 
     try:
+        from livestyle.sources.screen import capture_notes, list_monitors
+
         monitors = answered(list_monitors, "the display")
     except SourceError as error:
         return Check("screen capture", "limited", str(error), "--source testcard and file: work")
@@ -115,7 +117,6 @@ def _engine() -> Check:
 def _engines_of_turbo() -> Check:
     from livestyle.engines.cache import user_cache
     from livestyle.engines.listing import list_engines
-    from livestyle.engines.spec import version_of
 
     cache, subject = user_cache(), "engines of turbo"
     compilers = ("torch", "tensorrt-rtx", "tensorrt", "onnxscript")
@@ -133,6 +134,10 @@ def _engines_of_turbo() -> Check:
 
 def _libraries() -> Check:
     names = ("numpy", "opencv-python-headless", "mss", "av", "starlette", "uvicorn")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    versions = {name: version_of(name) for name in names}
     display = os.environ.get("XDG_SESSION_TYPE", "")
-    return Check("libraries", "ok", versions + (f"; session {display}" if display else ""))
+    found = ", ".join(f"{name} {version}" for name, version in versions.items())
+    found += f"; session {display}" if display else ""
+    if missing := [name for name, version in versions.items() if version == NONE]:
+        return Check("libraries", "limited", found, f"pip install {' '.join(missing)}")
+    return Check("libraries", "ok", found)

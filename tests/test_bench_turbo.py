@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from random_pipelines import save_pipeline
 from livestyle.bench.gpu_state import parse_processes, parse_state
 from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS
+from livestyle.bench.variant import Variant
 from livestyle.canvas import Canvas
 from livestyle.cli import main
 from livestyle.config import Config
@@ -28,6 +30,7 @@ from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.random_weights import FAMILIES, random_unet
 from livestyle.diffusion.step import SAMPLERS
+from livestyle.engines.levers import Levers
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame
 from livestyle.placement import Placement
@@ -42,30 +45,97 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_pipeline(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture(scope="module")
+def measured(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """The command with all that it can do on a CPU but compile, and the folder of its files."""
+    made = tmp_path_factory.mktemp("made")
+    flags = ["--frames", "4", "--fps", "20", "--in-flight", "2"]
+    flags += ["--peer", "streamdiffusion", "--peer", "diffusers"]
+    flags += ["--json", str(made / "b.json"), "--plot", str(made / "b.png")]
+    flags += ["--pictures", str(made / "pictures.png")]
+    command = [sys.executable, "-m", "livestyle", "bench", "turbo", "--model", str(folder)]
+    done = subprocess.run(
+        [*command, "--size", "256x256", *flags], capture_output=True, text=True, timeout=400
+    )
+    return done, made
+
+
+@pytest.mark.timeout(450)
 def test_it_reports_frames_stages_and_peers(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    measured: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
-    command = ["bench", "turbo", "--model", str(folder), "--size", "256x256", "--frames", "4"]
-    file, plot = tmp_path / "b.json", tmp_path / "b.png"
-    command += ["--fps", "20", "--plot", str(plot)]
-    assert main([*command, "--peer", "diffusers", "--json", str(file)]) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert figures == json.loads(file.read_text())
-    assert (figures["precision"], figures["size"], figures["steps"]) == ("fp32", [256, 256], 1)
-    assert [len(times) for times in figures["frame_ms_each"].values()] == [4, 4]
-    medians = {name: ms["p50"] for name, ms in figures["frame_ms"].items()}
-    ratio = medians["livestyle"] / medians["diffusers"]
-    assert figures["ratio"]["diffusers"] == pytest.approx(ratio, abs=0.01)
-    stages = figures["stage_ms"]
+    done, made = measured
+    figures = json.loads(done.stdout)
+    assert figures == json.loads((made / "b.json").read_text())
+    assert (figures["size"], figures["steps"]) == ([256, 256], 1)
+    contestants = figures["contestants"]
+    assert list(contestants) == ["livestyle", "streamdiffusion", "diffusers"]
+    for name in ("livestyle", "diffusers"):
+        found = contestants[name]
+        assert (found["precision"], found["frames"], len(found["frame_ms_each"])) == ("fp32", 4, 4)
+        assert found["warm_up_frames"] >= 3 and found["memory_gib"] > 0.1
+        ratio = contestants["livestyle"]["frame_ms"]["p50"] / found["frame_ms"]["p50"]
+        assert found["ratio"] == pytest.approx(ratio, abs=0.01)
+        part = 100 * figures["floor"]["floor_ms"] / found["frame_ms"]["p50"]
+        assert found["percent_of_floor"] == pytest.approx(part, abs=0.1)
+    ours = contestants["livestyle"]
+    stages = ours["stage_ms"]
     assert list(stages) == ["upload", "encode", "unet", "decode", "download"]
     assert stages["unet"]["p50"] > stages["upload"]["p50"] > 0
+    assert ours["still_is_still"] is True
+    assert ours["in_flight"]["depth"] == 2
+    assert ours["in_flight"]["latency_ms"]["p50"] > ours["in_flight"]["period_ms"]["p50"] > 0
     loop = figures["open_loop"]
     assert 0 < loop["unique_fps"] <= 20
     assert loop["captured"] >= loop["stylized"] > 0
     assert loop["latency_ms"]["p50"] > stages["unet"]["p50"] / 2
-    with Image.open(plot) as picture:
-        assert picture.format == "PNG"
-        assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 100  # something is drawn
+    for file in ("b.png", "pictures.png"):
+        with Image.open(made / file) as picture:
+            assert picture.format == "PNG"
+            assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 100  # something is drawn
+
+
+@pytest.mark.timeout(450)
+@pytest.mark.skipif(
+    importlib.util.find_spec("streamdiffusion") is not None, reason="that peer is installed"
+)
+def test_a_peer_that_fails_is_told_and_the_next_one_runs(
+    measured: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, made = measured
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("livestyle: bench of streamdiffusion: streamdiffusion is not installed")
+    contestants = json.loads((made / "b.json").read_text())["contestants"]
+    assert line == f"livestyle: {contestants['streamdiffusion']['error']}"
+    assert contestants["diffusers"]["fps"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("foo", "unknown peer 'foo'; choose from: torch, torch-compiled, diff"),
+        ("torch-compiled+foo", "unknown lever 'foo'; choose from: cudnn-benchmark, tune-gemm, who"),
+        ("torch+tune-gemm", "'torch+tune-gemm': that is for torch-compiled; of torch, no-cudnn"),
+        ("torch+fp8", "'torch+fp8': that is for torch-compiled"),
+    ],
+)
+def test_an_unknown_peer_is_named(
+    text: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "turbo", "--model", str(folder), "--peer", text]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_levers_are_words() -> None:
+    variant = Variant.parse("torch-compiled+fp8+no-fast-accumulation+whole-transformers")
+    assert (variant.engine, variant.fp8) == ("torch-compiled", True)
+    assert variant.levers == Levers(fast_accumulation=False, whole_transformers=True)
+    assert Levers.parse(variant.levers.words()) == variant.levers
+    assert Levers().words() == []
+    assert Levers.parse(["no-tune-gemm", "cudnn-benchmark"]) == Levers()
 
 
 def test_the_peer_gives_the_same_picture(folder: Path) -> None:
@@ -133,17 +203,13 @@ def test_a_target_that_cannot_be_is_refused_first(
     assert "its folder does not exist; make it first" in capsys.readouterr().err
 
 
-def test_an_unknown_peer_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "turbo", "--model", str(folder), "--peer", "foo"]) == 2
-    assert "unknown peer 'foo'; choose from: torch, diffusers, diff" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("frames", ["0", "-3"])
-def test_a_number_of_frames_that_makes_no_sense_is_refused(
-    frames: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("flag", ["--frames", "--in-flight", "--limit"])
+@pytest.mark.parametrize("number", ["0", "-3"])
+def test_a_number_that_makes_no_sense_is_refused(
+    flag: str, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", "turbo", "--frames", frames]) == 2
-    assert f"--frames {frames}: a number from 1 on is expected" in capsys.readouterr().err
+    assert main(["bench", "turbo", flag, number]) == 2
+    assert f"{flag} {number}: a number from 1 on is expected" in capsys.readouterr().err
 
 
 def test_ctrl_c_while_frames_are_computed_is_quiet(folder: Path, tmp_path: Path) -> None:
@@ -152,9 +218,12 @@ def test_ctrl_c_while_frames_are_computed_is_quiet(folder: Path, tmp_path: Path)
         process = subprocess.Popen(
             [*command, "--size", "256x256", "--frames", "100000"], stderr=said
         )
-        busy = psutil.Process(process.pid)
+        while not (children := psutil.Process(process.pid).children()):
+            time.sleep(0.1)
+        (busy,) = children
         while busy.num_threads() < 3 or busy.cpu_times().user < 12:  # it has long loaded
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+    assert not busy.is_running()
     assert (tmp_path / "said").read_text() == ""

@@ -47,14 +47,28 @@ def test_the_floor_is_the_slower_of_arithmetic_and_reading() -> None:
     assert floor["frame_tflop"] == pytest.approx(1.800, abs=0.001)
     slow = floor_of(work, Ceilings(790e12, 1e12), "bf16", steps=1)
     assert slow["floor_ms"] == pytest.approx(slow["unet_reading_ms"] + slow["autoencoder_ms"])
-    halved = floor_of(work, Ceilings(790e12, 1e12), "fp8", steps=1)
-    assert halved["unet_reading_ms"] == pytest.approx(slow["unet_reading_ms"] / 2, abs=1e-3)
+
+
+def test_fp8_has_its_own_arithmetic_and_its_own_bytes() -> None:
+    """Six linear layers a block: 60 blocks of 1280 on 256 tokens, 10 of 640 on 1024."""
+    work = count_work(RandomModel("", "sdxl", "turbo").skeleton(), (512, 512), steps=1)
+    each = {width: (3 + 1 + 1 + 1 + 8 + 4) * width**2 for width in (640, 1280)}
+    assert work.fp8_parameters == 60 * each[1280] + 10 * each[640]
+    assert work.fp8_macs == 60 * 256 * each[1280] + 10 * 1024 * each[640]
+    half = floor_of(work, Ceilings(790e12, 4.3e12), "fp16", steps=1)
+    fp8 = floor_of(work, Ceilings(790e12, 4.3e12, 1580e12), "fp8", steps=1)
+    saved = work.fp8_macs * 2 / 1580e12 * 1000
+    assert half["unet_arithmetic_ms"] - fp8["unet_arithmetic_ms"] == pytest.approx(saved, abs=1e-3)
+    saved = work.fp8_parameters / 4.3e12 * 1000
+    assert half["unet_reading_ms"] - fp8["unet_reading_ms"] == pytest.approx(saved, abs=1e-3)
+    assert half["autoencoder_ms"] == fp8["autoencoder_ms"]
 
 
 def test_ceilings_are_measured() -> None:
-    found = measure_ceilings(torch.device("cpu"), torch.float32)
+    found = measure_ceilings(torch.device("cpu"), "fp32")
     assert 1e9 < found.flops < 1e14
     assert 1e8 < found.bytes < 1e13
+    assert found.fp8_flops is None
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:

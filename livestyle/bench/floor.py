@@ -7,8 +7,9 @@ longer of its arithmetic and of reading its weights once, the autoencoder its ar
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
 from livestyle.diffusion.model import choose_precision
-from livestyle.diffusion.networks import DTYPES, dtype_of, take_networks
+from livestyle.diffusion.networks import dtype_of, take_networks, unet_of
 from livestyle.diffusion.packed import pack_linears
 from livestyle.diffusion.step import SAMPLERS
+from livestyle.diffusion.unet import UNet
+from livestyle.engines.fp8 import KIND, Fp8Linear, layers
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
 from livestyle.placement import network_size
@@ -50,6 +53,8 @@ class Work:
     conditions_parameters: int
     autoencoder_parameters: int
     conditions: int  # numbers that a frame reads beside the weights
+    fp8_macs: int  # of the UNet's: in those layers that are in 8 bits in an engine in fp8
+    fp8_parameters: int
 
     @property
     def flop(self) -> int:
@@ -60,10 +65,11 @@ class Work:
 @dataclass(frozen=True)
 class Ceilings:
     """What a device reached: operations a second in large matrix products, bytes a second read and
-    written in a copy."""
+    written in a copy. fp8_flops: of products in fp8, where these were asked for."""
 
     flops: float
     bytes: float
+    fp8_flops: float | None = None
 
 
 def bench_floor(
@@ -79,7 +85,7 @@ def bench_floor(
         precision = choose_precision(precision, device.type, model.stored)
     look = look_of(config)
     steps = len(SAMPLERS[model.sampler].steps(look.strength, look.steps))
-    ceilings = measure_ceilings(device, dtype_of(precision))
+    ceilings = measure_ceilings(device, precision)
     return {
         "bench": "floor",
         "machine": describe_machine() | {"device": str(device)},
@@ -100,7 +106,8 @@ def count_work(skeleton: Any, size: Size, steps: int) -> Work:
     autoencoder_parameters = _parameters(skeleton.vae)
     networks = take_networks(skeleton, _META, torch.float32, packed=False)
     denoiser, traits = networks.denoiser, networks.traits
-    assert isinstance(denoiser, OwnUNet) and isinstance(denoiser.run, nn.Module)
+    unet = unet_of(networks)
+    assert isinstance(denoiser, OwnUNet)
     width, height = size
     latents = (1, traits.channels, height // traits.reduction, width // traits.reduction)
     prompt = Embedding(_empty(1, _TOKENS, config.cross_attention_dim), None)
@@ -113,22 +120,44 @@ def count_work(skeleton: Any, size: Size, steps: int) -> Work:
     conditions_macs = _macs(
         lambda: conditions.extend(denoiser.conditions(prompt, timesteps, time_ids))
     )
+    with _counted(unet) as products:
+        unet_macs = _macs(lambda: unet(_empty(*latents), *conditions))
+    in_fp8 = [layer for _, _, _, layer in layers(unet)]
     return Work(
         encoder_macs=_macs(lambda: networks.encode(_empty(1, 3, height, width))),
-        unet_macs=steps * _macs(lambda: denoiser.run(_empty(*latents), *conditions)),
+        unet_macs=steps * unet_macs,
         decoder_macs=_macs(lambda: networks.decode(_empty(*latents))),
         conditions_macs=conditions_macs,
-        unet_parameters=_parameters(denoiser.run),
+        unet_parameters=_parameters(unet),
         conditions_parameters=_parameters(denoiser.conditioner),
         autoencoder_parameters=autoencoder_parameters,
         conditions=sum(condition.numel() for condition in conditions),
+        fp8_macs=steps * sum(products),
+        fp8_parameters=sum(layer.weight.numel() for layer in in_fp8),
     )
 
 
-def measure_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
+@contextlib.contextmanager
+def _counted(unet: UNet) -> Iterator[list[int]]:
+    """Multiply-accumulates of the layers that fp8 takes, one by one, while the network runs."""
+    macs: list[int] = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, nn.Linear)
+        macs.append(inputs[0].numel() * layer.out_features)
+
+    hooks = [layer.register_forward_pre_hook(count) for _, _, _, layer in layers(unet)]
+    try:
+        yield macs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def measure_ceilings(device: torch.device, precision: str) -> Ceilings:
     """Best of 8 rounds each; on a CPU of both ways that PyTorch multiplies matrices."""
     edge = _EDGE[device.type]
-    kind: Any = {"device": device, "dtype": dtype}
+    kind: Any = {"device": device, "dtype": dtype_of(precision)}
     a, b = torch.randn(edge, edge, **kind), torch.randn(edge, edge, **kind)
     products: list[Callable[[], object]] = [lambda: a @ b]
     if device.type == "cpu":
@@ -139,17 +168,27 @@ def measure_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
     target = torch.empty_like(source)
     fastest = min(_seconds(product, device) for product in products)
     copied = _seconds(lambda: target.copy_(source), device)
-    return Ceilings(2 * edge**3 / fastest, 2 * source.numel() / copied)
+    fp8_flops = None
+    if precision == "fp8":
+        layer = Fp8Linear(nn.Linear(edge, edge, False, **kind), largest=4.0)
+        rounded = a.to(KIND)
+        fp8_flops = 2 * edge**3 / _seconds(lambda: layer.product(rounded, a.dtype), device)
+    return Ceilings(2 * edge**3 / fastest, 2 * source.numel() / copied, fp8_flops)
 
 
 def floor_of(work: Work, ceilings: Ceilings, precision: str, steps: int) -> dict[str, Any]:
     """The floor of a frame in ms, and what it comes from, as JSON can hold it.
 
-    That of fp8 takes its arithmetic to be as fast as fp16's, which was measured.
+    In fp8 the layers that are in 8 bits are that much smaller, and multiplied as fast as that goes.
     """
-    itemsize = 1 if precision == "fp8" else DTYPES[precision].itemsize
+    itemsize = dtype_of(precision).itemsize
     unet_bytes = itemsize * (steps * work.unet_parameters + work.conditions)
-    arithmetic = 2 * work.unet_macs / ceilings.flops * 1000
+    unet_flop, fp8_ms = 2 * work.unet_macs, 0.0
+    if ceilings.fp8_flops is not None:
+        unet_bytes -= (itemsize - 1) * steps * work.fp8_parameters
+        unet_flop -= 2 * work.fp8_macs
+        fp8_ms = 2 * work.fp8_macs / ceilings.fp8_flops * 1000
+    arithmetic = unet_flop / ceilings.flops * 1000 + fp8_ms
     reading = unet_bytes / ceilings.bytes * 1000
     autoencoder = 2 * (work.encoder_macs + work.decoder_macs) / ceilings.flops * 1000
     frame = max(arithmetic, reading) + autoencoder
@@ -169,6 +208,11 @@ def floor_of(work: Work, ceilings: Ceilings, precision: str, steps: int) -> dict
         "unet_gb_read": round(unet_bytes / 1e9, 3),
         "measured_tflops": round(ceilings.flops / 1e12, 3),
         "measured_gb_s": round(ceilings.bytes / 1e9, 1),
+        **(
+            {"measured_fp8_tflops": round(ceilings.fp8_flops / 1e12, 3)}
+            if ceilings.fp8_flops is not None
+            else {}
+        ),
         "unet_arithmetic_ms": round(arithmetic, 3),
         "unet_reading_ms": round(reading, 3),
         "autoencoder_ms": round(autoencoder, 3),

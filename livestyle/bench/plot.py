@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -17,29 +18,53 @@ except ImportError as missing:
 _BINS = 40
 
 
+def sheet(pictures: dict[str, Any]) -> bytes:
+    """What each contestant made of the same frame, at full size, named, as PNG.
+
+    pictures: RGB (h, w, 3), all of one size.
+    """
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    height, width = next(iter(pictures.values())).shape[:2]
+    figure = Figure(figsize=(columns * width / 100, rows * (height + 24) / 100), dpi=100)
+    for number, (name, picture) in enumerate(pictures.items()):
+        left, top = number % columns * width, number // columns * (height + 24) + 24
+        figure.figimage(picture, left, rows * (height + 24) - top - height)
+        figure.text(
+            (left + 4) / (columns * width), 1 - (top - 18) / (rows * (height + 24)), name,
+            fontsize=8, verticalalignment="top",
+        )  # fmt: skip
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()
+
+
 def plot_turbo(figures: dict[str, Any]) -> bytes:
     """Two plots as PNG: how long frames took, as a histogram, and the median of each stage."""
     figure = Figure(figsize=(10, 7), layout="constrained")
     device, size = figures["machine"]["device"], "{}x{}".format(*figures["size"])
     cpu = f"{figures['machine']['cpu']}, {figures['machine']['cores']} cores"
     where = cpu if device == "cpu" else device
-    figure.suptitle(f"{figures['model']}\n{size}, {figures['engine']}, {where}", fontsize=11)
+    contestants = {
+        name: found for name, found in figures["contestants"].items() if "error" not in found
+    }
+    ours = contestants["livestyle"]
+    figure.suptitle(f"{figures['model']}\n{size}, {ours['engine']}, {where}", fontsize=11)
     above, below = figure.subplots(2, height_ratios=(3, 2))
-    _latencies(above, figures)
-    _stages(below, figures["stage_ms"])
+    _latencies(above, contestants)
+    _stages(below, ours["stage_ms"])
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110)
     return png.getvalue()
 
 
-def _latencies(axes: Any, figures: dict[str, Any]) -> None:
-    each = figures["frame_ms_each"]
-    everything = np.concatenate(list(each.values()))
+def _latencies(axes: Any, contestants: dict[str, Any]) -> None:
+    everything = np.concatenate([found["frame_ms_each"] for found in contestants.values()])
     bins = np.linspace(everything.min() * 0.98, everything.max() * 1.02, _BINS)
-    for number, (name, times) in enumerate(each.items()):
-        colour, p50 = f"C{number}", figures["frame_ms"][name]["p50"]
-        label = f"{name}: p50 {_ms(p50)}, p99 {_ms(figures['frame_ms'][name]['p99'])}"
-        axes.hist(times, bins, color=colour, alpha=0.6, label=label)
+    for number, (name, found) in enumerate(contestants.items()):
+        colour, p50, p99 = f"C{number}", found["frame_ms"]["p50"], found["frame_ms"]["p99"]
+        label = f"{name}: p50 {_ms(p50)}, p99 {_ms(p99)}"
+        axes.hist(found["frame_ms_each"], bins, color=colour, alpha=0.6, label=label)
         axes.axvline(p50, color=colour, linestyle="--", linewidth=1)
     axes.set(xlabel="ms from uint8 to uint8 (dashed: p50)", ylabel="frames")
     axes.legend(fontsize=9)
@@ -52,7 +77,7 @@ def _stages(axes: Any, stages: dict[str, Any]) -> None:
     axes.bar_label(bars, [_ms(ms) for ms in medians], padding=6, fontsize=9)
     axes.margins(x=0.15)
     axes.invert_yaxis()
-    axes.set(xlabel="ms, p50 (whisker: p99), without a graph")
+    axes.set(xlabel="ms, p50 (whisker: p99)")
 
 
 def _ms(value: float) -> str:

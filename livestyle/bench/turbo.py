@@ -1,292 +1,140 @@
 """`livestyle bench turbo`: a frame of turbo, host memory to host memory, its stages, and its peers.
 
-All in one run, in turn, on the same weights, frames, size, precision and number of threads: one
-step, no guidance, uint8 in and uint8 out. The prompt is encoded before for all of them. That is the
-closed loop: each waits for the next frame. The open loop after it is livestyle alone, live.
+On the same frames, weights, size, precision and number of threads: one step, no guidance, uint8 in
+and uint8 out, the prompt encoded before. One contestant after the other, each in a process of its
+own, livestyle first. That is the closed loop: each waits for the next frame. The open loop after it
+is livestyle alone, live.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import importlib.metadata
 import statistics
-import time
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-
-from livestyle.aside import run_aside
-from livestyle.bench.floor import count_work, floor_of, measure_ceilings
-from livestyle.bench.gpu_state import gpu_state
-from livestyle.bench.open_loop import run_open_loop
-from livestyle.bench.peers import PEERS, Networks, Run
-from livestyle.canvas import Canvas
+from livestyle.apart import Work, run_apart
+from livestyle.bench.contestant import Figures, Task
+from livestyle.bench.peers import PEERS
+from livestyle.bench.stages import summary
+from livestyle.bench.variant import ENGINES, Variant
 from livestyle.config import Config
-from livestyle.diffusion.model import Model, choose_precision
-from livestyle.diffusion.networks import dtype_of, take_networks
-from livestyle.diffusion.program import Form, Program
-from livestyle.diffusion.step import SAMPLERS
-from livestyle.engines.choice import Wanted
-from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, LivestyleError
-from livestyle.frame import Size
 from livestyle.machine import describe_machine
-from livestyle.placement import Placement, network_size
+from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.sources.testcard import draw
-from livestyle.stylizers.look import look_of
 from livestyle.stylizers.settle import GRID
-from livestyle.stylizers.turbo import (
-    Turbo,
-    choose_engine_for,
-    loadable_of,
-    wanted_precision,
-)
+from livestyle.stylizers.turbo import loadable_of
 
-if TYPE_CHECKING:
-    from livestyle.frame import Pixels
-
-_WARM_UP = 3
-_OPEN_LOOP = (2.0, 20.0)  # s, at least and at most
-_STAGES = ("upload", "encode", "unet", "decode", "download")
+_MODULE = "livestyle.bench.contestant"
+OURS = "livestyle"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is timed. random_weights: of the recipe's exact architecture, in place of a model."""
+    """What is timed.
 
-    random_weights: bool
-    peers: list[str]
-    frames: int  # of each contestant
-
-
-def bench_turbo(config: Config, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
-    """Time livestyle and its peers in turn, after 3 frames that are not counted.
-
-    config: settled. say: told how far a download is.
-
-    Returns ms per frame (p50, p95, p99, max), the stages, each peer's ratio: the median of
-    livestyle over that of the peer, and the open loop at the settings' fps. Raises ConfigError for
-    an unknown peer, LivestyleError.
+    random_weights: of the recipe's exact architecture, in place of a model. peers: those of PEERS,
+    and variants of livestyle. frames: of each contestant; None: as many as its device is worth.
+    in_flight: frames at once, also; 1: not. limit: s after which a contestant is ended.
     """
-    if unknown := sorted(set(options.peers) - {"torch", *PEERS}):
-        known = ", ".join(["torch", *PEERS])
-        raise ConfigError(f"unknown peer {unknown[0]!r}; choose from: {known}")
+
+    random_weights: bool = False
+    peers: list[str] = field(default_factory=list)
+    frames: int | None = None
+    in_flight: int = 1
+    limit: float | None = None
+
+
+Pictures = dict[str, Any]  # of each contestant: what it made of the same frame, RGB (h, w, 3)
+Keep = Callable[[Figures, Pictures], None]
+
+
+def bench_turbo(
+    config: Config,
+    options: Options,
+    say: Callable[[str], None],
+    keep: Keep = lambda figures, pictures: None,
+) -> Figures:
+    """Time livestyle, then its peers.
+
+    config: settled. say: told how far a download is. keep: given what there is so far, again after
+    each contestant.
+
+    Returns for each contestant its ms per frame (p50, p95, p99, max), livestyle's ratio to it (of
+    the medians) and its part of the floor, or in its place the error that ended it; the stages and
+    kernels of those that are livestyle's; and the open loop at the settings' fps. Raises
+    ConfigError for an unknown peer, LivestyleError where livestyle itself fails.
+    """
+    variants = {name: _variant(name) for name in options.peers if name not in PEERS}
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
-    pictures = [draw(seq, size) for seq in range(8)]
-
-    def closed_loop() -> tuple[Model, dict[str, Any]]:
-        contestants = _load(config, options, size, say)
-        return contestants.model, _closed_loop(contestants, config, options, pictures)
-
-    # aside: the thread that has computed before must be gone, see livestyle.worker
-    model, figures = run_aside(closed_loop, "closed loop")
-    least, most = _OPEN_LOOP
-    seconds = options.frames * figures["frame_ms"]["livestyle"]["p50"] / 1000
-    return {
-        "bench": "turbo",
-        "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
-        **figures,
-        "open_loop": _open_loop(model, config, pictures, min(max(least, seconds), most)),
-    }
-
-
-@dataclass(frozen=True)
-class _Contestants:
-    """title: of the model. model: what is measured, in `precision`. torch: livestyle on PyTorch,
-    where that is a peer. networks: those of diffusers, where there are peers. Both peers are in
-    fp16 beside an engine in fp8."""
-
-    title: str
-    model: Model
-    torch: Model | None
-    networks: Networks
-    skeleton: Any
-    precision: str
-
-
-def _load(config: Config, options: Options, size: Size, say: Callable[[str], None]) -> _Contestants:
     loadable = loadable_of(config, random_weights=options.random_weights, say=say)
-    precision = wanted_precision(config)
-    entry, why = choose_engine_for(config, Wanted(loadable, size, precision))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if entry is None:
-        precision = choose_precision(precision, device, loadable.stored)
-    else:
-        spec = entry.manifest().spec
-        precision, device = spec.precision, "cpu" if spec.engine == "openvino" else device
-    by_torch, networks = None, {}
-    if options.peers or entry is None:
-        pipeline = loadable.pipeline("fp16" if precision == "fp8" else precision, device)
-        for network in (pipeline.unet, pipeline.vae):
-            network.to(device).to(memory_format=torch.channels_last)
-        if set(options.peers) & set(PEERS):
-            networks = {"unet": pipeline.unet, "vae": pipeline.vae}
-        if entry is None or "torch" in options.peers:
-            taken = take_networks(pipeline, torch.device(device), dtype_of(precision), config.unet)
-            by_torch = Model(pipeline, taken, SAMPLERS[loadable.sampler])
-    chosen = by_torch if entry is None else open_engine(entry, loadable)
-    assert chosen is not None
-    chosen.networks = dataclasses.replace(chosen.networks, why=why)
-    return _Contestants(loadable.title, chosen, by_torch, networks, loadable.skeleton(), precision)
+    with tempfile.TemporaryDirectory(prefix="livestyle-") as folder:  # of this user alone
+        task = Task(loadable, config, size, options.frames, options.in_flight, Path(folder))
+        apart = functools.partial(_apart, task, options.limit)
+        pictures: Pictures = {}
+        ours = apart(OURS, "measure_livestyle")
+        precision, device = ours["precision"], ours["device"]["device"]
+        kind = "cpu" if device == "cpu" else "cuda"
+        figures = {
+            "bench": "turbo",
+            "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
+            "model": loadable.title,
+            "machine": describe_machine() | ours["device"],
+            "size": list(size),
+            "steps": ours["steps"],
+            "open_loop": ours.pop("open_loop"),
+            "floor": apart("the floor", "measure_floor", precision, kind),
+            "contestants": {},
+        }
+        pictures[OURS] = ours.pop("picture")
+        _add(figures, OURS, ours)
+        keep(figures, pictures)
+        for name in options.peers:
+            try:
+                if name in variants:
+                    found = apart(name, "measure_variant", variants[name], precision)
+                else:
+                    found = apart(name, "measure_peer", name, precision, kind)
+            except LivestyleError as error:
+                figures["contestants"][name] = {"error": str(error)}
+            else:
+                pictures[name] = found.pop("picture")
+                _add(figures, name, found)
+            keep(figures, pictures)
+        return figures
 
 
-def _closed_loop(
-    contestants: _Contestants, config: Config, options: Options, pictures: list[Pixels]
-) -> dict[str, Any]:
-    """Every contestant as fast as it can, then the stages of livestyle's frame."""
-    height, width = pictures[0].shape[:2]
-    model, precision = contestants.model, contestants.precision
-    programs = {"livestyle": _program(model, config, (width, height))}
-    if "torch" in options.peers and contestants.torch is not None:
-        programs["torch"] = _program(contestants.torch, config, (width, height))
-    runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
-    for peer in options.peers:
-        if peer in PEERS:
-            runs[peer] = PEERS[peer](model, contestants.networks, config, (width, height))
-    times = _in_turn(runs, pictures, options.frames)
-    machine = describe_machine() | _device(model)  # at once: clocks fall when idle
-    medians = {name: statistics.median(spent) for name, spent in times.items()}
-    steps = programs["livestyle"].form.steps
-    work = count_work(contestants.skeleton, (width, height), steps)
-    ceilings = measure_ceilings(model.device, dtype_of(precision))
-    floor = floor_of(work, ceilings, precision, steps)
-    return {
-        "model": contestants.title,
-        "machine": machine,
-        "precision": precision,
-        "engine": model.networks.engine,
-        "engine_why": model.networks.why,
-        "size": [width, height],
-        "steps": steps,
-        "frames": options.frames,
-        "frame_ms": {name: _summary(spent) for name, spent in times.items()},
-        "frame_ms_each": {name: [round(ms, 3) for ms in spent] for name, spent in times.items()},
-        "fps": {name: round(1000 / median, 2) for name, median in medians.items()},
-        "ratio": {
-            name: round(medians["livestyle"] / median, 3)
-            for name, median in medians.items()
-            if name != "livestyle"
-        },
-        "floor": floor,
-        "percent_of_floor": {
-            name: round(100 * floor["floor_ms"] / median, 1) for name, median in medians.items()
-        },
-        **{
-            "stage_ms" if name == "livestyle" else f"stage_ms_{name}": _stages(
-                program, pictures, min(options.frames, 20)
-            )
-            for name, program in programs.items()
-        },
-    }
+def _variant(name: str) -> Variant:
+    if name.partition("+")[0] not in ENGINES:
+        known = ", ".join([*ENGINES, *PEERS])
+        raise ConfigError(f"unknown peer {name!r}; choose from: {known}")
+    return Variant.parse(name)
 
 
-def _program(model: Model, config: Config, size: Size) -> Program:
-    look = look_of(config)
-    steps = model.sampler.steps(look.strength, look.steps)
-    form = Form(len(steps), i420=False, from_text=False)
-    program = Program(model, size, Placement(size, size, "fit"), form)
-    program.set_steps(steps)
-    program.set_noise(look.seed)
-    program.set_prompt(model.encode_prompt(look.prompt))
-    program.warm_up()
-    return program
+def _apart(task: Task, limit: float | None, name: str, function: str, *arguments: Any) -> Figures:
+    work = Work(f"{_MODULE}:{function}", (task, *arguments), name, seconds=limit)
+    try:
+        figures, peak = run_apart(work, lambda _: None)
+    except LivestyleError as error:
+        raise LivestyleError(f"bench of {name}: {error}") from error
+    return {**figures, "memory_gib": peak}
 
 
-def _in_turn(
-    contestants: dict[str, Run], pictures: list[Pixels], frames: int
-) -> dict[str, list[float]]:
-    """ms of each frame, by contestant; every one takes the same frame before the next comes."""
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(_WARM_UP + frames):
-        for name, run in contestants.items():
-            started = time.perf_counter()
-            result = run(pictures[number % len(pictures)])
-            spent = (time.perf_counter() - started) * 1000
-            if result.dtype != np.uint8 or result.shape != pictures[0][:, :, :3].shape:
-                raise LivestyleError(f"{name} gave {result.dtype} {result.shape}, not the picture")
-            if number >= _WARM_UP:
-                times[name].append(spent)
-    return times
-
-
-def _open_loop(
-    model: Model, config: Config, pictures: list[Pixels], seconds: float
-) -> dict[str, Any]:
-    height, width = pictures[0].shape[:2]
-    canvas = Canvas((width, height), config.aspect, i420=True)
-    turbo = run_aside(lambda: Turbo(model, canvas, canvas.size, look_of(config)), "load")
-    return run_open_loop(turbo, pictures, config.fps, seconds)
-
-
-def _stages(program: Program, pictures: list[Pixels], frames: int) -> dict[str, Any]:
-    """ms of each stage, without a graph: on a GPU by its own events."""
-    clock = _DeviceClock() if torch.cuda.is_available() else _Clock()
-    spent: dict[str, list[float]] = {name: [] for name in _STAGES}
-    for number in range(_WARM_UP + frames):
-        clock.start()
-        program.run_in_stages(pictures[number % len(pictures)], clock.lap)
-        if number >= _WARM_UP:
-            for name, ms in clock.laps().items():
-                spent[name].append(ms)
-    return {name: _summary(ms) for name, ms in spent.items()}
-
-
-class _Clock:
-    """Laps by the CPU's clock."""
-
-    def start(self) -> None:
-        self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self._laps[name], self._last = (now - self._last) * 1000, now
-
-    def laps(self) -> dict[str, float]:
-        """ms by name, since `start`."""
-        return self._laps
-
-
-class _DeviceClock(_Clock):
-    """Laps by CUDA events, on the device's own time. Without a graph that includes the gaps in
-    which the device waits for Python to ask: together the stages take longer than a frame."""
-
-    def start(self) -> None:
-        self._events = [("", self._event())]
-
-    def lap(self, name: str) -> None:
-        self._events.append((name, self._event()))
-
-    def laps(self) -> dict[str, float]:
-        """ms by name, since `start`."""
-        torch.cuda.synchronize()
-        pairs = zip(self._events, self._events[1:], strict=False)
-        return {name: before.elapsed_time(after) for (_, before), (name, after) in pairs}
-
-    def _event(self) -> Any:
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
-        return event
-
-
-def _summary(ms: list[float]) -> dict[str, float]:
-    p50, p95, p99 = np.percentile(ms, (50, 95, 99))
-    figures = {"p50": p50, "p95": p95, "p99": p99, "max": max(ms)}
-    return {name: round(float(value), 3) for name, value in figures.items()}
-
-
-def _device(model: Model) -> dict[str, Any]:
-    if model.device.type != "cuda":
-        return {"device": "cpu", "threads": torch.get_num_threads()}
-    properties = torch.cuda.get_device_properties(model.device)
-    return {
-        "device": properties.name,
-        "device_memory_gib": round(properties.total_memory / 2**30, 1),
-        "cuda": torch.version.cuda,
-        "gpu_state": gpu_state(str(properties.uuid)),
+def _add(figures: Figures, name: str, found: Figures) -> None:
+    """What a contestant measured, and how that compares."""
+    median = statistics.median(found["frame_ms_each"])
+    contestants = figures["contestants"]
+    ours = contestants[OURS]["frame_ms_each"] if contestants else found["frame_ms_each"]
+    contestants[name] = {
+        "frame_ms": summary(found["frame_ms_each"]),
+        "fps": round(1000 / median, 2),
+        "ratio": round(statistics.median(ours) / median, 3),
+        "percent_of_floor": round(100 * figures["floor"]["floor_ms"] / median, 1),
+        **found,
     }

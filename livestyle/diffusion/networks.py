@@ -106,14 +106,16 @@ def quiet() -> None:
         library.utils.logging.disable_progress_bar()
 
 
-def time_convolutions(on: bool) -> None:
-    """Whether cuDNN times all its ways to do a convolution when that first comes, and keeps the
-    fastest, in this process; else it takes what it holds for the fastest.
+def choose_convolutions(*, timed: bool) -> None:
+    """How cuDNN chooses its way to do a convolution, in this process: it times all of them when the
+    convolution first comes, or takes the one it holds for the fastest. None that gives another
+    result the next time: a still picture stays still.
 
     To be said before the first convolution: what was chosen is kept, by each thread for itself.
     """
-    torch.backends.cudnn.benchmark = on
+    torch.backends.cudnn.benchmark = timed
     torch.backends.cudnn.benchmark_limit = 0  # all of them
+    torch.backends.cudnn.deterministic = True
 
 
 def is_tiny(autoencoder: Any) -> bool:
@@ -157,7 +159,7 @@ def take_networks(
     """
     quiet()
     if device.type == "cuda":
-        time_convolutions(True)
+        choose_convolutions(timed=True)
     traits = traits_of(pipeline)
     network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
     denoiser = DENOISERS[unet](network)

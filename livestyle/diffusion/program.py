@@ -51,7 +51,7 @@ class Program:
         self._on_gpu = model.device.type == "cuda"
         self._make_ends(placement, size)
         self._make_middle(size)
-        self._lane = model.lane(form.lane) if self._on_gpu else None
+        self.lane = model.lane(form.lane) if self._on_gpu else None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._changed, self._done = (
             torch.cuda.Event() if self._on_gpu else None  # type: ignore[no-untyped-call]
@@ -159,10 +159,10 @@ class Program:
     def _on_device(self, compute: Callable[[], None], lap: Lap | None = None) -> None:
         """Upload, compute, download; on CUDA on this program's lane, without waiting for it."""
         lap = lap or _no_lap
-        if self._lane is not None and self._changed is not None:
+        if self.lane is not None and self._changed is not None:
             self._changed.record()  # prompt, noise and steps were written on the current stream
-            self._lane.wait_event(self._changed)
-        with torch.cuda.stream(self._lane):  # of None: as it is
+            self.lane.wait_event(self._changed)
+        with torch.cuda.stream(self.lane):  # of None: as it is
             self._source.copy_(self._incoming, non_blocking=True)
             lap("upload")
             compute()
@@ -197,15 +197,15 @@ class Program:
         """The frame on the device, as a graph. lap: called at the end of each stage, once, while it
         is captured: an external event that it records is recorded at every replay.
         """
-        assert self._lane is not None  # a CPU has no graphs
-        self._lane.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self._lane):
+        assert self.lane is not None  # a CPU has no graphs
+        self.lane.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.lane):
             for _ in range(_WARM_UP):
                 self._compute()
-        torch.cuda.current_stream().wait_stream(self._lane)
+        torch.cuda.current_stream().wait_stream(self.lane)
         graph = torch.cuda.CUDAGraph()
         # thread_local: the prompts' thread may allocate meanwhile
-        with torch.cuda.graph(graph, stream=self._lane, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, stream=self.lane, capture_error_mode="thread_local"):
             self._compute(lap)
         return graph
 

@@ -370,6 +370,7 @@ class Level(nn.Module):
 
     def __init__(self, weights: Weights, name: str, layers: int, depth: int, heads: int) -> None:
         super().__init__()
+        self.depth = depth
         self.resnets = nn.ModuleList(
             Resnet(weights, f"{name}.resnets.{layer}") for layer in range(layers)
         )
@@ -382,8 +383,7 @@ class Level(nn.Module):
         """A resnet and its transformer, where there is one."""
         x = self.resnets[number](x, next(given.shifts))
         if self.transformers:
-            transformer = self.transformers[number]
-            x = transformer(x, given.take(len(transformer.blocks)))
+            x = self.transformers[number](x, given.take(self.depth))
         return x
 
 

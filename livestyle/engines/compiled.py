@@ -34,10 +34,18 @@ from livestyle.diffusion.networks import (
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Resnet, Transformer, TransformerBlock
 from livestyle.engines.cache import user_cache
-from livestyle.engines.fp8 import quantise
+from livestyle.engines.fp8 import Seen, quantise
 from livestyle.engines.levers import Levers
-from livestyle.engines.reference import agreement, chain_of, keep_reference
+from livestyle.engines.reference import (
+    Agreement,
+    Reference,
+    agreement,
+    chain_of,
+    keep_reference,
+    reference_for,
+)
 from livestyle.errors import EngineError
+from livestyle.frame import Size
 
 if TYPE_CHECKING:
     from livestyle.engines.build import Build
@@ -61,17 +69,40 @@ def compile_model(build: Build, folder: Path, report: Callable[[float], None]) -
     networks = take_networks(pipeline, device, dtype_of(spec.precision), packed=False)
     eager = Model(pipeline, networks, SAMPLERS[model.sampler])
     reference, seen = keep_reference(eager, spec.size, spec.precision, folder)
-    facts: dict[str, Any] = {"levers": build.levers.words()}
-    if seen:
-        facts["seen"] = seen
     report(0.2)
+    facts = _facts(build.levers, seen)
     use_own_folder()
-    found = agreement(reference, chain_of(compile_parts(networks, facts)))
-    found.require(spec.precision, "what Inductor compiled")
+    _compile(networks, reference, facts, spec.precision)
     saved = torch.compiler.save_cache_artifacts()
     assert saved is not None  # something was compiled
     (folder / ARTIFACTS).write_bytes(saved[0])
     return facts
+
+
+def compile_here(
+    eager: Model, size: Size, precision: str, levers: Levers, folder: Path
+) -> tuple[Networks, Agreement]:
+    """A model's networks, compiled for this process alone, and how near they are to what they were.
+
+    eager: in `precision`, or in fp16 where that is fp8; its UNet is changed. folder: for what
+    Inductor writes, and finds again. Raises EngineError.
+    """
+    reference, seen = reference_for(eager, size, precision)
+    _use_folder(folder)
+    return _compile(eager.networks, reference, _facts(levers, seen), precision)
+
+
+def _facts(levers: Levers, seen: Seen) -> dict[str, Any]:
+    return {"levers": levers.words()} | ({"seen": seen} if seen else {})
+
+
+def _compile(
+    networks: Networks, reference: Reference, facts: Mapping[str, Any], precision: str
+) -> tuple[Networks, Agreement]:
+    compiled = compile_parts(networks, facts)
+    found = agreement(reference, chain_of(compiled))
+    found.require(precision, "what Inductor compiled")
+    return compiled, found
 
 
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
@@ -131,6 +162,10 @@ def use_own_folder() -> None:
 
     Raises EngineError.
     """
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(_own_folder())
+    _use_folder(_own_folder())
+
+
+def _use_folder(folder: Path) -> None:
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
     inductor: Any = torch._inductor
     inductor.config.autotune_num_choices_displayed = 0  # it would write over the status line

@@ -56,16 +56,20 @@ class Fp8Linear(nn.Module):
         if torch.onnx.is_in_onnx_export():
             return self._as_onnx(x)
         rounded = (x / self.scale).clamp(-LARGEST, LARGEST).to(KIND)
+        return self.product(rounded.flatten(0, -2), x.dtype).view(*x.shape[:-1], -1)
+
+    def product(self, rounded: Tensor, dtype: torch.dtype) -> Tensor:
+        """[N, in] in 8 bits -> [N, out] in dtype."""
         result: Tensor = torch._scaled_mm(
-            rounded.flatten(0, -2),
+            rounded,
             self.weight.t(),
             scale_a=self.product_scale,
             scale_b=self.product_weight_scale,
             bias=self.bias,
-            out_dtype=x.dtype,
+            out_dtype=dtype,
             use_fast_accum=self.fast_accumulation,
         )
-        return result.view(*x.shape[:-1], -1)
+        return result
 
     def _as_onnx(self, x: Tensor) -> Tensor:
         """In the nodes from which compilers make a product in 8 bits."""
@@ -97,7 +101,7 @@ def watched(unet: UNet) -> Iterator[Seen]:
 
         return hook
 
-    hooks = [layer.register_forward_pre_hook(watch(name)) for name, _, _, layer in _layers(unet)]
+    hooks = [layer.register_forward_pre_hook(watch(name)) for name, _, _, layer in layers(unet)]
     try:
         yield seen
     finally:
@@ -107,13 +111,13 @@ def watched(unet: UNet) -> Iterator[Seen]:
 
 def quantise(unet: UNet, seen: Seen, *, fast_accumulation: bool = True) -> None:
     """Replace the layers, in their place. fast_accumulation: see Levers."""
-    for name, block, attribute, layer in list(_layers(unet)):
+    for name, block, attribute, layer in list(layers(unet)):
         fast = fast_accumulation
         setattr(block, attribute, Fp8Linear(layer, seen[name], fast_accumulation=fast))
 
 
-def _layers(unet: UNet) -> Iterator[tuple[str, nn.Module, str, nn.Linear]]:
-    """Name, and where it is, of each linear layer of the transformer blocks."""
+def layers(unet: UNet) -> Iterator[tuple[str, nn.Module, str, nn.Linear]]:
+    """Name, and where it is, of each linear layer of the blocks: those that `quantise` takes."""
     for number, block in enumerate(unet.parts(TransformerBlock)):
         for attribute, layer in block.named_children():
             if isinstance(layer, nn.Linear):

@@ -18,6 +18,7 @@ import torch
 
 from livestyle.diffusion.folder import ModelFolder, weight_files
 from livestyle.diffusion.model import Choice, load_pipeline
+from livestyle.diffusion.networks import quiet
 from livestyle.diffusion.random_weights import FAMILIES, SEED, random_pipeline, random_unet
 from livestyle.engines.spec import canonical, digest
 
@@ -95,6 +96,7 @@ class StoredModel:
         return pipeline
 
     def skeleton(self) -> Any:
+        quiet()
         unet, autoencoder = self._settings("unet"), self._settings("vae")
         kind = getattr(_LIBRARY, autoencoder["_class_name"])
         with torch.device("meta"):

@@ -27,8 +27,8 @@ REFERENCE = "reference.safetensors"
 STEP = turbo_steps(0.5, 1)[0]
 _PROMPT = "an oil painting"
 SCENES = (0, 300, 120, 40)  # of the testcard: those that scales are found with; the last is kept
-# cosine of the UNet's output (above), error of the picture (below); fp8 was published at 23.65 dB on
-# real weights (see docs/benchmarks), an error of about 0.3, and a broken engine is far from it
+# cosine of the UNet's output (above), error of the picture (below). fp8 was published at 23.65 dB
+# on real weights: an error of about 0.3. A broken engine is far from all of them.
 LIMITS = {"fp32": (0.999, 0.05), "fp16": (0.999, 0.05), "bf16": (0.999, 0.15), "fp8": (0.98, 0.5)}
 
 
@@ -104,18 +104,21 @@ def make_reference(model: Model, size: Size, scene: int = SCENES[-1]) -> Referen
 def keep_reference(
     model: Model, size: Size, precision: str, folder: Path
 ) -> tuple[Reference, Seen]:
-    """The frame, written where an engine of a precision is built.
-
-    Of fp8 with its picture in bf16 (styled_bf16) and what came into the UNet's layers, else {}.
-    """
-    seen: Seen = {}
-    if precision == "fp8":
-        reference, seen = _for_fp8(model, size, unet_of(model.networks))
-    else:
-        reference = make_reference(model, size)
+    """`reference_for`, the frame written where an engine is built."""
+    reference, seen = reference_for(model, size, precision)
     plain = {name: tensor.cpu().contiguous() for name, tensor in reference.items()}
     save_file(plain, folder / REFERENCE)
     return reference, seen
+
+
+def reference_for(model: Model, size: Size, precision: str) -> tuple[Reference, Seen]:
+    """The frame that an engine of a precision is compared with.
+
+    Of fp8 with its picture in bf16 (styled_bf16) and what came into the UNet's layers, else {}.
+    """
+    if precision == "fp8":
+        return _for_fp8(model, size, unet_of(model.networks))
+    return make_reference(model, size), {}
 
 
 def _for_fp8(model: Model, size: Size, unet: UNet) -> tuple[Reference, Seen]:

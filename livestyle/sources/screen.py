@@ -10,11 +10,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import mss
 import numpy as np
 
 from livestyle.errors import ConfigError, SourceError, SourceLost
 from livestyle.frame import Frame, Size
+
+try:
+    import mss
+except ImportError as missing:
+    raise SourceError(f"mss: {missing}; run: pip install mss") from missing
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels

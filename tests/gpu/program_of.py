@@ -9,8 +9,8 @@ from livestyle.placement import Placement
 SIZE = (512, 512)
 
 
-def program_of(model: Model, steps: int = 1) -> Program:
-    program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(steps, True, False))
+def program_of(model: Model, steps: int = 1, lane: int = 0) -> Program:
+    program = Program(model, SIZE, Placement(SIZE, SIZE, "fit"), Form(steps, True, False, lane))
     program.set_steps(model.sampler.steps(0.5, steps))
     program.set_noise(3)
     program.set_prompt(model.encode_prompt("an oil painting"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from program_of import SIZE, program_of
 from random_pipelines import save_pipeline
 from torch.profiler import ProfilerActivity, profile
 
+from livestyle.bench.stages import STAGES, count_kernels, time_stages
 from livestyle.canvas import Canvas
+from livestyle.diffusion.flight import Flight
 from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Program
@@ -51,7 +54,6 @@ def test_a_replayed_graph_gives_what_eager_gives(folder: Path, steps: int) -> No
     for seq in (1, 60):
         replayed = program.run(draw(seq, SIZE)).astype(int)
         program.run_in_stages(draw(seq, SIZE), lambda _: None)
-        torch.cuda.synchronize()
         eager = program._result.numpy().astype(int)
         assert np.abs(replayed - eager).max() <= 1
 
@@ -71,7 +73,7 @@ def test_a_frame_allocates_nothing_and_syncs_once(folder: Path, strict: None) ->
 def _calls(program: Program, frames: int) -> Counter[str]:
     """What the CPU asked of the device, and what the device copied, in so many frames."""
     activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
-    with profile(activities=activities) as profiled:  # type: ignore[no-untyped-call]
+    with profile(activities=activities, acc_events=True) as profiled:
         for _ in range(frames):
             program.run(draw(1, SIZE))
     return Counter({row.key: row.count for row in profiled.key_averages()})
@@ -111,6 +113,38 @@ def test_what_changes_live_reaches_the_captured_graph(folder: Path, change: dict
         turbo.change(changed)
         shown = [turbo.stylize(frame).pixels.copy() for _ in range(100)]
     np.testing.assert_array_equal(shown[-1], wanted)
+
+
+def test_stages_are_timed_inside_the_graph_and_add_up_to_a_frame(folder: Path) -> None:
+    program, pictures = program_of(_load(folder)), [draw(seq, SIZE) for seq in range(4)]
+    stages = time_stages(program, pictures, 20)
+    assert list(stages) == list(STAGES)
+    assert all(stage["p50"] > 0 for stage in stages.values())
+    spent = []
+    for number in range(40):
+        started = time.perf_counter()
+        program.run(pictures[number % 4])
+        spent.append((time.perf_counter() - started) * 1000)
+    assert sum(stage["p50"] for stage in stages.values()) < 1.1 * float(np.median(spent[20:]))
+    kernels = count_kernels(program, pictures[0])
+    assert kernels is not None and kernels["launches"] > 100 and kernels["copies"] >= 2
+
+
+def test_frames_in_flight_are_those_that_come_alone(folder: Path) -> None:
+    model = _load(folder)
+    alone, flight = program_of(model), Flight([program_of(model, lane=lane) for lane in (1, 2)])
+    winter, wanted, shown = model.encode_prompt("winter"), [], []
+    for number in range(12):
+        if number == 5:
+            alone.set_prompt(winter)
+            flight.change(lambda program: program.set_prompt(winter))
+        if not flight.has_room:
+            shown.append(flight.collect().pixels.copy())
+        flight.submit(Frame(draw(10 * number, SIZE), number, 0))
+        wanted.append(alone.run(draw(10 * number, SIZE)).copy())
+    while not flight.is_empty:
+        shown.append(flight.collect().pixels.copy())
+    assert np.abs(np.array(shown, int) - np.array(wanted, int)).max() <= 1
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])

@@ -1,0 +1,133 @@
+"""What is done in a process of its own: what comes back, how it ends, and where it looks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from bare import Bare, make_bare
+
+from livestyle.apart import Work, run_apart
+from livestyle.errors import LivestyleError
+
+HERE = __name__
+
+
+def add(one: int, two: int, report: Any) -> int:
+    report(0.5)
+    print("a library's words")  # which are no answer
+    return one + two
+
+
+def refuse(report: Any) -> None:
+    raise LivestyleError("there is no paint; buy some")
+
+
+def blunder(report: Any) -> None:
+    raise ValueError("a bug")
+
+
+def devour(report: Any) -> None:
+    raise MemoryError
+
+
+def die(number: int, report: Any) -> None:
+    os.kill(os.getpid(), number)
+
+
+def sleep(file: Path, report: Any) -> None:
+    file.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def _run(function: str, *arguments: Any, **options: Any) -> Any:
+    return run_apart(Work(f"{HERE}:{function}", arguments, "the work", **options), lambda _: None)
+
+
+def test_what_a_function_returns_comes_back() -> None:
+    parts: list[float] = []
+    returned, peak = run_apart(Work(f"{HERE}:add", (2, 3), "the sum"), parts.append)
+    assert (returned, parts) == (5, [0.5])
+    assert peak is None or 0.001 < peak < 4
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        ("refuse", (), "^there is no paint; buy some$"),
+        ("blunder", (), r"^the work: internal error: ValueError\('a bug'\)$"),
+        ("devour", (), "^there is too little memory for the work; close what uses it$"),
+        ("die", (signal.SIGKILL,), "^the work was killed, as the system does where memory runs "),
+        ("die", (signal.SIGTERM,), "^the work ended with exit code -15$"),
+    ],
+)
+def test_how_it_ended_is_said(function: str, arguments: Any, message: str) -> None:
+    with pytest.raises(LivestyleError, match=message):
+        _run(function, *arguments)
+
+
+def test_it_is_ended_when_its_time_is_over(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    with pytest.raises(LivestyleError, match="^the work took more than 15 s and was ended$"):
+        _run("sleep", started, seconds=15)
+    assert not psutil.pid_exists(int(started.read_text()))
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    code = (
+        "import sys; from pathlib import Path; from livestyle.apart import *; "
+        f"run_apart(Work('{HERE}:sleep', (Path(sys.argv[1]),), ''), print)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(started)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    try:
+        while not (started.exists() and started.read_text()):
+            assert parent.poll() is None
+            time.sleep(0.05)
+        child = psutil.Process(int(started.read_text()))
+    finally:
+        parent.kill()
+        parent.wait()
+    child.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
+    return make_bare(tmp_path_factory.mktemp("bare"))
+
+
+def _call(bare: Bare, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [bare.python, *command],
+        cwd=cwd, env=bare.environment, capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+
+
+def test_a_tree_that_is_not_installed_finds_its_recipes(bare: Bare) -> None:
+    elsewhere = _call(bare, "-c", "import livestyle", cwd=bare.tree.parent)
+    assert "No module named 'livestyle'" in elsewhere.stderr
+    code = "from livestyle.recipe import *; print(load_recipe('lite', Recipe).size)"
+    assert _call(bare, "-c", code, cwd=bare.tree).stdout.strip() == "(640, 360)"
+
+
+@pytest.mark.timeout(300)
+def test_a_tree_that_is_not_installed_builds_an_engine(bare: Bare, tmp_path: Path) -> None:
+    """What the build starts finds livestyle where it was started, with no setting that says so."""
+    from random_pipelines import save_pipeline
+
+    model = save_pipeline(tmp_path, "sdxl", "nano")
+    command = ["-m", "livestyle", "build", "sdxl-turbo", "--model", str(model)]
+    done = _call(bare, *command, "--size", "256x256", "--engine", "openvino", cwd=bare.tree)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["try_out"]["cosine"] > 0.999
