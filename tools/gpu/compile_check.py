@@ -4,7 +4,7 @@
     ENV/bin/pip install --no-deps torch==2.11.0 triton==3.6.0
     ENV/bin/pip install diffusers transformers jinja2 networkx sympy opencv-python-headless
     ENV/bin/python tools/gpu/empty_libraries.py
-    PYTHONPATH=. ENV/bin/python tools/gpu/compile_check.py FILE.json [--target sm_90] [--code FOLDER]
+    PYTHONPATH=. ENV/bin/python tools/gpu/compile_check.py FILE.json [--target sm_90]
 
 torch must be the build for CUDA, which is what PyPI has for Linux; NVIDIA's libraries are not
 needed. Python's headers are.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,91 +19,11 @@ import torch._inductor.fx_passes.pad_mm as pad_mm
 import torch._inductor.runtime.triton_helpers as triton_helpers
 import torch._subclasses.fake_tensor as fake_tensor
 import triton
+from cards import REGISTERS, WARP, Card
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
 
 Answers = dict[str, Callable[..., Any]]
-
-_WARP = 32
-_REGISTERS = 65536
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """What code is written for. Shared memory in bytes: a block's at most, a multiprocessor's."""
-
-    name: str
-    capability: tuple[int, int]
-    multiprocessors: int
-    memory_gib: int
-    cache_mib: int  # L2
-    block_memory: int
-    shared_memory: int
-    threads: int  # of a multiprocessor
-    attention: str  # the kernel that PyTorch prefers on it: cudnn or flash
-
-    @property
-    def number(self) -> int:
-        """As in sm_90."""
-        return self.capability[0] * 10 + self.capability[1]
-
-    def properties(self) -> Any:
-        """As `torch.cuda.get_device_properties` tells them."""
-        return SimpleNamespace(
-            name=self.name,
-            major=self.capability[0],
-            minor=self.capability[1],
-            total_memory=self.memory_gib << 30,
-            multi_processor_count=self.multiprocessors,
-            L2_cache_size=self.cache_mib << 20,
-            shared_memory_per_block=48 << 10,
-            shared_memory_per_block_optin=self.block_memory,
-            shared_memory_per_multiprocessor=self.shared_memory,
-            max_threads_per_multi_processor=self.threads,
-            max_threads_per_block=1024,
-            regs_per_multiprocessor=_REGISTERS,
-            warp_size=_WARP,
-            gcnArchName="",
-            is_integrated=0,
-            is_multi_gpu_board=0,
-        )
-
-
-CARDS = {
-    "sm_89": Card(
-        name="NVIDIA GeForce RTX 4090",
-        capability=(8, 9),
-        multiprocessors=128,
-        memory_gib=24,
-        cache_mib=72,
-        block_memory=99 << 10,
-        shared_memory=100 << 10,
-        threads=1536,
-        attention="flash",
-    ),
-    "sm_90": Card(
-        name="NVIDIA H200",
-        capability=(9, 0),
-        multiprocessors=132,
-        memory_gib=141,
-        cache_mib=50,
-        block_memory=227 << 10,
-        shared_memory=228 << 10,
-        threads=2048,
-        attention="cudnn",
-    ),
-    "sm_120": Card(
-        name="NVIDIA GeForce RTX 5090",
-        capability=(12, 0),
-        multiprocessors=170,
-        memory_gib=32,
-        cache_mib=96,
-        block_memory=99 << 10,
-        shared_memory=100 << 10,
-        threads=1536,
-        attention="flash",
-    ),
-}
 
 
 def pretend(card: Card) -> None:
@@ -201,6 +120,8 @@ def _stand_in_for_generated_code() -> None:
     }
     _answer(torch._C._dynamo.guards, answers)
     _answer(torch._C, {"_cuda_getCurrentRawStream": lambda _: 0})
+    # of products it calls the form that is given its result, and this one has no fake
+    torch.library.impl("aten::_scaled_mm.out", "Meta", lambda *_, out, **__: out)
 
 
 def _answer(place: Any, answers: Answers) -> None:
@@ -228,14 +149,14 @@ class _Driver:
         self._card = card
         limits = {
             "max_shared_mem": card.block_memory,
-            "max_num_regs": _REGISTERS,
+            "max_num_regs": REGISTERS,
             "multiprocessor_count": card.multiprocessors,
-            "warpSize": _WARP,
+            "warpSize": WARP,
         }
         self.utils = SimpleNamespace(get_device_properties=lambda _: limits)
 
     def get_current_target(self) -> GPUTarget:
-        return GPUTarget("cuda", self._card.number, _WARP)
+        return GPUTarget("cuda", self._card.number, WARP)
 
     def get_current_device(self) -> int:
         return 0

@@ -17,7 +17,7 @@ from livestyle.diffusion.networks import Networks, take_networks, unet_of
 from livestyle.diffusion.program import Form, Lap, Program
 from livestyle.diffusion.random_weights import random_pipeline, random_unet
 from livestyle.diffusion.step import SAMPLERS
-from livestyle.diffusion.unet import TransformerBlock
+from livestyle.engines.fp8 import Seen, layers
 from livestyle.placement import Placement
 
 SIZE = (512, 512)
@@ -48,14 +48,9 @@ def _put_on_card(network: nn.Module) -> None:
             setattr(module, name, nn.Parameter(torch.empty_like(weight, **like), False))
 
 
-def seen_of(networks: Networks) -> dict[str, float]:
+def seen_of(networks: Networks) -> Seen:
     """What `livestyle.engines.fp8.watched` finds in frames, with made up numbers."""
-    return {
-        f"{number}.{name}": _LARGEST
-        for number, block in enumerate(unet_of(networks).parts(TransformerBlock))
-        for name, layer in block.named_children()
-        if isinstance(layer, nn.Linear)
-    }
+    return {name: _LARGEST for name, *_ in layers(unet_of(networks))}
 
 
 class Frame:

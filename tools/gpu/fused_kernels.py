@@ -14,7 +14,7 @@ from unittest.mock import patch
 import torch
 import torch._inductor.config
 import triton
-from fake_cuda import Card
+from cards import Card
 from torch._inductor.async_compile import AsyncCompile
 from torch._inductor.codecache import PyCodeCache
 from torch._inductor.graph import GraphLowering
