@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-from bare import Bare, make_bare
+from bare_machine import BareMachine
+from random_pipelines import save_pipeline
 
 from livestyle.apart import Work, run_apart
 from livestyle.errors import LivestyleError
@@ -102,32 +103,14 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     child.wait(timeout=20)
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
-    return make_bare(tmp_path_factory.mktemp("bare"))
-
-
-def _call(bare: Bare, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [bare.python, *command],
-        cwd=cwd, env=bare.environment, capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
-
-
-def test_a_tree_that_is_not_installed_finds_its_recipes(bare: Bare) -> None:
-    elsewhere = _call(bare, "-c", "import livestyle", cwd=bare.tree.parent)
-    assert "No module named 'livestyle'" in elsewhere.stderr
-    code = "from livestyle.recipe import *; print(load_recipe('lite', Recipe).size)"
-    assert _call(bare, "-c", code, cwd=bare.tree).stdout.strip() == "(640, 360)"
-
-
 @pytest.mark.timeout(300)
-def test_a_tree_that_is_not_installed_builds_an_engine(bare: Bare, tmp_path: Path) -> None:
-    """What the build starts finds livestyle where it was started, with no setting that says so."""
-    from random_pipelines import save_pipeline
-
-    model = save_pipeline(tmp_path, "sdxl", "nano")
-    command = ["-m", "livestyle", "build", "sdxl-turbo", "--model", str(model)]
-    done = _call(bare, *command, "--size", "256x256", "--engine", "openvino", cwd=bare.tree)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["try_out"]["cosine"] > 0.999
+def test_a_tree_that_is_not_installed_finds_its_recipes_and_what_it_starts(tmp_path: Path) -> None:
+    """A build's phases find livestyle where it was started, with no setting that says so."""
+    machine = BareMachine(tmp_path, lacking=())
+    code = "from livestyle.recipe import *; print(load_recipe('lite', Recipe).size)"
+    assert machine.run(["python", "-c", code], 60).stdout.strip() == "(640, 360)"
+    model = save_pipeline(tmp_path / "model", "sdxl", "nano")
+    command = ["python", "-m", "livestyle", "build", "sdxl-turbo", "--model", str(model)]
+    done = machine.run([*command, "--size", "256x256", "--engine", "openvino"], 250)
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["try_out"]["cosine"] > 0.999

@@ -78,7 +78,7 @@ def test_it_reports_frames_stages_and_peers(
         assert found["warm_up_frames"] >= 3 and found["memory_gib"] > 0.1
         ratio = contestants["livestyle"]["frame_ms"]["p50"] / found["frame_ms"]["p50"]
         assert found["ratio"] == pytest.approx(ratio, abs=0.01)
-        part = 100 * figures["floor"]["floor_ms"] / found["frame_ms"]["p50"]
+        part = 100 * figures["floors"]["fp32"]["floor_ms"] / found["frame_ms"]["p50"]
         assert found["percent_of_floor"] == pytest.approx(part, abs=0.1)
     ours = contestants["livestyle"]
     stages = ours["stage_ms"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 import torch
 from random_pipelines import random_diffusers_unet
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
 from livestyle.diffusion.unet import TransformerBlock, UNet
 from livestyle.engines.export import INPUTS, write_onnx
-from livestyle.engines.fp8 import Fp8Linear, quantise, watched
+from livestyle.engines.fp8 import KIND, LARGEST, Fp8Linear, quantise, watched
 
 
 def _unet() -> tuple[UNet, list[Tensor]]:
@@ -39,6 +40,20 @@ def test_a_layer_is_near_what_it_was() -> None:
     # 3 bits of mantissa: each of two factors is off by a part of 2**-5 on average
     assert 0.005 < float(error.norm() / wanted.norm()) < 0.06
     assert layer(100 * x).isfinite().all()  # cut off, not overflown
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_product_is_that_of_the_rounded_numbers(fast: bool) -> None:
+    """The layer beside the same arithmetic in float32 on what was rounded to 8 bits."""
+    torch.manual_seed(1)
+    linear, x = nn.Linear(64, 128).requires_grad_(False), torch.randn(1, 32, 64)
+    largest = float(x.abs().max())
+    layer = Fp8Linear(linear, largest, fast_accumulation=fast)
+    scale, weight_scale = largest / LARGEST, float(linear.weight.abs().max()) / LARGEST
+    weight = (linear.weight / weight_scale).to(KIND).float() * weight_scale
+    simulated = nn.functional.linear((x / scale).to(KIND).float() * scale, weight, linear.bias)
+    assert float((layer(x) - simulated).norm() / simulated.norm()) < 1e-3
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ relative: 1 means that the error is as large as the thing compared, whatever the
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -26,9 +27,9 @@ MARGIN = 6
 class Vgg(nn.Module):
     """VGG16's first convolutions (Simonyan and Zisserman 2014, arXiv:1409.1556) in bfloat16."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: torch.device) -> None:
         super().__init__()
-        weights = load_file(path)
+        weights = load_file(path, str(device))
         self._weights = {
             name: (
                 weights[f"{name}.weight"].bfloat16().to(memory_format=torch.channels_last),
@@ -36,7 +37,8 @@ class Vgg(nn.Module):
             )
             for name in VGG_LAYERS
         }
-        self.mean = torch.tensor([104.00699, 116.66877, 122.67892]).reshape(1, 3, 1, 1)
+        mean = torch.tensor([104.00699, 116.66877, 122.67892], device=device)
+        self.mean = mean.reshape(1, 3, 1, 1)
 
     def forward(self, pictures: Tensor, last: str = VGG_LAYERS[-1]) -> dict[str, Tensor]:
         """[N, 3, H, W] -> the features after each ReLU, by layer name, down to `last`."""
@@ -73,9 +75,14 @@ def palette(pictures: Tensor) -> Tensor:
     A colour is that of a patch of 4x4 pixels: the palette has to be met in areas, not in fringes.
     """
     patches = F.avg_pool2d(pictures, 4).transpose(0, 1).flatten(1)
+    return (_directions(patches.device) @ patches).sort(dim=1).values
+
+
+@lru_cache
+def _directions(device: torch.device) -> Tensor:
+    """[7, 3], of length 1. Made once: a copy to the device at each step would wait for it."""
     mixed = torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -1, 0], [0, 1, -1]])
-    directions = torch.cat([torch.eye(3), mixed / mixed.norm(dim=1, keepdim=True)])
-    return (directions @ patches).sort(dim=1).values
+    return torch.cat([torch.eye(3), mixed / mixed.norm(dim=1, keepdim=True)]).to(device)
 
 
 def tone(pictures: Tensor, styled: Tensor) -> Tensor:
@@ -86,14 +93,19 @@ def tone(pictures: Tensor, styled: Tensor) -> Tensor:
     return (1 - (before * after).mean(1) / norms).mean()
 
 
-def two_views(crops: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    """The middle of the crops; that of the first half of them moved by (dy, dx), with noise."""
+def two_views(
+    crops: Tensor, random: torch.Generator, noisy: torch.Generator
+) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """The middle of the crops; that of the first half of them moved by (dy, dx), with noise.
+
+    `random`, on the CPU, chooses the shift; `noisy`, where the crops are, makes the noise.
+    """
     side = crops.shape[2] - 2 * MARGIN
     dy, dx = (int(torch.randint(-MARGIN, MARGIN + 1, (), generator=random)) for _ in range(2))
     middle = crops[:, :, MARGIN : MARGIN + side, MARGIN : MARGIN + side]
     first = crops[: (len(crops) + 1) // 2]
     moved = first[:, :, MARGIN + dy : MARGIN + dy + side, MARGIN + dx : MARGIN + dx + side]
-    noise = torch.randn(moved.shape, generator=random) * 0.02
+    noise = torch.randn(moved.shape, generator=noisy, device=moved.device) * 0.02
     return middle, (moved + noise).clamp(0, 1), (dy, dx)
 
 

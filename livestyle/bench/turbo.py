@@ -77,37 +77,68 @@ def bench_turbo(
     with tempfile.TemporaryDirectory(prefix="livestyle-") as folder:  # of this user alone
         task = Task(loadable, config, size, options.frames, options.in_flight, Path(folder))
         apart = functools.partial(_apart, task, options.limit)
-        pictures: Pictures = {}
         ours = apart(OURS, "measure_livestyle")
         precision, device = ours["precision"], ours["device"]["device"]
         kind = "cpu" if device == "cpu" else "cuda"
-        figures = {
-            "bench": "turbo",
-            "versions": {name: importlib.metadata.version(name) for name in ("torch", "diffusers")},
-            "model": loadable.title,
-            "machine": describe_machine() | ours["device"],
-            "size": list(size),
-            "steps": ours["steps"],
-            "open_loop": ours.pop("open_loop"),
-            "floor": apart("the floor", "measure_floor", precision, kind),
-            "contestants": {},
-        }
-        pictures[OURS] = ours.pop("picture")
-        _add(figures, OURS, ours)
-        keep(figures, pictures)
+        run = _Run(
+            {
+                "bench": "turbo",
+                "versions": {
+                    name: importlib.metadata.version(name) for name in ("torch", "diffusers")
+                },
+                "model": loadable.title,
+                "machine": describe_machine() | ours["device"],
+                "size": list(size),
+                "steps": ours["steps"],
+                "open_loop": ours.pop("open_loop"),
+                "floors": {},
+                "contestants": {},
+            },
+            floor=lambda used: apart(f"the floor in {used}", "measure_floor", used, kind),
+            keep=keep,
+        )
+        run.add(OURS, ours)
         for name in options.peers:
             try:
                 if name in variants:
                     found = apart(name, "measure_variant", variants[name], precision)
                 else:
                     found = apart(name, "measure_peer", name, precision, kind)
+                run.add(name, found)
             except LivestyleError as error:
-                figures["contestants"][name] = {"error": str(error)}
-            else:
-                pictures[name] = found.pop("picture")
-                _add(figures, name, found)
-            keep(figures, pictures)
-        return figures
+                run.add(name, {"error": str(error)})
+    return run.figures
+
+
+class _Run:
+    """What was measured so far."""
+
+    def __init__(self, figures: Figures, floor: Callable[[str], Figures], keep: Keep) -> None:
+        """floor: measures that of a precision."""
+        self.figures = figures
+        self._floor = floor
+        self._keep = keep
+        self._pictures: Pictures = {}
+
+    def add(self, name: str, found: Figures) -> None:
+        """What a contestant measured, or why it did not, and how it compares."""
+        contestants, floors = self.figures["contestants"], self.figures["floors"]
+        contestants[name] = found
+        if "error" not in found:
+            self._pictures[name] = found.pop("picture")
+            precision = found["precision"]
+            if precision not in floors:
+                floors[precision] = self._floor(precision)
+            median = statistics.median(found["frame_ms_each"])
+            ours = statistics.median(contestants[OURS]["frame_ms_each"])
+            contestants[name] = {
+                "frame_ms": summary(found["frame_ms_each"]),
+                "fps": round(1000 / median, 2),
+                "ratio": round(ours / median, 3),
+                "percent_of_floor": round(100 * floors[precision]["floor_ms"] / median, 1),
+                **found,
+            }
+        self._keep(self.figures, self._pictures)
 
 
 def _variant(name: str) -> Variant:
@@ -124,17 +155,3 @@ def _apart(task: Task, limit: float | None, name: str, function: str, *arguments
     except LivestyleError as error:
         raise LivestyleError(f"bench of {name}: {error}") from error
     return {**figures, "memory_gib": peak}
-
-
-def _add(figures: Figures, name: str, found: Figures) -> None:
-    """What a contestant measured, and how that compares."""
-    median = statistics.median(found["frame_ms_each"])
-    contestants = figures["contestants"]
-    ours = contestants[OURS]["frame_ms_each"] if contestants else found["frame_ms_each"]
-    contestants[name] = {
-        "frame_ms": summary(found["frame_ms_each"]),
-        "fps": round(1000 / median, 2),
-        "ratio": round(statistics.median(ours) / median, 3),
-        "percent_of_floor": round(100 * figures["floor"]["floor_ms"] / median, 1),
-        **found,
-    }

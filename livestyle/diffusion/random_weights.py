@@ -62,15 +62,19 @@ def random_pipeline(family: str, *, device: str, precision: str, only_text: bool
     unet = random_unet(family)
     count = sum(weight.numel() for weight in unet.parameters())
     assert count == parameters, f"the UNet has {count} parameters, not {parameters}"
-    unet = unet.to(DTYPES[precision]).to_empty(device=device)
-    autoencoder = _LIBRARY.AutoencoderTiny().to(DTYPES[precision]).to(device)
-    for network in (unet, autoencoder):
-        network.eval().requires_grad_(False)
+    unet = unet.to(DTYPES[precision]).to_empty(device=device).eval().requires_grad_(False)
     _randomise(unet, lambda _: _DEVIATION)
-    # what a layer gives varies as what it takes, else all pictures would be of nearly one colour,
-    # and whether an engine gives the same would not be seen
-    _randomise(autoencoder, lambda weight: weight[0].numel() ** -0.5)
+    autoencoder = random_autoencoder(device=device, precision=precision)
     return SimpleNamespace(unet=unet, vae=autoencoder, encode_prompt=encode_prompt)
+
+
+def random_autoencoder(*, device: str, precision: str) -> Any:
+    """The tiny autoencoder, of both families. What a layer gives varies as what it takes: else all
+    pictures would be of nearly one colour, and whether an engine gives the same would not be seen.
+    """
+    autoencoder = _LIBRARY.AutoencoderTiny().to(DTYPES[precision]).to(device)
+    _randomise(autoencoder.eval().requires_grad_(False), lambda weight: weight[0].numel() ** -0.5)
+    return autoencoder
 
 
 def random_unet(family: str) -> Any:

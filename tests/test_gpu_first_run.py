@@ -1,0 +1,84 @@
+"""The first run on a GPU machine, rehearsed on the CPU: from the tree alone, at nano size."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from bare_machine import BareMachine
+from random_pipelines import save_pipeline
+
+ENTRY = "tools/gpu/first_run.py"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> BareMachine:
+    return BareMachine(tmp_path_factory.mktemp("bare"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "nano")
+
+
+def _unpacked(archive: Path, folder: Path) -> dict[str, Any]:
+    """Its JSON files, each as what it holds; the archive must be whole."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return {file.stem: json.loads(file.read_text()) for file in folder.rglob("*.json")}
+
+
+@pytest.mark.timeout(1200)
+def test_all_of_it(machine: BareMachine, model: Path, tmp_path: Path) -> None:
+    command = ["python", ENTRY, str(tmp_path), "1000", "--model", str(model)]
+    command += ["--peer", "torch+no-cudnn-benchmark", "--peer", "diffusers"]
+    done = machine.run([*command, "--variant", "torch-compiled+fp8+whole-transformers"], 1100)
+    assert done.returncode == 0, done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.tgz"]
+    found = _unpacked(tmp_path / "results.tgz", tmp_path / "unpacked")
+    names = ["machine", "frames", "micro", "compiled"]
+    assert [step["name"] for step in found["steps"]] == names
+    assert {step["ended"] for step in found["steps"]} == {"done"}
+    contestants = found["frames"]["contestants"]
+    assert list(contestants) == ["livestyle", "torch+no-cudnn-benchmark", "diffusers"]
+    compiled = found["compiled"]["contestants"]["torch-compiled+fp8+whole-transformers"]
+    assert compiled["agreement"]["cosine"] > 0.98 and compiled["still_is_still"] is True
+    assert compiled["engine"].startswith("torch-compiled") and compiled["precision"] == "fp8"
+    assert set(found["micro"]) > {"ceilings", "products", "convolutions", "attention", "host"}
+    assert not [group for group in found["micro"].values() if "error" in group]
+    files = {path.name for path in (tmp_path / "unpacked").rglob("*")}
+    assert {"frames.png", "frames.plot.png", "compiled.png", "machine.txt"} <= files
+
+
+@pytest.mark.timeout(400)
+def test_a_step_that_is_killed_costs_that_step_alone(
+    machine: BareMachine, model: Path, tmp_path: Path
+) -> None:
+    killed = []
+    with subprocess.Popen(
+        [machine.python, ENTRY, str(tmp_path), "300", "--model", str(model)],
+        cwd=machine.tree, env=machine.environment, stdout=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        while process.poll() is None:
+            for child in psutil.Process(process.pid).children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if "bench" in child.cmdline() and child.pid not in killed:
+                        child.kill()
+                        killed.append(child.pid)
+            time.sleep(0.02)
+    assert process.returncode == 1
+    steps = _unpacked(tmp_path / "results.tgz", tmp_path / "unpacked")["steps"]
+    ended = {step["name"]: (step["ended"], step["code"]) for step in steps}
+    assert ended == {
+        "machine": ("done", 0),
+        "frames": ("failed", -9),
+        "micro": ("done", 0),
+        "compiled": ("failed", -9),
+    }

@@ -1,0 +1,88 @@
+"""Pack all that trainings read into one small file, to carry to a GPU machine without a network.
+
+    tools/fetch_training_pictures.sh pictures
+    python tools/pack_training.py training.tar --pictures pictures/wallpapers pictures/frames \
+        --paintings paintings/*.jpg --vgg vgg16_features.safetensors
+
+In the file: pictures/FOLDER/NUMBER.jpg, at most 560 high, which is as large as a crop's picture
+gets; paintings/NAME.jpg as they are; vgg16_features.safetensors, only the layers that are used and
+in half precision. The pictures are as good as the limit allows. tools/gpu/train_styles.py reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from lite_losses import VGG_LAYERS
+from lite_pictures import read_folder
+from safetensors.torch import load_file, save
+
+from livestyle.machine import write_atomically
+
+HEIGHT = 560
+QUALITIES = (95, 92, 88, 84, 80, 75, 70, 60)
+
+
+def encode(folders: Mapping[str, list[np.ndarray]], quality: int) -> dict[str, bytes]:
+    """uint8 RGB pictures by folder -> JPEG files by their names in the archive."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return {
+        f"pictures/{folder}/{number:04}.jpg": cv2.imencode(".jpg", picture[:, :, ::-1], flags)[
+            1
+        ].tobytes()
+        for folder, pictures in folders.items()
+        for number, picture in enumerate(pictures)
+    }
+
+
+def features(path: Path) -> bytes:
+    """The part of VGG16 that lite_losses.py uses, as float16 safetensors."""
+    weights = load_file(path)
+    wanted = [f"{layer}.{part}" for layer in VGG_LAYERS for part in ("weight", "bias")]
+    return save({name: weights[name].half() for name in wanted})
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """An uncompressed tar, alike for the same files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pack all that trainings read into one file.")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
+    parser.add_argument("--paintings", type=Path, nargs="+", required=True, help="NAME.jpg")
+    parser.add_argument("--vgg", type=Path, required=True, help="VGG16 features, safetensors")
+    parser.add_argument("--limit", type=float, default=40, help="MiB that it may have")
+    args = parser.parse_args()
+    folders = {folder.name: read_folder(folder, HEIGHT) for folder in args.pictures}
+    others = {f"paintings/{path.name}": path.read_bytes() for path in args.paintings}
+    others["vgg16_features.safetensors"] = features(args.vgg)
+    for quality in QUALITIES:
+        packed = pack({**encode(folders, quality), **others})
+        if len(packed) <= args.limit * 2**20:
+            write_atomically(str(args.output), packed)
+            count = sum(len(pictures) for pictures in folders.values())
+            size = len(packed) / 2**20
+            print(f"{args.output}: {count} pictures at quality {quality}, {size:.1f} MiB")
+            return
+    raise SystemExit(
+        f"{args.output} would have {len(packed) / 2**20:.1f} MiB, more than {args.limit:g};"
+        " pack fewer pictures or raise --limit"
+    )
+
+
+if __name__ == "__main__":
+    main()
