@@ -21,6 +21,7 @@ from typing import Any
 
 from livestyle.errors import LivestyleError
 from livestyle.machine import peak_memory_gib
+from livestyle.streams import leave_stdout
 
 # It looks for modules where its parent does, which need not have livestyle installed. -P: and so
 # not in the current folder, unless the parent does.
@@ -114,7 +115,7 @@ def _limited(
 def serve() -> None:
     """What the process runs: the Work that comes on stdin, answered on stdout."""
     with os.fdopen(os.dup(1), "wb", buffering=0) as parent:
-        os.dup2(2, 1)  # what libraries print is no answer
+        leave_stdout()  # what libraries print is no answer
 
         def tell(kind: str, value: object) -> None:
             parent.write(pickle.dumps((kind, value)))

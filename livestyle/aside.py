@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import queue
-import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVar, cast
+
+from livestyle.streams import write_or_drop
 
 T = TypeVar("T")
 
@@ -50,6 +51,5 @@ def leave(code: int) -> None:
     The interpreter must not end under such a thread: PyTorch would abort the process.
     """
     if any(isinstance(thread, Aside) for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        write_or_drop()
         os._exit(code)

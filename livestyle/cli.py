@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import json
 import signal
@@ -17,6 +16,7 @@ from livestyle import __version__
 from livestyle.aside import leave
 from livestyle.config import STYLIZER, Config, add_flags, load_config, to_toml
 from livestyle.errors import ConfigError, LivestyleError, reason
+from livestyle.streams import outlast_readers, write_or_drop
 
 INTERRUPTED = 130
 _EVERY = 5.0  # s
@@ -24,11 +24,12 @@ _EVERY = 5.0  # s
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns its exit code: 0, 1 problem, 2 usage, 130 interrupted."""
+    outlast_readers()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer letters than we write
             stream.reconfigure(errors="replace")
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return int(arguments.command(arguments))
     except LivestyleError as error:
@@ -37,12 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         leave(INTERRUPTED)
         return INTERRUPTED
+    finally:
+        write_or_drop()
 
 
 def say(text: str) -> None:
     """A line for the user: on stderr, because stdout may carry pictures or JSON."""
-    with contextlib.suppress(OSError, ValueError):  # who read it is gone: the camera goes on
-        print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 class _NowAndThen:
@@ -59,21 +61,40 @@ class _NowAndThen:
 
 def tell(text: str) -> None:
     """What was asked for, on stdout. Raises LivestyleError where it can't be written."""
+    _check_stdout()
     try:
         print(text, flush=True)
     except OSError as error:
         raise LivestyleError(f"cannot write to stdout: {reason(error)}") from error
 
 
-_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+def _check_stdout() -> None:
+    if sys.stdout is None:
+        raise LivestyleError("cannot write to stdout: it is closed; give it a file or a pipe")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Help is what was asked for, too."""
+
+    def print_help(self, file: object = None) -> None:
+        tell(self.format_help().rstrip())
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        tell(f"livestyle {__version__}")
+        parser.exit()
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="livestyle",
         description="Restyle a running game, or anything on a screen, live, as a webcam.",
     )
-    parser.add_argument("--version", action="version", version=f"livestyle {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="restyle a source live, into a camera or a page")
@@ -245,6 +266,8 @@ def _end_in_order() -> None:
 
 def _check_targets(config: Config, *, to_stdout: bool) -> None:
     """What is written at the end only: better refused before the run than after it."""
+    if to_stdout:
+        _check_stdout()
     if to_stdout and "raw:-" in config.sink:
         raise ConfigError("--json and --sink raw:- both want stdout; write one of them to a file")
     _check_target("--report", config.report)

@@ -75,19 +75,12 @@ class StatusLine:
     def show(self, status: dict[str, Any]) -> None:
         """Show the live report; an engine that was chosen, and what ended for good, get a line of
         their own, once.
-
-        Where nothing can be shown any more, because whoever read it has gone or its disk is full,
-        nothing is: the camera goes on.
         """
-        with contextlib.suppress(OSError, ValueError):
-            engine, why = (status["stylizer"].get(key) for key in ("engine", "engine_why"))
-            for note in [*([f"engine {engine}: {why}"] if why else []), *status["ended"]]:
-                if note not in self._told:
-                    self._told.add(note)
-                    self._console.print(Text(f"livestyle: {note}"), soft_wrap=True)
-            self._show(status)
-
-    def _show(self, status: dict[str, Any]) -> None:
+        engine, why = (status["stylizer"].get(key) for key in ("engine", "engine_why"))
+        for note in [*([f"engine {engine}: {why}"] if why else []), *status["ended"]]:
+            if note not in self._told:
+                self._told.add(note)
+                self._console.print(Text(f"livestyle: {note}"), soft_wrap=True)
         if self._live:
             self._live.update(Text(describe(status)), refresh=True)
             return
@@ -104,8 +97,7 @@ class StatusLine:
 
     def __exit__(self, *exc_info: object) -> None:
         if self._live:
-            with contextlib.suppress(OSError, ValueError):
-                self._live.stop()
+            self._live.stop()
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from livestyle.messages import Failed, Loading, Stop
 from livestyle.pipeline import Pipeline
 from livestyle.slot import Slot
 from livestyle.sources import open_source
+from livestyle.streams import leave_stdout
 from livestyle.stylizers import Stylizer, open_stylizer
 from livestyle.stylizers.look import Look, settled_with
 
@@ -111,6 +112,7 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
 def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
     """What the worker process runs, until the front says so, is gone, or a stage fails."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
+    leave_stdout()  # which may carry the front's pictures
     # Read when PyTorch is loaded: threads that wait for each other sleep, and keep no core from the
     # game. Beside one busy process frames took 0.6 of the time so; on their own 1.06 of it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,7 +1,7 @@
 """Pipelines of the right shapes with random weights, saved to a folder as a user's model would be.
 
-`nano` is quickly exported; `tiny` takes milliseconds on a CPU; `middle` has every kind of block of
-the real networks at about a hundredth of their work.
+`pico` is compiled as fast as can be, `nano` quickly exported; `tiny` takes milliseconds on a CPU;
+`middle` has every kind of block of the real networks at about a hundredth of their work.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from livestyle.sources.testcard import draw
 
 # channels of the levels, transformer blocks in each, heads, widths of the text encoders
 SHAPES = {
+    "pico": ((32,), (1,), (2,), (32, 48)),
     "nano": ((32, 64), (1, 1), (2, 4), (32, 48)),
     "tiny": ((32, 64, 64), (1, 1, 2), (2, 4, 4), (32, 48)),
     "middle": ((96, 192, 384), (1, 2, 4), (2, 3, 6), (192, 192)),
@@ -86,7 +87,7 @@ def random_diffusers_unet(shape: str, xl: bool) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=64,
         block_out_channels=channels,
-        layers_per_block=1 if shape == "nano" else 2,
+        layers_per_block=1 if shape in ("pico", "nano") else 2,
         down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * (len(channels) - 1)),
         up_block_types=(*("CrossAttnUpBlock2D",) * (len(channels) - 1), "UpBlock2D"),
         transformer_layers_per_block=depth if xl else 1,

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import psutil
 import pytest
 from display import Display
@@ -44,7 +43,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield begin
 
 
-def _until(condition: Callable[[], Any], limit: float = 30) -> Any:
+def _until(condition: Callable[[], Any], limit: float = 60) -> Any:
     deadline = time.monotonic() + limit
     while not (value := condition()):
         assert time.monotonic() < deadline, "timed out"
@@ -58,17 +57,6 @@ def _worker(front: int, other_than: int = 0) -> int:
             if "spawn_main" in " ".join(child.cmdline()) and child.pid != other_than:
                 return child.pid
     return 0
-
-
-def test_a_terminal_that_goes_away_costs_no_frame(start: Start, tmp_path: Path) -> None:
-    command = [*RUN, "--sink", "record:o.mp4", "--fps", "10", "--seconds", "8"]
-    process = start(command, stderr=subprocess.PIPE)
-    assert process.stderr
-    process.stderr.readline()
-    process.stderr.close()
-    assert process.wait(60) == 0
-    with av.open(str(tmp_path / "o.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) >= 78
 
 
 def test_a_frame_log_on_a_full_disk_ends_alone(
@@ -155,37 +143,8 @@ def test_a_display_that_hangs_later_is_named_and_covered(
         assert len(list(csv.DictReader(opened))) == report["output"]["frames"]
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["doctor", "devices", "styles", "styles --json", "run --print-config"],
-)
-def test_a_full_stdout_is_one_line(command: str) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [*LIVESTYLE, *command.split()],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-        )
-    assert done.returncode == 1
-    assert done.stderr == (
-        "livestyle: cannot write to stdout: No space left on device; "
-        "free some space or choose another place\n"
-    )
-
-
 def test_a_terminal_with_few_letters_gets_what_it_knows() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([*LIVESTYLE, "doctor"], env=environment, capture_output=True, timeout=60)
     assert done.returncode in (0, 1) and done.stderr == b""
     assert b"Python" in done.stdout
-
-
-def test_raw_video_needs_a_stdout() -> None:
-    command = " ".join([*RUN, "--sink", "raw:-", "--seconds", "1", ">&-"])
-    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr == (
-        "livestyle: cannot write raw video to stdout: it is closed; name a file\n"
-    )
