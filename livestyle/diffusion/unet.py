@@ -357,7 +357,8 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, keys_values: Sequence[Tensor]) -> Tensor:
         """x: [1, C, H, W]. keys_values: of each block."""
-        tokens = self.project_in(self.norm(x).permute(0, 2, 3, 1).flatten(1, 2))
+        # contiguous: where GroupNorm gives channels-first, one copy is less than what follows it
+        tokens = self.project_in(self.norm(x).permute(0, 2, 3, 1).flatten(1, 2).contiguous())
         for block, key_value in zip(self.blocks, keys_values, strict=True):
             tokens = block(tokens, key_value)
         pixels = self.project_out(tokens).unflatten(1, x.shape[2:])

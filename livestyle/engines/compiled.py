@@ -117,6 +117,7 @@ def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:
         "max_autotune_gemm": levers.tune_gemm,
         "max_autotune_conv_backends": "ATEN",
         "coordinate_descent_tuning": False,
+        "split_reductions": levers.split_reductions,
     }
     unet = unet_of(networks)
     engine = networks.engine.replace("torch", NAME, 1)

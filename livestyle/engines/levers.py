@@ -20,13 +20,15 @@ class Levers:
     """cudnn_benchmark: cuDNN times its ways to do each convolution once, else takes what it holds
     for the best. tune_gemm: Inductor does so with matrix products, its own kernels among them; that
     takes minutes. whole_transformers: Inductor compiles each Transformer as one piece, not block by
-    block. fast_accumulation: products in fp8 are summed as fast as the tensor cores can, with fewer
-    bits than float32.
+    block. split_reductions: it computes large sums, as GroupNorm's, in two kernels and not in one,
+    for more of the card to take part. fast_accumulation: products in fp8 are summed as fast as the
+    tensor cores can, with fewer bits than float32.
     """
 
     cudnn_benchmark: bool = True
     tune_gemm: bool = False
     whole_transformers: bool = False
+    split_reductions: bool = True
     fast_accumulation: bool = True
 
     @classmethod

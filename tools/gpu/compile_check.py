@@ -15,7 +15,7 @@ for the parts that an engine compiles, Triton compiles each kernel in it for the
 would be launched is counted: from the operators and the code, not on a card. Nothing is tuned, for
 that needs one. Exits with 1 when a kernel does not compile.
 
-A variant is `torch`, or `compiled` or `fp8` with the levers of an engine: fp8+whole-transformers.
+Variants are those of `livestyle bench turbo`, such as torch-compiled+fp8+whole-transformers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ from typing import Any
 from livestyle.machine import describe_machine, write_atomically
 
 TARGETS = ("sm_89", "sm_90", "sm_120")
-VARIANTS = ("torch", "compiled", "compiled+whole-transformers", "fp8", "fp8+whole-transformers")
+VARIANTS = (
+    "torch",
+    "torch-compiled",
+    "torch-compiled+whole-transformers",
+    "torch-compiled+whole-transformers+no-split-reductions",
+    "torch-compiled+fp8",
+    "torch-compiled+fp8+whole-transformers",
+)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from fused_kernels import Compiled, Written, compile_kernel, written
 from launches import Launches
 from triton.errors import TritonError
 
+from livestyle.bench.variant import Variant
 from livestyle.engines.compiled import compile_parts
 
 _STAGES = ("encode", "unet", "decode")  # of a frame's graph
@@ -85,14 +86,14 @@ class Check:
 
 def run_frame(variant: str) -> tuple[Launches, Written]:
     """Once, on fake tensors; on the way Inductor writes its code."""
-    engine, *levers = variant.split("+")
-    facts: dict[str, Any] = {"levers": levers}
+    parsed = Variant.parse(variant)
+    facts: dict[str, Any] = {"levers": parsed.levers.words()}
     launches = Launches()
     with faked(), written(launches.add_fused) as kept:
         networks = fake_networks()
-        if engine == "fp8":
+        if parsed.fp8:
             facts["seen"] = seen_of(networks)
-        if engine != "torch":
+        if parsed.engine == "torch-compiled":
             networks = compile_parts(networks, facts)
         frame = Frame(networks)
         with launches:

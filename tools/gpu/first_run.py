@@ -29,6 +29,7 @@ VARIANTS = (
     "torch-compiled",
     "torch-compiled+fp8",
     "torch-compiled+whole-transformers",
+    "torch-compiled+whole-transformers+no-split-reductions",
     "torch-compiled+fp8+whole-transformers",
     "torch-compiled+tune-gemm",
     "torch-compiled+fp8+no-fast-accumulation",
