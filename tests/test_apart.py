@@ -103,6 +103,15 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     child.wait(timeout=20)
 
 
+def test_doctor_says_what_lacks(tmp_path: Path) -> None:
+    done = BareMachine(tmp_path).run(["python", "-m", "livestyle", "doctor"], 100)
+    assert done.returncode == 1  # lite has no engine
+    lines = done.stdout.splitlines()
+    assert "limited  screen capture: mss: mss is not here; run: pip install mss" in lines
+    assert "broken   engine: openvino: openvino is not here" in lines
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.timeout(300)
 def test_a_tree_that_is_not_installed_finds_its_recipes_and_what_it_starts(tmp_path: Path) -> None:
     """A build's phases find livestyle where it was started, with no setting that says so."""

@@ -293,6 +293,10 @@ def test_too_little_room_is_said_before_anything_starts(
         check_room(build, cache)
     monkeypatch.setattr("livestyle.engines.build.free_memory_gib", lambda: None)
     assert check_room(build, cache).endswith("of memory")
+    # a build for the very card that is here holds the networks on that
+    on_card = dataclasses.replace(build, spec=dataclasses.replace(build.spec, card="H200"))
+    monkeypatch.setattr("livestyle.engines.build.free_memory_gib", lambda: 0.5)
+    assert check_room(on_card, cache).endswith("; if it is killed, close what else uses memory")
     usage = shutil.disk_usage(tmp_path)._replace(free=1 << 20)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(EngineError, match=r"GiB on the disk of .*, where 0.0 are free; make room"):

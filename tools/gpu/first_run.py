@@ -68,7 +68,6 @@ class Plan:
         if not self.rehearsal:
             pytest = [python, "-m", "pytest", "-q", "-rA", "--tb=short", "-p", "no:cacheprovider"]
             yield Step("tests", [*pytest, _TESTS], 90)
-            yield Step("doctor", [python, "-m", "livestyle", "doctor"], 30)
 
     def _bench(self, name: str, peers: tuple[str, ...], seconds: float) -> Step:
         flags = ["--random-weights", "--precision", "fp16", "--size", "512x512", "--fps", "240"]
