@@ -87,6 +87,8 @@ def test_it_reports_frames_stages_and_peers(
     assert ours["still_is_still"] is True
     assert ours["in_flight"]["depth"] == 2
     assert ours["in_flight"]["latency_ms"]["p50"] > ours["in_flight"]["period_ms"]["p50"] > 0
+    flight = ours["in_flight"]["open_loop"]
+    assert 0 < flight["unique_fps"] <= 25 and flight["latency_ms"]["p50"] > 0
     loop = figures["open_loop"]
     assert 0 < loop["unique_fps"] <= 20
     assert loop["captured"] >= loop["stylized"] > 0

@@ -20,9 +20,10 @@ from livestyle.apart import Report
 from livestyle.aside import run_aside
 from livestyle.bench.floor import count_work, floor_of, measure_ceilings
 from livestyle.bench.gpu_state import gpu_state
+from livestyle.bench.in_flight import run_in_flight, time_in_flight
 from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS
-from livestyle.bench.stages import count_kernels, time_in_flight, time_stages
+from livestyle.bench.stages import count_kernels, time_stages
 from livestyle.bench.variant import Variant
 from livestyle.canvas import Canvas
 from livestyle.config import Config
@@ -86,9 +87,7 @@ def measure_livestyle(task: Task, report: Report) -> Figures:
 
     # aside: the thread that has computed before must be gone, see livestyle.worker
     model, figures = run_aside(closed_loop, "closed loop")
-    least, most = _OPEN_LOOP
-    seconds = figures["frames"] * float(np.median(figures["frame_ms_each"])) / 1000
-    figures["open_loop"] = _open_loop(model, task, min(max(least, seconds), most))
+    figures["open_loop"] = _open_loop(model, task, _seconds(figures))
     return figures
 
 
@@ -175,7 +174,10 @@ def _measure_program(model: Model, task: Task, precision: str, ready: float) -> 
     figures["kernels"] = count_kernels(program, pictures[0])
     if task.in_flight > 1:
         programs = [_program(model, task, lane) for lane in range(task.in_flight)]
-        figures["in_flight"] = time_in_flight(programs, pictures, figures["frames"])
+        figures["in_flight"] = {
+            **time_in_flight(programs, pictures, figures["frames"]),
+            "open_loop": run_in_flight(programs, pictures, task.config.fps, _seconds(figures)),
+        }
     if model.device.type == "cuda":
         figures["gpu_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
     return figures
@@ -221,6 +223,13 @@ def _program(model: Model, task: Task, lane: int = 0) -> Program:
     program.set_prompt(model.encode_prompt(look.prompt))
     program.warm_up()
     return program
+
+
+def _seconds(figures: Figures) -> float:
+    """Of an open loop: as long as the closed one took."""
+    least, most = _OPEN_LOOP
+    taken = figures["frames"] * float(np.median(figures["frame_ms_each"])) / 1000
+    return float(min(max(least, taken), most))
 
 
 def _open_loop(model: Model, task: Task, seconds: float) -> Figures:

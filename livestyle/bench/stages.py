@@ -1,4 +1,4 @@
-"""Where a frame's time goes: its stages, its kernels, and what more frames at once would bring."""
+"""Where a frame's time goes: its stages and its kernels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from livestyle.diffusion.flight import Flight
 from livestyle.diffusion.program import Program
-from livestyle.frame import Frame
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
@@ -109,32 +107,4 @@ def count_kernels(program: Program, picture: Pixels) -> dict[str, Any] | None:
             [row.key, row.count / _PROFILED, round(row.self_device_time_total / _PROFILED, 1)]
             for row in rows[:_TOP]
         ],
-    }
-
-
-def time_in_flight(
-    programs: Sequence[Program], pictures: list[Pixels], frames: int
-) -> dict[str, Any]:
-    """As many frames at once as there are programs: frames a second, ms from one to the next, and
-    how old each is when it comes out."""
-    flight = Flight(programs)
-    begun = 0
-    ends: list[int] = []
-    ages: list[float] = []
-    while len(ends) < _WARM_UP * len(programs) + frames:
-        if flight.has_room:
-            flight.submit(Frame(pictures[begun % len(pictures)], begun, time.monotonic_ns()))
-            begun += 1
-            continue
-        done = flight.collect()
-        ends.append(time.monotonic_ns())
-        ages.append((ends[-1] - done.captured_at) / 1e6)
-    while not flight.is_empty:
-        flight.collect()
-    periods = (np.diff(ends[-frames - 1 :]) / 1e6).tolist()
-    return {
-        "depth": len(programs),
-        "fps": round(1000 * len(periods) / sum(periods), 2),
-        "period_ms": summary(periods),
-        "latency_ms": summary(ages[-frames:]),
     }
