@@ -29,6 +29,7 @@ _DRAWN_BY = (
     "engines/compiled.py",
     "engines/export.py",
     "engines/fp8.py",
+    "engines/levers.py",
     "engines/openvino.py",
     "engines/reference.py",
     "engines/tensorrt.py",
