@@ -37,12 +37,12 @@ def _unpacked(archive: Path, folder: Path) -> dict[str, Any]:
     return {file.stem: json.loads(file.read_text()) for file in folder.rglob("*.json")}
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_all_of_it(machine: BareMachine, model: Path, tmp_path: Path) -> None:
-    command = ["python", ENTRY, str(tmp_path), "1000", "--model", str(model)]
+    command = ["python", ENTRY, str(tmp_path), "1700", "--model", str(model)]
     command += ["--peer", "torch+no-cudnn-benchmark", "--peer", "diffusers"]
     command += ["--variant", LEVERS, "--variant", FP8]
-    done = machine.run(command, 1100)
+    done = machine.run(command, 1750)
     assert done.returncode == 0, done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.tgz"]
     found = _unpacked(tmp_path / "results.tgz", tmp_path / "unpacked")
