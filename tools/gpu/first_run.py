@@ -1,6 +1,6 @@
 """All that a CUDA machine can tell in a few minutes, the most worthwhile first.
 
-    python3 tools/gpu/first_run.py FOLDER [SECONDS] [--wheels WHEELS] [--variant NAME]…
+    python3 tools/gpu/first_run.py FOLDER [SECONDS] [--wheels WHEELS] [--peer NAME]…
 
 Random weights of SDXL-Turbo's exact architecture at 512x512, uint8 in host memory to uint8 in host
 memory. From a tree that is not installed, without a network. WHEELS: a folder of wheels of what the
@@ -23,12 +23,14 @@ from pathlib import Path
 
 from steps import Step, run_steps
 
-# Who is beside livestyle on PyTorch, and what of livestyle is compiled, the most telling first.
-PEERS = ("torch+no-cudnn-benchmark", "diffusers", "streamdiffusion")
-VARIANTS = (
+# Beside livestyle on PyTorch, the most telling first.
+CONTESTANTS = (
     "torch-compiled",
+    "diffusers",
     "torch-compiled+fp8",
     "torch-compiled+whole-transformers",
+    "torch+no-cudnn-benchmark",
+    "streamdiffusion",
     "torch-compiled+whole-transformers+no-split-reductions",
     "torch-compiled+fp8+whole-transformers",
     "torch-compiled+tune-gemm",
@@ -51,7 +53,6 @@ class Plan:
     wheels: Path | None
     site: Path
     peers: tuple[str, ...]
-    variants: tuple[str, ...]
     rehearsal: list[str]
 
     def steps(self) -> Iterator[Step]:
@@ -62,23 +63,25 @@ class Plan:
             pip = [python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-compile"]
             wheels = [str(wheel) for wheel in sorted(self.wheels.glob("*.whl"))]
             yield Step("wheels", [*pip, "--target", str(self.site), *wheels], 60)
-        yield self._bench("frames", self.peers, 130)
-        yield Step("micro", [python, "tools/gpu/micro.py", str(self.results / "micro.json")], 75)
-        yield self._bench("compiled", self.variants, 300)
+        yield self._frames()
+        yield Step("micro", [python, "tools/gpu/micro.py", str(self.results / "micro.json")], 60)
         if not self.rehearsal:
             pytest = [python, "-m", "pytest", "-q", "-rA", "--tb=short", "-p", "no:cacheprovider"]
             yield Step("tests", [*pytest, _TESTS], 90)
 
-    def _bench(self, name: str, peers: tuple[str, ...], seconds: float) -> Step:
-        flags = ["--random-weights", "--precision", "fp16", "--size", "512x512", "--fps", "240"]
-        flags += ["--limit", "200"]
-        if self.rehearsal:  # where C++ is compiled, on two cores that others use
-            flags, seconds = self.rehearsal, 6 * seconds
-        flags = [*flags, *(word for peer in peers for word in ("--peer", peer))]
-        for flag, ending in (("json", "json"), ("plot", "plot.png"), ("pictures", "png")):
-            flags += [f"--{flag}", str(self.results / f"{name}.{ending}")]
+    def _frames(self) -> Step:
         bench = [sys.executable, "-m", "livestyle", "bench", "turbo", "--engine", "torch"]
-        return Step(name, [*bench, "--in-flight", "2", *flags], seconds)
+        flags = ["--random-weights", "--precision", "fp16", "--size", "512x512", "--fps", "240"]
+        flags, seconds = [*flags, "--limit", "120"], 330.0
+        if self.rehearsal:  # where C++ is compiled, on two cores that others use
+            flags, seconds = self.rehearsal, 1600.0
+        flags = ["--in-flight", "2", *flags]
+        flags += [word for peer in self.peers for word in ("--peer", peer)]
+        for flag, file in (
+            ("json", "frames.json"), ("plot", "frames.plot.png"), ("pictures", "frames.png"),
+        ):  # fmt: skip
+            flags += [f"--{flag}", str(self.results / file)]
+        return Step("frames", [*bench, *flags], seconds)
 
 
 def main() -> int:
@@ -86,8 +89,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="results.tgz goes there")
     parser.add_argument("seconds", type=float, nargs="?", default=480, help="for all (480)")
     parser.add_argument("--wheels", type=Path, help="a folder of wheels to install first")
-    parser.add_argument("--peer", action="append", help=f"beside PyTorch ({', '.join(PEERS)})")
-    parser.add_argument("--variant", action="append", help=f"compiled ({', '.join(VARIANTS)})")
+    parser.add_argument(
+        "--peer", action="append", help=f"of bench turbo, repeatable ({', '.join(CONTESTANTS)})"
+    )
     parser.add_argument("--model", type=Path, help="rehearse it with this small model")
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
@@ -102,8 +106,7 @@ def main() -> int:
             results=Path(work, "results"),
             wheels=wheels,
             site=Path(work, "site"),
-            peers=tuple(arguments.peer or PEERS),
-            variants=tuple(arguments.variant or VARIANTS),
+            peers=tuple(arguments.peer or CONTESTANTS),
             rehearsal=rehearsal,
         )
         paths = [str(plan.site), os.environ.get("PYTHONPATH")]
