@@ -19,7 +19,7 @@ import torch
 from livestyle.apart import Report
 from livestyle.aside import run_aside
 from livestyle.bench.floor import count_work, floor_of, measure_ceilings
-from livestyle.bench.gpu_state import gpu_state
+from livestyle.bench.gpu_state import describe_device, state_of
 from livestyle.bench.in_flight import run_in_flight, time_in_flight
 from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.peers import PEERS
@@ -52,7 +52,7 @@ _PICTURES = 8
 _WARM_UP = {"cuda": 1.5, "cpu": 0.0}  # s
 _WARM_UP_FRAMES = 3
 _FRAMES = {"cuda": 600, "cpu": 20}
-_FEWER = 2  # of a peer, of which the median alone is wanted; it may be ten times as slow
+_PEER_FRAMES = {"cuda": 300, "cpu": 20}  # it may be ten times as slow, and its median is wanted
 _OPEN_LOOP = (2.0, 20.0)  # s, at least and at most
 _STAGE_FRAMES = 60
 
@@ -129,7 +129,7 @@ def measure_peer(task: Task, name: str, precision: str, device: str, report: Rep
     run = PEERS[name](model, theirs, task.config, task.size)
     ready = time.perf_counter() - started
     if task.frames is None:
-        task = dataclasses.replace(task, frames=_FRAMES[device] // _FEWER)
+        task = dataclasses.replace(task, frames=_PEER_FRAMES[device])
     return {"engine": name, "precision": half} | _measure(run, task, model, ready)
 
 
@@ -191,7 +191,7 @@ def _measure(run: Run, task: Task, model: Model, ready: float) -> Figures:
     pictures, device = task.pictures(), model.device.type
     wanted = pictures[0].shape[:2]
     frames = task.frames or _FRAMES[device]
-    before = _state(model)
+    before = state_of(model.device)
     began = time.perf_counter()
     warm_up = 0
     while warm_up < _WARM_UP_FRAMES or time.perf_counter() < began + _WARM_UP[device]:
@@ -204,9 +204,11 @@ def _measure(run: Run, task: Task, model: Model, ready: float) -> Figures:
         started = time.perf_counter()
         run(pictures[number % _PICTURES])
         each.append((time.perf_counter() - started) * 1000)
-    state = {} if before is None else {"gpu_state": {"before": before, "after": _state(model)}}
+    state = (
+        {} if before is None else {"gpu_state": {"before": before, "after": state_of(model.device)}}
+    )
     return {
-        "device": _device(model),
+        "device": describe_device(model.device),
         "ready_s": round(ready, 2),
         "warm_up_frames": warm_up,
         "frames": frames,
@@ -239,20 +241,3 @@ def _open_loop(model: Model, task: Task, seconds: float) -> Figures:
     canvas = Canvas(task.size, task.config.aspect, i420=True)
     turbo = run_aside(lambda: Turbo(model, canvas, canvas.size, look_of(task.config)), "load")
     return run_open_loop(turbo, task.pictures(), task.config.fps, seconds)
-
-
-def _state(model: Model) -> Figures | None:
-    if model.device.type != "cuda":
-        return None
-    return gpu_state(str(torch.cuda.get_device_properties(model.device).uuid))
-
-
-def _device(model: Model) -> Figures:
-    if model.device.type != "cuda":
-        return {"device": "cpu", "threads": torch.get_num_threads()}
-    properties = torch.cuda.get_device_properties(model.device)
-    return {
-        "device": properties.name,
-        "device_memory_gib": round(properties.total_memory / 2**30, 1),
-        "cuda": torch.version.cuda,
-    }

@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import Any
 
+import torch
+
 _FIELDS = {
     "driver_version": str,
     "pstate": str,
@@ -18,6 +20,25 @@ _FIELDS = {
     "clocks_event_reasons.active": str,  # a bit field; 0x0000000000000000: nothing slows it down
 }
 _NOTHING = "N/A"
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """Which GPU, or how many threads of the CPU."""
+    if device.type != "cuda":
+        return {"device": "cpu", "threads": torch.get_num_threads()}
+    properties = torch.cuda.get_device_properties(device)
+    return {
+        "device": properties.name,
+        "device_memory_gib": round(properties.total_memory / 2**30, 1),
+        "cuda": torch.version.cuda,
+    }
+
+
+def state_of(device: torch.device) -> dict[str, Any] | None:
+    """`gpu_state` of PyTorch's device; None of the CPU."""
+    if device.type != "cuda":
+        return None
+    return gpu_state(str(torch.cuda.get_device_properties(device).uuid))
 
 
 def gpu_state(uuid: str) -> dict[str, Any]:
