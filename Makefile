@@ -13,7 +13,7 @@ setup: .venv/.tests-installed
 
 test: .venv/.tests-installed
 	tools/install_test_packages.sh
-	$(BIN)/pytest
+	$(BIN)/pytest --durations=10
 
 lint: .venv/.tests-installed
 	$(BIN)/ruff format --check .

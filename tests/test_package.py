@@ -51,11 +51,11 @@ def test_installed_wheel_runs(clean: Path) -> None:
     refused = subprocess.run(turbo, cwd=clean, capture_output=True, text=True, timeout=60)
     assert refused.returncode == 1
     assert "torch is not installed; run: pip install 'livestyle[turbo]'" in refused.stderr
-    arguments = "run --source testcard --sink null --sink web --port 0 --seconds 4 --report r.json"
+    arguments = "run --source testcard --sink null --sink web --port 0 --seconds 10 --report r.json"
     _call(livestyle, *arguments.split(), cwd=clean)
     report = json.loads((clean / "r.json").read_text())
     assert report["stylizer"]["engine"] == "openvino"
     assert report["output"]["unique"] > 0
-    assert report["output"]["frames"] == 120
+    assert report["output"]["frames"] == 300
     recipe = "from livestyle.recipe import *; print(load_recipe('lite', Recipe).size)"
     assert _call(clean / "venv/bin/python", "-c", recipe, cwd=clean).strip() == "(640, 360)"

@@ -100,7 +100,7 @@ def _report(file: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("supervise", ["--supervise", "--no-supervise"])
 def test_report_and_frame_log_agree(run: Run, tmp_path: Path, supervise: str) -> None:
     running = run(
-        *BASE, "--sink", "null", "--fps", "30", "--seconds", "4", supervise,
+        *BASE, "--sink", "null", "--fps", "30", "--seconds", "6", supervise,
         "--report", "r.json", "--frame-log", "f.csv",
     )  # fmt: skip
     assert running.wait() == 0, running.said()
@@ -108,12 +108,12 @@ def test_report_and_frame_log_agree(run: Run, tmp_path: Path, supervise: str) ->
     lines = _log(tmp_path / "f.csv")
     output = report["output"]
     assert report["schema_version"] == 1
-    assert output["frames"] == len(lines) == 120
+    assert output["frames"] == len(lines) == 180
     kinds = [line["kind"] for line in lines]
     assert output["unique"] == kinds.count("unique") > 0
     assert output["repeated"] == kinds.count("repeated")
     assert output["cards"] == kinds.count("card") > 0
-    assert output["unique"] + output["repeated"] + output["cards"] == 120
+    assert output["unique"] + output["repeated"] + output["cards"] == 180
     # every frame the worker put is accounted for: shown, or replaced before its tick
     stylizer, source = report["stylizer"], report["source"]
     assert stylizer["frames"] <= source["frames"]
