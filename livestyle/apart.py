@@ -31,7 +31,7 @@ _COMMAND = (
 )
 _NO_MEMORY = ("MemoryError", "OutOfMemoryError")  # Python's, and PyTorch's of a GPU
 
-Report = Callable[[float], None]  # what part of it is done: 0 … 1
+Report = Callable[[Any], None]  # how far it is, in whatever terms the two agree on
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,14 @@ def plan_build(
 
 def with_levers(build: Build, words: Sequence[str]) -> Build:
     """The same build with levers. Raises ConfigError for one that is unknown or not for it."""
+    levers = Levers.parse(words)
+    if not levers.cudnn_benchmark:
+        raise ConfigError("--lever no-cudnn-benchmark: no engine keeps that; it is for bench turbo")
     if words and build.spec.engine != "torch-compiled":
         raise ConfigError(
             f"--lever {words[0]}: that is for --engine torch-compiled, not {build.spec.engine}"
         )
-    return dataclasses.replace(build, levers=Levers.parse(words))
+    return dataclasses.replace(build, levers=levers)
 
 
 def build_beside(config: Config, output_size: Size, report: Callable[[str], None]) -> bool:

@@ -42,9 +42,11 @@ class Mailbox(Generic[T]):
             item, self._item = self._item, None
             return item
 
-    def poll(self) -> T | None:
-        """The item, or None where there is none now. Raises Closed."""
+    def poll(self, seconds: float) -> T | None:
+        """The item, or None where there is none within so many s. Raises Closed."""
         with self._changed:
+            if self._item is None and not self._closed:
+                self._changed.wait(seconds)
             if self._closed:
                 raise Closed
             item, self._item = self._item, None

@@ -45,6 +45,9 @@ class Staged:
         self._done = at
         self._pixels = np.array([pixels[0], self.prompt, self.seed])
 
+    def is_done(self) -> bool:
+        return self._clock.now >= self._done
+
     def collect(self) -> Any:
         self._clock.now = max(self._clock.now, self._done)
         return self._pixels
@@ -114,36 +117,72 @@ def test_a_change_takes_effect_whole_at_one_frame() -> None:
     assert shown == [[number, 7, 9] if number >= 7 else [number, 0, 0] for number in range(12)]
 
 
-def test_the_newest_frame_is_taken_and_the_order_kept() -> None:
-    """A source that is faster than the device: what is superseded is never computed."""
+class Arrivals:
+    """A source by the same clock: a frame every so many ms, of which the newest is kept."""
+
+    def __init__(self, clock: Clock, every: float, frames: int) -> None:
+        self._clock, self._every, self._frames = clock, every, frames
+        self._taken = -1
+
+    def take(self) -> Frame:
+        self._clock.now = max(self._clock.now, (self._taken + 1) * self._every)
+        frame = self.poll(0)
+        assert frame is not None
+        return frame
+
+    def poll(self, seconds: float) -> Frame | None:
+        newest = int(self._clock.now / self._every)
+        if newest <= self._taken:
+            self._clock.now += seconds * 1000
+            newest = int(self._clock.now / self._every)
+        if newest >= self._frames:
+            raise Closed
+        if newest <= self._taken:
+            return None
+        self._taken = newest
+        frame = _frame(newest, self._clock)
+        return Frame(frame.pixels, newest, int(newest * self._every * 1e6))
+
+
+@pytest.mark.parametrize(
+    ("every", "period"),
+    [
+        (1.0, 6.0),  # more than can be done: as often as the longest stage allows
+        (7.0, 7.0),  # each of them, though alone each would take 8
+        (20.0, 20.0),
+    ],
+)
+def test_the_newest_frames_are_taken_as_soon_as_there_is_room(every: float, period: float) -> None:
     clock, flight = _flight(2)
-    source: Mailbox[Frame] = Mailbox()
-    source.put(_frame(0, clock))
-    delivered: list[int] = []
+    delivered: list[tuple[int, float, float]] = []
 
     def deliver(frame: Frame) -> None:
-        delivered.append(frame.seq)
-        if len(delivered) == 20:
-            source.close()
-            return
-        for number in range(10 * len(delivered), 10 * len(delivered) + 3):
-            source.put(_frame(number, clock))
+        delivered.append((frame.seq, clock.now, clock.now - frame.captured_at / 1e6))
 
     with pytest.raises(Closed):
-        fly(flight, source, deliver)
-    # of each three the last; the first ones had nothing beside them
-    assert delivered == [0] + [10 * turn + 2 for turn in range(1, 20)]
-    assert source.superseded == 2 * 19
+        fly(flight, Arrivals(clock, every, 1000), deliver)
+    numbers = [number for number, _, _ in delivered]
+    assert numbers == sorted(set(numbers))
+    ends = [end for _, end, _ in delivered]
+    assert (ends[-1] - ends[10]) / (len(ends) - 11) == pytest.approx(period, rel=0.05)
+    latency = max(spent for _, _, spent in delivered[10:])
+    assert latency < (8.5 if every > 8 else 2 * 6 + 1 + 1.5)  # what it waits for, and a tick
 
 
-def test_nothing_is_held_back_when_no_frame_follows() -> None:
+def test_a_frame_is_not_held_back_when_none_follows() -> None:
     clock, flight = _flight(2)
     source: Mailbox[Frame] = Mailbox()
     delivered = threading.Event()
-    flying = threading.Thread(target=_until_closed, args=(flight, source, delivered.set))
+    flying = threading.Thread(
+        target=_until_closed, args=(flight, source, delivered.set), daemon=True
+    )
     flying.start()
     source.put(_frame(0, clock))
-    assert delivered.wait(20)
+    for _ in range(200):  # ms by the device's clock, until it is done
+        clock.now += 1
+        if delivered.wait(0.1):
+            break
+    assert delivered.is_set()
     source.close()
     flying.join(20)
     assert not flying.is_alive()

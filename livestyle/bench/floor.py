@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from livestyle.bench.gpu_state import wake
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
 from livestyle.diffusion.model import choose_precision
@@ -156,6 +157,7 @@ def _counted(unet: UNet) -> Iterator[list[int]]:
 
 def measure_ceilings(device: torch.device, precision: str) -> Ceilings:
     """Best of 8 rounds each; on a CPU of both ways that PyTorch multiplies matrices."""
+    wake(device)
     edge = _EDGE[device.type]
     kind: Any = {"device": device, "dtype": dtype_of(precision)}
     a, b = torch.randn(edge, edge, **kind), torch.randn(edge, edge, **kind)

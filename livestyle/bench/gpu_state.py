@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ _FIELDS = {
     "clocks_event_reasons.active": str,  # a bit field; 0x0000000000000000: nothing slows it down
 }
 _NOTHING = "N/A"
+_AWAKE = 1.0  # s
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:
@@ -32,6 +34,19 @@ def describe_device(device: torch.device) -> dict[str, Any]:
         "device_memory_gib": round(properties.total_memory / 2**30, 1),
         "cuda": torch.version.cuda,
     }
+
+
+def wake(device: torch.device) -> None:
+    """Have a GPU multiply until its clocks have risen: what is timed, or chosen by its time, before
+    that says little."""
+    if device.type != "cuda":
+        return
+    a = torch.randn(4096, 4096, dtype=torch.float16, device=device)
+    until = time.monotonic() + _AWAKE
+    while time.monotonic() < until:
+        for _ in range(20):
+            a @ a
+        torch.cuda.synchronize(device)
 
 
 def state_of(device: torch.device) -> dict[str, Any] | None:

@@ -5,8 +5,10 @@ They run on the very weights that livestyle runs on, with the prompt encoded bef
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,13 +17,16 @@ import diffusers
 import torch
 from torch import Tensor
 
+from livestyle.bench.contestant import Figures, Run, Task, Tell, measure_frames
+from livestyle.bench.gpu_state import wake
 from livestyle.config import Config
 from livestyle.diffusion.model import Model
+from livestyle.diffusion.networks import dtype_of, take_networks
+from livestyle.diffusion.step import SAMPLERS
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
 from livestyle.stylizers.look import look_of
 
-Run = Callable[[Any], Any]
 Networks = dict[str, Any]  # "unet" and "vae", modules of diffusers
 _LIBRARY: Any = diffusers  # it has no types
 _BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -149,3 +154,24 @@ PEERS: dict[str, Callable[[Model, Networks, Config, Size], Run]] = {
     "diffusers-compile": functools.partial(_diffusers, compiled=True),
     "streamdiffusion": _streamdiffusion,
 }
+
+_FRAMES = {"cuda": 300, "cpu": 20}  # it may be ten times as slow, and its median is what is wanted
+
+
+def measure_peer(task: Task, name: str, precision: str, device: str, tell: Tell) -> Figures:
+    """Somebody else's pipeline, one of PEERS, with its libraries' own settings.
+
+    precision: of livestyle beside it; fp16 stands for fp8.
+    """
+    started = time.perf_counter()
+    wake(torch.device(device))
+    half = "fp16" if precision == "fp8" else precision
+    pipeline = task.model.pipeline(half, device)
+    theirs = {"unet": pipeline.unet, "vae": pipeline.vae}
+    networks = take_networks(pipeline, torch.device(device), dtype_of(half), "diffusers")
+    model = Model(pipeline, networks, SAMPLERS[task.model.sampler])
+    run = PEERS[name](model, theirs, task.config, task.size)
+    ready = time.perf_counter() - started
+    if task.frames is None:
+        task = dataclasses.replace(task, frames=_FRAMES[device])
+    return {"engine": name, "precision": half} | measure_frames(run, task, model, ready)

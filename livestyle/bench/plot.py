@@ -46,13 +46,13 @@ def plot_turbo(figures: dict[str, Any]) -> bytes:
     cpu = f"{figures['machine']['cpu']}, {figures['machine']['cores']} cores"
     where = cpu if device == "cpu" else device
     contestants = {
-        name: found for name, found in figures["contestants"].items() if "error" not in found
+        name: found for name, found in figures["contestants"].items() if "frame_ms" in found
     }
     ours = contestants["livestyle"]
     figure.suptitle(f"{figures['model']}\n{size}, {ours['engine']}, {where}", fontsize=11)
     above, below = figure.subplots(2, height_ratios=(3, 2))
     _latencies(above, contestants)
-    _stages(below, ours["stage_ms"])
+    _stages(below, ours.get("stage_ms", {}))
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110)
     return png.getvalue()
@@ -71,6 +71,9 @@ def _latencies(axes: Any, contestants: dict[str, Any]) -> None:
 
 
 def _stages(axes: Any, stages: dict[str, Any]) -> None:
+    if "error" in stages or not stages:
+        axes.set(xlabel="stages: not measured")
+        return
     medians = [stage["p50"] for stage in stages.values()]
     above = [max(0.0, stage["p99"] - stage["p50"]) for stage in stages.values()]
     bars = axes.barh(list(stages), medians, xerr=[[0] * len(above), above], capsize=3)

@@ -28,7 +28,8 @@ def summary(ms: Sequence[float]) -> dict[str, float]:
 
 
 def time_stages(program: Program, pictures: list[Pixels], frames: int) -> dict[str, Any]:
-    """ms of each stage. On CUDA by events that the frame's own graph records."""
+    """ms of each stage. On CUDA by events that the frame's own graph records; the upload begins
+    with the copy into pinned memory."""
     clock: _Clock = _GraphClock(program) if torch.cuda.is_available() else _Clock()
     spent: dict[str, list[float]] = {name: [] for name in STAGES}
     for number in range(_WARM_UP + frames):
@@ -90,7 +91,7 @@ def count_kernels(program: Program, picture: Pixels) -> dict[str, Any] | None:
     that took longest as [name, times a frame, us a frame]; None on a CPU."""
     if not torch.cuda.is_available():
         return None
-    from torch._C._autograd import DeviceType
+    from torch.autograd import DeviceType  # type: ignore[attr-defined]
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as profiled:

@@ -30,7 +30,6 @@ from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.settle import GRID
 from livestyle.stylizers.turbo import loadable_of
 
-_MODULE = "livestyle.bench.contestant"
 OURS = "livestyle"
 
 
@@ -77,7 +76,7 @@ def bench_turbo(
     with tempfile.TemporaryDirectory(prefix="livestyle-") as folder:  # of this user alone
         task = Task(loadable, config, size, options.frames, options.in_flight, Path(folder))
         apart = functools.partial(_apart, task, options.limit)
-        ours = apart(OURS, "measure_livestyle")
+        ours = apart(OURS, "own:measure_livestyle")
         precision, device = ours["precision"], ours["device"]["device"]
         kind = "cpu" if device == "cpu" else "cuda"
         run = _Run(
@@ -90,33 +89,32 @@ def bench_turbo(
                 "machine": describe_machine() | ours["device"],
                 "size": list(size),
                 "steps": ours["steps"],
-                "open_loop": ours.pop("open_loop"),
+                "open_loop": ours.pop("open_loop", None),
                 "floors": {},
                 "contestants": {},
             },
-            floor=lambda used: apart(f"the floor in {used}", "measure_floor", used, kind),
-            keep=keep,
+            keep,
         )
         run.add(OURS, ours)
         for name in options.peers:
             try:
                 if name in variants:
-                    found = apart(name, "measure_variant", variants[name], precision)
+                    variant = variants[name]
+                    floor = variant.precision(precision) not in run.figures["floors"]
+                    found = apart(name, "own:measure_variant", variant, precision, floor)
                 else:
-                    found = apart(name, "measure_peer", name, precision, kind)
-                run.add(name, found)
+                    found = apart(name, "peers:measure_peer", name, precision, kind)
             except LivestyleError as error:
-                run.add(name, {"error": str(error)})
+                found = {"error": str(error)}
+            run.add(name, found)
     return run.figures
 
 
 class _Run:
     """What was measured so far."""
 
-    def __init__(self, figures: Figures, floor: Callable[[str], Figures], keep: Keep) -> None:
-        """floor: measures that of a precision."""
+    def __init__(self, figures: Figures, keep: Keep) -> None:
         self.figures = figures
-        self._floor = floor
         self._keep = keep
         self._pictures: Pictures = {}
 
@@ -124,18 +122,18 @@ class _Run:
         """What a contestant measured, or why it did not, and how it compares."""
         contestants, floors = self.figures["contestants"], self.figures["floors"]
         contestants[name] = found
-        if "error" not in found:
+        if "frame_ms_each" in found:
             self._pictures[name] = found.pop("picture")
-            precision = found["precision"]
-            if precision not in floors:
-                floors[precision] = self._floor(precision)
+            if "error" not in (floor := found.pop("floor", {"error": ""})):
+                floors[found["precision"]] = floor
             median = statistics.median(found["frame_ms_each"])
             ours = statistics.median(contestants[OURS]["frame_ms_each"])
+            least = floors.get(found["precision"], {}).get("floor_ms")
             contestants[name] = {
                 "frame_ms": summary(found["frame_ms_each"]),
                 "fps": round(1000 / median, 2),
                 "ratio": round(ours / median, 3),
-                "percent_of_floor": round(100 * floors[precision]["floor_ms"] / median, 1),
+                "percent_of_floor": least and round(100 * least / median, 1),
                 **found,
             }
         self._keep(self.figures, self._pictures)
@@ -149,9 +147,17 @@ def _variant(name: str) -> Variant:
 
 
 def _apart(task: Task, limit: float | None, name: str, function: str, *arguments: Any) -> Figures:
-    work = Work(f"{_MODULE}:{function}", (task, *arguments), name, seconds=limit)
+    """What a contestant measured; with the "error" that ended it, if one did after its frames.
+
+    Raises LivestyleError where there are none.
+    """
+    work = Work(f"livestyle.bench.{function}", (task, *arguments), name, seconds=limit)
+    told: list[Figures] = []
     try:
-        figures, peak = run_apart(work, lambda _: None)
+        figures, peak = run_apart(work, told.append)
     except LivestyleError as error:
-        raise LivestyleError(f"bench of {name}: {error}") from error
+        why = f"bench of {name}: {error}"
+        if not told:
+            raise LivestyleError(why) from error
+        return {**told[-1], "error": why}
     return {**figures, "memory_gib": peak}

@@ -23,6 +23,10 @@ class Variant:
     fp8: bool
     levers: Levers
 
+    def precision(self, base: str) -> str:
+        """What it computes in, where it is in `base` but for the large layers."""
+        return "fp8" if self.fp8 else base
+
     @classmethod
     def parse(cls, text: str) -> Variant:
         """Of words with + between them. Raises ConfigError."""

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from livestyle.frame import Frame
-from livestyle.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
+
+
+_LOOK_EVERY = 0.0002  # s: to see that a frame is done while another may come
 
 
 class Submitter(Protocol):
@@ -22,7 +24,17 @@ class Submitter(Protocol):
 
     def submit(self, pixels: Pixels) -> None: ...
 
+    def is_done(self) -> bool: ...
+
     def collect(self) -> Pixels: ...
+
+
+class Newest(Protocol):
+    """What a flight needs of a Mailbox."""
+
+    def take(self) -> Frame: ...
+
+    def poll(self, seconds: float) -> Frame | None: ...
 
 
 P = TypeVar("P", bound=Submitter)
@@ -50,6 +62,11 @@ class Flight(Generic[P]):
         """Whether there is nothing to collect."""
         return not self._busy
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the oldest frame, which there must be, can be collected without waiting."""
+        return self._busy[0][0].is_done()
+
     def change(self, write: Callable[[P], None]) -> None:
         """Have every program changed, for the frames that are still to be submitted."""
         for _, changes in self._idle:
@@ -75,16 +92,16 @@ class Flight(Generic[P]):
         return frame.with_pixels(pixels)
 
 
-def fly(flight: Flight[P], source: Mailbox[Frame], deliver: Callable[[Frame], None]) -> None:
-    """Take the newest frame whenever there is room for one, and deliver what comes of them.
+def fly(flight: Flight[P], source: Newest, deliver: Callable[[Frame], None]) -> None:
+    """Take the newest frame as soon as there is room for one, and deliver what is done.
 
     Raises Closed when the source is closed.
     """
     while True:
-        frame = None
-        if flight.has_room:
-            frame = source.take() if flight.is_empty else source.poll()
-        if frame is not None:
-            flight.submit(frame)
+        if flight.is_empty:
+            flight.submit(source.take())
+        elif flight.has_room and not flight.is_ready:
+            if frame := source.poll(_LOOK_EVERY):
+                flight.submit(frame)
         else:
             deliver(flight.collect())

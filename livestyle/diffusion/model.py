@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from livestyle.diffusion.checkpoint import ModelFile
 from livestyle.diffusion.denoiser import Conditions, Embedding
 from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
-from livestyle.diffusion.networks import DTYPES, Networks, quiet, take_networks
+from livestyle.diffusion.networks import (
+    DTYPES,
+    Networks,
+    choosing_convolutions,
+    quiet,
+    take_networks,
+)
 from livestyle.diffusion.step import SAMPLERS, Sampler
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
@@ -26,12 +33,19 @@ except ImportError as missing:
     raise MissingPackage(missing.name or "diffusers", "turbo") from missing
 
 
+T = TypeVar("T")
+
+
 class Model:
     """A model on one device: its networks, its text encoders and its way to take few steps.
 
     Pictures are [1, 3, H, W] in -1 … 1, latents [1, channels, H / reduction, W / reduction] with a
     variance of about 1; both are float32, whatever the networks compute in.
+
+    times_convolutions: whether cuDNN does so on CUDA, see `choosing_convolutions`.
     """
+
+    times_convolutions = True
 
     def __init__(self, pipeline: Any, networks: Networks, sampler: Sampler) -> None:
         """pipeline: a diffusers pipeline; its text encoders are moved to the networks' device."""
@@ -41,6 +55,7 @@ class Model:
         self.device = device = networks.device
         self._pipeline = pipeline
         self._lanes: list[torch.cuda.Stream] = []
+        self._capturing = ThreadPoolExecutor(1, "capture")
         self._beside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         for encoder in ("text_encoder", "text_encoder_2"):
             if getattr(pipeline, encoder, None) is not None:
@@ -55,6 +70,19 @@ class Model:
             # before the prompts' stream, whose priority is the usual one
             self._lanes.append(torch.cuda.Stream(self.device, priority=-1))  # type: ignore[no-untyped-call]
         return self._lanes[number]
+
+    def capture(self, work: Callable[[], T]) -> T:
+        """What `work` returns, from the one thread on which all of a model's graphs are captured:
+        how to do a convolution is chosen there, once, and lasts as long as the model does."""
+
+        threads = torch.get_num_threads()  # what was compiled is compiled for so many
+
+        def chosen() -> T:
+            torch.set_num_threads(threads)
+            with choosing_convolutions(timed=self.times_convolutions):
+                return work()
+
+        return self._capturing.submit(chosen).result()
 
     @torch.no_grad()
     def encode_prompt(self, text: str) -> Embedding:

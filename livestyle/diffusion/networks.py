@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,16 +107,21 @@ def quiet() -> None:
         library.utils.logging.disable_progress_bar()
 
 
-def choose_convolutions(*, timed: bool) -> None:
-    """How cuDNN chooses its way to do a convolution, in this process: it times all of them when the
-    convolution first comes, or takes the one it holds for the fastest. None that gives another
-    result the next time: a still picture stays still.
+@contextlib.contextmanager
+def choosing_convolutions(*, timed: bool) -> Iterator[None]:
+    """How cuDNN chooses its way to do a convolution: it times all of them when the convolution
+    first comes, or takes the one it holds for the fastest. None that gives another result the next
+    time: a still picture stays still.
 
-    To be said before the first convolution: what was chosen is kept, by each thread for itself.
+    What was chosen is kept, by each thread for itself and while it lives.
     """
-    torch.backends.cudnn.benchmark = timed
-    torch.backends.cudnn.benchmark_limit = 0  # all of them
-    torch.backends.cudnn.deterministic = True
+    cudnn: Any = torch.backends.cudnn
+    usual = cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic
+    cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic = timed, 0, True  # 0: all
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic = usual
 
 
 def is_tiny(autoencoder: Any) -> bool:
@@ -158,8 +164,6 @@ def take_networks(
     Raises ModelError for a UNet that livestyle's module is not built for.
     """
     quiet()
-    if device.type == "cuda":
-        choose_convolutions(timed=True)
     traits = traits_of(pipeline)
     network = pipeline.unet.to(device, dtype).to(memory_format=torch.channels_last)
     denoiser = DENOISERS[unet](network)

@@ -137,6 +137,10 @@ class Program:
         self._incoming.copy_(torch.from_numpy(pixels))
         self._on_device(self._graph.replay if self._graph is not None else self._compute)
 
+    def is_done(self) -> bool:
+        """Whether `collect` would not wait."""
+        return self._done is None or self._done.query()  # type: ignore[no-untyped-call]
+
     def collect(self) -> Pixels:
         """The result of the frame that was begun; it changes when the next one begins."""
         if self._done is not None:
@@ -198,13 +202,17 @@ class Program:
         is captured: an external event that it records is recorded at every replay.
         """
         assert self.lane is not None  # a CPU has no graphs
-        self.lane.wait_stream(torch.cuda.current_stream())
+        self.lane.wait_stream(torch.cuda.current_stream())  # which the buffers are written on
+        return self._model.capture(lambda: self._capture(lap))
+
+    def _capture(self, lap: Lap | None) -> torch.cuda.CUDAGraph:
+        assert self.lane is not None
         with torch.cuda.stream(self.lane):
             for _ in range(_WARM_UP):
                 self._compute()
-        torch.cuda.current_stream().wait_stream(self.lane)
+        self.lane.synchronize()
         graph = torch.cuda.CUDAGraph()
-        # thread_local: the prompts' thread may allocate meanwhile
+        # thread_local: other threads may allocate meanwhile, as the prompts' does
         with torch.cuda.graph(graph, stream=self.lane, capture_error_mode="thread_local"):
             self._compute(lap)
         return graph

@@ -72,7 +72,8 @@ def compile_model(build: Build, folder: Path, report: Callable[[float], None]) -
     report(0.2)
     facts = _facts(build.levers, seen)
     use_own_folder()
-    _compile(networks, reference, facts, spec.precision)
+    _, found = _compile(networks, reference, facts)
+    found.require(spec.precision, "what Inductor compiled")
     saved = torch.compiler.save_cache_artifacts()
     assert saved is not None  # something was compiled
     (folder / ARTIFACTS).write_bytes(saved[0])
@@ -85,11 +86,11 @@ def compile_here(
     """A model's networks, compiled for this process alone, and how near they are to what they were.
 
     eager: in `precision`, or in fp16 where that is fp8; its UNet is changed. folder: for what
-    Inductor writes, and finds again. Raises EngineError.
+    Inductor writes, and finds again.
     """
     reference, seen = reference_for(eager, size, precision)
     _use_folder(folder)
-    return _compile(eager.networks, reference, _facts(levers, seen), precision)
+    return _compile(eager.networks, reference, _facts(levers, seen))
 
 
 def _facts(levers: Levers, seen: Seen) -> dict[str, Any]:
@@ -97,12 +98,10 @@ def _facts(levers: Levers, seen: Seen) -> dict[str, Any]:
 
 
 def _compile(
-    networks: Networks, reference: Reference, facts: Mapping[str, Any], precision: str
+    networks: Networks, reference: Reference, facts: Mapping[str, Any]
 ) -> tuple[Networks, Agreement]:
     compiled = compile_parts(networks, facts)
-    found = agreement(reference, chain_of(compiled))
-    found.require(precision, "what Inductor compiled")
-    return compiled, found
+    return compiled, agreement(reference, chain_of(compiled))
 
 
 def compile_parts(networks: Networks, facts: Mapping[str, Any]) -> Networks:

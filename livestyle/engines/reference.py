@@ -56,10 +56,15 @@ class Agreement:
             plain["psnr_db_from_bf16"] = round(self.psnr_bf16, 2)
         return plain
 
+    def agrees(self, precision: str) -> bool:
+        """Whether that is near enough; a NaN is not."""
+        cosine, error = LIMITS[precision]
+        return self.cosine > cosine and self.error < error
+
     def require(self, precision: str, what: str) -> None:
         """Raise EngineError where it is too far."""
         cosine, error = LIMITS[precision]
-        if not (self.cosine > cosine and self.error < error):  # a NaN is too far as well
+        if not self.agrees(precision):
             raise EngineError(
                 f"{what} does not agree with PyTorch: cosine {self.cosine:.5f} (above {cosine} is "
                 f"needed), error of the picture {self.error:.3f} (below {error:g}); use --engine "

@@ -15,6 +15,8 @@ from program_of import SIZE, program_of
 from random_pipelines import save_pipeline
 from torch.profiler import ProfilerActivity, profile
 
+from livestyle.aside import run_aside
+from livestyle.bench.gpu_state import wake
 from livestyle.bench.stages import STAGES, count_kernels, time_stages
 from livestyle.canvas import Canvas
 from livestyle.diffusion.flight import Flight
@@ -117,17 +119,27 @@ def test_what_changes_live_reaches_the_captured_graph(folder: Path, change: dict
 
 def test_stages_are_timed_inside_the_graph_and_add_up_to_a_frame(folder: Path) -> None:
     program, pictures = program_of(_load(folder)), [draw(seq, SIZE) for seq in range(4)]
-    stages = time_stages(program, pictures, 20)
-    assert list(stages) == list(STAGES)
-    assert all(stage["p50"] > 0 for stage in stages.values())
+    wake(torch.device("cuda"))
     spent = []
-    for number in range(40):
+    for number in range(100):
         started = time.perf_counter()
         program.run(pictures[number % 4])
         spent.append((time.perf_counter() - started) * 1000)
-    assert sum(stage["p50"] for stage in stages.values()) < 1.1 * float(np.median(spent[20:]))
+    stages = time_stages(program, pictures, 60)
+    assert list(stages) == list(STAGES)
+    assert all(stage["p50"] > 0 for stage in stages.values())
+    assert sum(stage["p50"] for stage in stages.values()) < 1.2 * float(np.median(spent[40:]))
     kernels = count_kernels(program, pictures[0])
     assert kernels is not None and kernels["launches"] > 100 and kernels["copies"] >= 2
+
+
+def test_a_graph_outlives_the_thread_that_asked_for_it(folder: Path) -> None:
+    """As when a stylizer is loaded aside: what cuDNN chose must not go with that thread."""
+    model, picture = _load(folder), draw(9, SIZE)
+    made_aside = run_aside(lambda: program_of(model), "load")
+    shown = [made_aside.run(picture).copy() for _ in range(20)]
+    np.testing.assert_array_equal(shown, [shown[0]] * 20)
+    assert np.abs(shown[0].astype(int) - program_of(model).run(picture)).max() <= 1
 
 
 def test_frames_in_flight_are_those_that_come_alone(folder: Path) -> None:

@@ -24,12 +24,12 @@ from pathlib import Path
 from steps import Step, run_steps
 
 # Beside livestyle on PyTorch, the most telling first.
-CONTESTANTS = (
+PEERS = (
     "torch-compiled",
     "diffusers",
+    "torch+no-cudnn-benchmark",
     "torch-compiled+fp8",
     "torch-compiled+whole-transformers",
-    "torch+no-cudnn-benchmark",
     "streamdiffusion",
     "torch-compiled+whole-transformers+no-split-reductions",
     "torch-compiled+fp8+whole-transformers",
@@ -72,7 +72,7 @@ class Plan:
     def _frames(self) -> Step:
         bench = [sys.executable, "-m", "livestyle", "bench", "turbo", "--engine", "torch"]
         flags = ["--random-weights", "--precision", "fp16", "--size", "512x512", "--fps", "240"]
-        flags, seconds = [*flags, "--limit", "120"], 330.0
+        flags, seconds = [*flags, "--limit", "90"], 330.0
         if self.rehearsal:  # where C++ is compiled, on two cores that others use
             flags, seconds = self.rehearsal, 1600.0
         flags = ["--in-flight", "2", *flags]
@@ -90,12 +90,14 @@ def main() -> int:
     parser.add_argument("seconds", type=float, nargs="?", default=480, help="for all (480)")
     parser.add_argument("--wheels", type=Path, help="a folder of wheels to install first")
     parser.add_argument(
-        "--peer", action="append", help=f"of bench turbo, repeatable ({', '.join(CONTESTANTS)})"
+        "--peer", action="append", help=f"of bench turbo, repeatable ({', '.join(PEERS)})"
     )
     parser.add_argument("--model", type=Path, help="rehearse it with this small model")
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
     wheels = None if arguments.wheels is None else arguments.wheels.absolute()
+    if wheels is not None and not list(wheels.glob("*.whl")):
+        parser.error(f"--wheels {str(wheels)!r}: there is no wheel in it")
     rehearsal = []
     if arguments.model is not None:
         rehearsal = ["--model", str(arguments.model.absolute()), "--size", "256x256"]
@@ -106,7 +108,7 @@ def main() -> int:
             results=Path(work, "results"),
             wheels=wheels,
             site=Path(work, "site"),
-            peers=tuple(arguments.peer or CONTESTANTS),
+            peers=tuple(arguments.peer or PEERS),
             rehearsal=rehearsal,
         )
         paths = [str(plan.site), os.environ.get("PYTHONPATH")]
