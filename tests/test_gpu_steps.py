@@ -96,6 +96,17 @@ def test_what_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
     _await(lambda: not any(_alive(pid) for pid in numbers))
 
 
+def test_what_made_a_session_of_its_own_is_ended_too(tmp_path: Path) -> None:
+    """As a contestant of the bench does."""
+    pid = tmp_path / "pid"
+    script = f"setsid sh -c 'echo $$ >{pid}; sleep 100' & wait"
+    outcomes = run_steps(
+        [_sh("escape", script, 3)], tmp_path / "results", tmp_path / "a.tgz", 60, os.environ
+    )
+    assert outcomes[0].ended == "killed"
+    assert not _alive(int(pid.read_text()))
+
+
 def test_one_that_ends_when_asked_may_say_so(tmp_path: Path) -> None:
     polite = _sh("polite", "trap 'echo saved; exit 5' TERM; while :; do sleep 0.1; done", 2)
     outcomes = run_steps([polite], tmp_path / "results", tmp_path / "a.tgz", 60, os.environ)

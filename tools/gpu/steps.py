@@ -156,15 +156,53 @@ def _wait(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of a step's processes, those that it started too.
-
-    One that has made a session of its own escapes.
-    """
+    """End what is left of a step's processes, those that it started too, in sessions of their own
+    as well: nothing of it may still be on the card when the next step begins."""
+    family = _descendants(process.pid)
     if not _wait(process, 0):
         os.killpg(process.pid, signal.SIGTERM)
         _wait(process, time.monotonic() + GRACE)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for number, started in family.items():
+        if _started(number) == started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+    until = time.monotonic() + GRACE
+    while time.monotonic() < until and any(
+        _started(number) == started for number, started in family.items()
+    ):
+        time.sleep(POLL)
+
+
+def _descendants(root: int) -> dict[int, str]:
+    """Children of a process, theirs and so on: their numbers, and when each was started."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if fields := _fields(int(folder.name)):
+            parents[int(folder.name)] = int(fields[1])
+    found: dict[int, str] = {}
+    wanted = {root}
+    while wanted:
+        wanted = {number for number, parent in parents.items() if parent in wanted}
+        found |= {number: _started(number) for number in wanted}
+    return found
+
+
+def _fields(number: int) -> list[str]:
+    """What /proc says of a process after its name: state, parent, …; nothing where it has ended."""
+    try:
+        status = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    fields = status.rpartition(")")[2].split()
+    return [] if fields[0] == "Z" else fields
+
+
+def _started(number: int) -> str:
+    """In clock ticks since the system started: a number that was given anew has another."""
+    fields = _fields(number)
+    return fields[19] if fields else ""
 
 
 def _tell(outcome: Outcome, log: Path) -> None:
