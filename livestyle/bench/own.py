@@ -47,7 +47,6 @@ def measure_livestyle(task: Task, tell: Tell) -> Figures:
 
     # aside: the thread that has computed before must be gone, see livestyle.worker
     model, figures = run_aside(closed_loop, "closed loop")
-    tell(figures)
     figures["open_loop"] = _extra(lambda: _open_loop(model, task, _seconds(figures)))
     return figures
 
