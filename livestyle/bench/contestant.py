@@ -19,9 +19,9 @@ import torch
 from livestyle.bench.gpu_state import describe_device, state_of
 from livestyle.config import Config
 from livestyle.diffusion.model import Model
-from livestyle.engines.loadable import Loadable
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
+from livestyle.models.loadable import Loadable
 from livestyle.sources.testcard import draw
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from livestyle.bench.gpu_state import wake
+from livestyle.between.look import look_of
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
 from livestyle.diffusion.model import choose_precision
@@ -30,7 +31,6 @@ from livestyle.frame import Size
 from livestyle.machine import describe_machine
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.look import look_of
 from livestyle.stylizers.settle import GRID
 from livestyle.stylizers.turbo import loadable_of, wanted_precision
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from livestyle.bench.stages import summary
+from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.diffusion.flight import Flight, fly
 from livestyle.diffusion.program import Program
 from livestyle.frame import Frame
-from livestyle.mailbox import Closed, Mailbox
 from livestyle.pacing import Pacer
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
+from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
 from livestyle.frame import Frame
 from livestyle.machine import describe_machine
-from livestyle.slot import Slot
 from livestyle.sources.testcard import draw
 from livestyle.stats import Timings
 from livestyle.stylizers.lite import Lite, compile_options

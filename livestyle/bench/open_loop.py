@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from livestyle.between.slot import Slot
 from livestyle.frame import Frame
-from livestyle.output import OutputClock
-from livestyle.pipeline import Pipeline
+from livestyle.front.output import OutputClock
 from livestyle.sinks.null import Null
-from livestyle.slot import Slot
 from livestyle.stylizers import Stylizer
+from livestyle.worker.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels

@@ -19,6 +19,7 @@ from livestyle.bench.in_flight import run_in_flight, time_in_flight
 from livestyle.bench.open_loop import run_open_loop
 from livestyle.bench.stages import count_kernels, time_stages
 from livestyle.bench.variant import Variant
+from livestyle.between.look import look_of
 from livestyle.canvas import Canvas
 from livestyle.diffusion.model import Model, choose_precision
 from livestyle.diffusion.networks import dtype_of, take_networks
@@ -28,7 +29,6 @@ from livestyle.engines.choice import Wanted
 from livestyle.engines.loading import open_engine
 from livestyle.errors import LivestyleError
 from livestyle.placement import Placement
-from livestyle.stylizers.look import look_of
 from livestyle.stylizers.turbo import Turbo, choose_engine_for, wanted_precision
 
 _OPEN_LOOP = {"cuda": 3.0, "cpu": 20.0}  # s, at most
@@ -45,7 +45,7 @@ def measure_livestyle(task: Task, tell: Tell) -> Figures:
         found = _measure_program(Own(model, precision, started, floor=True), task, tell)
         return model, found
 
-    # aside: the thread that has computed before must be gone, see livestyle.worker
+    # aside: the thread that has computed before must be gone, see livestyle.worker.process
     model, figures = run_aside(closed_loop, "closed loop")
     figures["open_loop"] = _extra(lambda: _open_loop(model, task, _seconds(figures)))
     return figures

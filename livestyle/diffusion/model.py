@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from livestyle.diffusion.checkpoint import ModelFile
 from livestyle.diffusion.denoiser import Conditions, Embedding
-from livestyle.diffusion.folder import ModelFolder, autoencoder_class, variant
 from livestyle.diffusion.networks import (
     DTYPES,
     Networks,
@@ -23,6 +21,8 @@ from livestyle.diffusion.step import SAMPLERS, Sampler
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
+from livestyle.models.checkpoint import ModelFile
+from livestyle.models.folder import ModelFolder, autoencoder_class, variant
 
 try:
     import diffusers

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.diffusion.denoiser import Embedding
-from livestyle.mailbox import Closed, Mailbox
 
 KEPT = 32  # encoded prompts
 _NICE = 19  # Linux: a thread has a priority of its own, and those it starts inherit it

@@ -18,10 +18,10 @@ from livestyle.apart import Work, run_apart
 from livestyle.engines.cache import Cache
 from livestyle.engines.entry import Entry, Manifest
 from livestyle.engines.levers import Levers
-from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError, LivestyleError
 from livestyle.machine import free_memory_gib
+from livestyle.models.loadable import Loadable
 
 GIB = 2**30
 _MODULE = "livestyle.engines.phases"

@@ -14,11 +14,11 @@ from livestyle.engines import tensorrt
 from livestyle.engines.cache import Cache
 from livestyle.engines.entry import Entry
 from livestyle.engines.fp8 import TARGETS_FROM
-from livestyle.engines.loadable import Loadable
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
 from livestyle.errors import ConfigError, EngineError, MissingEngine, reason
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
+from livestyle.models.loadable import Loadable
 from livestyle.recipe import DiffusionRecipe
 
 # What a kind of device can run, the fastest first.

@@ -27,8 +27,8 @@ from livestyle.errors import EngineError
 
 if TYPE_CHECKING:
     from livestyle.engines.entry import Entry, Memory
-    from livestyle.engines.loadable import Loadable
     from livestyle.engines.spec import Spec
+    from livestyle.models.loadable import Loadable
 
 Files = Mapping[str, "Memory"]
 

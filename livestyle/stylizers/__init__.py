@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from livestyle.between.look import Look
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
-from livestyle.stylizers.look import Look
 
 if TYPE_CHECKING:
     from livestyle.canvas import Canvas

@@ -10,12 +10,12 @@ from openvino import opset13 as ops
 from openvino.preprocess import ColorFormat, PrePostProcessor
 from openvino.utils.decorators import custom_preprocess_function
 
+from livestyle.between.look import Look
 from livestyle.canvas import Canvas, scale
 from livestyle.errors import ConfigError, StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.placement import network_size
 from livestyle.recipe import Recipe, load_recipe
-from livestyle.stylizers.look import Look
 from livestyle.stylizers.style import Style
 
 if TYPE_CHECKING:

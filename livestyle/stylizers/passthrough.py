@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import cv2
 
+from livestyle.between.look import Look
 from livestyle.canvas import Canvas, scale
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame
-from livestyle.stylizers.look import Look
 
 
 class Passthrough:

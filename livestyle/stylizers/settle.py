@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livestyle.config import Config
-from livestyle.diffusion.checkpoint import ModelFile, is_checkpoint
-from livestyle.diffusion.folder import (
+from livestyle.errors import ConfigError, MissingPackage, ModelError
+from livestyle.models.checkpoint import ModelFile, is_checkpoint
+from livestyle.models.folder import (
     ModelFolder,
     autoencoder_class,
     check_weights,
     read_layout,
     weight_files,
 )
-from livestyle.errors import ConfigError, MissingPackage, ModelError
 from livestyle.placement import network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.preset import find_preset
 
 if TYPE_CHECKING:
-    from livestyle.diffusion.fetch import Repo
-    from livestyle.diffusion.pin import Pin
+    from livestyle.models.fetch import Repo
+    from livestyle.models.pin import Pin
 
 # UNet and autoencoder halve the picture five times; below and above the networks lose their sense.
 GRID = range(256, 1025, 32)
@@ -105,7 +105,7 @@ def needed_repos(config: Config, recipe: DiffusionRecipe) -> dict[str, Repo]:
 
     Raises ConfigError where the recipe does not fit the model, ModelError.
     """
-    from livestyle.diffusion.fetch import layout, repos
+    from livestyle.models.fetch import layout, repos
 
     needed = repos(recipe, full_autoencoder=config.autoencoder == "full")
     if config.autoencoder not in ("auto", "tiny"):
@@ -141,7 +141,7 @@ def _uses_own(config: Config) -> bool:
 
 def _own_pin(model: str) -> Pin | None:
     """What the hub says of `--model`, where that is an id there."""
-    from livestyle.diffusion.pin import is_hub_id, pin
+    from livestyle.models.pin import is_hub_id, pin
 
     return None if is_checkpoint(model) or not is_hub_id(model) else pin(model)
 
@@ -179,7 +179,7 @@ def _check_model(config: Config, recipe: DiffusionRecipe, announce: Callable[[st
         licence = own.licence if own else licence
         _check_own_model(config.model, config, on_disk=own is None)
     if needed := needed_repos(config, recipe):
-        from livestyle.diffusion.fetch import announce_download
+        from livestyle.models.fetch import announce_download
 
         announce_download(list(needed.values()), licence, announce)
 

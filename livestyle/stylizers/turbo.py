@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
+from livestyle.between.look import Look, look_of
 from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding
-from livestyle.diffusion.folder import ModelFolder, weight_files
 from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
@@ -21,14 +21,14 @@ from livestyle.diffusion.step import Step
 from livestyle.engines.cache import user_cache
 from livestyle.engines.choice import Wanted, choose_engine, device_for
 from livestyle.engines.entry import Entry
-from livestyle.engines.loadable import Loadable, RandomModel, StoredModel
 from livestyle.engines.loading import open_engine
 from livestyle.errors import ConfigError, MissingEngine, StylizerError
 from livestyle.frame import Frame, Size
+from livestyle.models.folder import ModelFolder, weight_files
+from livestyle.models.loadable import Loadable, RandomModel, StoredModel
 from livestyle.pacing import SECOND
 from livestyle.placement import Placement, network_size
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.look import Look, look_of
 from livestyle.stylizers.settle import GRID, needed_repos, open_weights, parse_lora
 
 

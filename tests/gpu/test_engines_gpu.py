@@ -20,9 +20,9 @@ from livestyle.config import Config
 from livestyle.diffusion.model import Model, load_model
 from livestyle.engines.cache import Cache
 from livestyle.engines.choice import flavours, this_device
-from livestyle.engines.loadable import StoredModel
 from livestyle.engines.loading import open_engine
 from livestyle.engines.tensorrt import RTX_TARGETS, library
+from livestyle.models.loadable import StoredModel
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.settle import settle_turbo
 from livestyle.stylizers.turbo import choose_model

@@ -18,14 +18,14 @@ from torch.profiler import ProfilerActivity, profile
 from livestyle.aside import run_aside
 from livestyle.bench.gpu_state import wake
 from livestyle.bench.stages import STAGES, count_kernels, time_stages
+from livestyle.between.look import Look
 from livestyle.canvas import Canvas
 from livestyle.diffusion.flight import Flight
-from livestyle.diffusion.folder import ModelFolder
 from livestyle.diffusion.model import Choice, Model, load_model
 from livestyle.diffusion.program import Program
 from livestyle.frame import Frame
+from livestyle.models.folder import ModelFolder
 from livestyle.sources.testcard import draw
-from livestyle.stylizers.look import Look
 from livestyle.stylizers.turbo import Turbo
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

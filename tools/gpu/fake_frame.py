@@ -15,9 +15,9 @@ from livestyle.diffusion.denoiser import Embedding
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import Networks, take_networks, unet_of
 from livestyle.diffusion.program import Form, Lap, Program
-from livestyle.diffusion.random_weights import random_pipeline, random_unet
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.engines.fp8 import Seen, layers
+from livestyle.models.random_weights import random_pipeline, random_unet
 from livestyle.placement import Placement
 
 SIZE = (512, 512)

@@ -1,0 +1,1 @@
+"""Between threads and processes: what is handed over, newest first, and what they say."""

@@ -1,0 +1,168 @@
+"""The front process: owns the sinks, the output clock and the worker; never waits for any of them.
+
+It imports no torch, no CUDA and no OpenVINO (with --no-supervise it does: then all is one process).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from livestyle.between.look import with_look
+from livestyle.between.slot import Slot
+from livestyle.config import Config
+from livestyle.control import Controls
+from livestyle.engines.cache import user_cache
+from livestyle.errors import ConfigError, SinkError
+from livestyle.frame import even
+from livestyle.front.card import draw_card, draw_hud
+from livestyle.front.framelog import FrameLog
+from livestyle.front.inprocess import InProcess
+from livestyle.front.output import OutputClock
+from livestyle.front.report import Reporter
+from livestyle.front.supervisor import Supervisor
+from livestyle.pacing import SECOND
+from livestyle.sinks import Sink, choose_sink, open_sink
+from livestyle.sources import choose_source, source_size
+from livestyle.stylizers import settle_stylizer
+
+TICK = 0.25  # s between two looks at the worker
+CARD_AFTER = 2 * SECOND  # ns without a new frame, while the worker or the source is away
+
+Announce = Callable[[str], None]
+Status = dict[str, Any]
+
+
+class Front:
+    """One run of `livestyle run`, from opened sinks to the final report."""
+
+    def __init__(self, config: Config, announce: Announce) -> None:
+        """announce: told in one line what `auto` chose and where the result can be seen."""
+        self.config = _decide(config, announce)
+        self._opened = contextlib.ExitStack()
+        self._status: Status = {"state": "starting", "message": ""}
+        self._log: FrameLog | None = None
+
+    def __enter__(self) -> Front:
+        with self._opened:
+            self._open()
+            self._opened = self._opened.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._opened.close()
+
+    def _open(self) -> None:
+        config = self.config
+        # also the first check of the source, before a camera is opened
+        seen = source_size(config.source, config.output_size, config.fps)
+        self._size = config.output_size or even(seen)
+        width, height = self._size
+        controls = Controls(lambda: self._status, self.change)
+        self.sinks: list[Sink] = [
+            self._opened.enter_context(
+                open_sink(spec, self._size, config.fps, port=config.port, controls=controls)
+            )
+            for spec in config.sink
+        ]
+        slot = self._opened.enter_context(Slot(width * height * 3 // 2))
+        worker_type = Supervisor if config.supervise else InProcess
+        self._worker = worker_type(config, self._size, slot)
+        self._opened.callback(self._worker.stop)
+        self._clock = OutputClock(slot, self.sinks, self._size, config.fps)
+        self._opened.callback(self._clock.stop)
+        if config.frame_log is not None:
+            self._log = self._opened.enter_context(FrameLog(config.frame_log))
+            self._clock.log = self._log.written
+        self._reporter = Reporter(config, self._size, self._worker, self._clock)
+        self._starting, self._moment = (
+            draw_card(self._size, text) for text in ("starting", "one moment")
+        )
+
+    def run(self, show: Callable[[Status], None]) -> None:
+        """Run until `seconds` are over; Ctrl-C ends it sooner, as KeyboardInterrupt.
+
+        show: given the live report a few times a second.
+
+        Raises LivestyleError when the worker never came up or no sink takes frames any more.
+        """
+        self._clock.card = self._starting
+        sys.setswitchinterval(0.0005)  # the clock's thread must not wait 5 ms for the page's
+        gc.collect()
+        gc.freeze()  # what was loaded stays: later collections need not look at it
+        self._worker.start()
+        self._clock.start(self.config.seconds)
+        while self._clock.running:
+            self._worker.poll(TICK)
+            self._watch()
+            self._status = self._reporter.live() | self._notes()
+            show(self._status)
+        if self._clock.failure:
+            raise self._clock.failure
+
+    def change(self, values: dict[str, Any]) -> None:
+        """Change what may change while running: prompt, prompt-fade, strength, steps, seed.
+
+        Called on any thread. Raises ConfigError for anything else or a value out of its limits.
+        """
+        config = self.config
+        if config.stylizer != "turbo":
+            raise ConfigError(f"stylizer {config.stylizer!r} has no prompt; use --stylizer turbo")
+        self.config = self._reporter.config = with_look(config, values)
+        self._worker.change(self.config)
+
+    def finish(self) -> Status:
+        """Stop the clock and the worker, close the sinks. Returns the final report."""
+        self._clock.stop()
+        report = self._reporter.final()
+        self._worker.stop()
+        if self.config.build == "background":  # one may have been under way
+            user_cache().clean()
+        try:
+            self._opened.close()
+        except SinkError as error:  # a recording may fail as late as this
+            self._clock.notes.append(str(error))
+        # with the last that the worker counted
+        return report | self._reporter.worker_figures() | self._notes()
+
+    def _watch(self) -> None:
+        counts = self._clock.counts
+        trouble = self._worker.state != "running" or self._worker.message
+        away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
+        if counts.newest_at and trouble and away:
+            self._clock.card = self._moment
+        if self.config.hud:
+            output = self._status.get("output") or {}
+            p50 = (output.get("latency_ms") or {}).get("p50")
+            fps = f"{output.get('unique_fps', 0):.0f} unique fps"
+            self._clock.hud = draw_hud(fps if p50 is None else f"{fps}  {p50:.0f} ms")
+        if self._log:
+            self._log.flush()
+
+    def _notes(self) -> Status:
+        """What the sinks say of themselves, and what ended before the run did."""
+        ended = list(self._clock.notes)
+        if self._log and self._log.note:
+            ended.append(self._log.note)
+        sinks = [{"name": sink.name, "note": sink.note} for sink in self.sinks]
+        return {"sinks": sinks, "ended": ended}
+
+
+def _decide(config: Config, announce: Announce) -> Config:
+    """The settings with every "auto" replaced by what this machine has, announced with the why."""
+    if config.source == "auto":
+        source, why = choose_source()
+        announce(f"source {source}: {why}")
+        config = dataclasses.replace(config, source=source)
+    config = settle_stylizer(config, announce)  # before a camera is opened in vain
+    if "auto" in config.sink:
+        chosen, why = choose_sink()
+        announce(f"sink {chosen}: {why}")
+        sinks = dict.fromkeys(chosen if spec == "auto" else spec for spec in config.sink)
+        config = dataclasses.replace(config, sink=tuple(sinks))
+    return config

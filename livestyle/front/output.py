@@ -1,0 +1,177 @@
+"""The output clock: gives every sink a frame at every tick, whatever the worker does."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from livestyle.between.slot import Slot
+from livestyle.errors import SinkError
+from livestyle.frame import Frame, Size
+from livestyle.pacing import SECOND, Pacer
+from livestyle.sinks import Sink
+from livestyle.stats import Freezes, Timings
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+
+@dataclass
+class OutputCounts:
+    """What the output clock has counted; written by its thread alone."""
+
+    frames: int = 0
+    unique: int = 0  # new stylized frames among them
+    repeated: int = 0  # sent again for want of a newer one
+    cards: int = 0  # the card, in place of a stylized frame
+    superseded: int = 0  # stylized, but replaced before their tick
+    late: int = 0  # written an interval or more after their tick
+    lost: int = 0  # ticks left out after a stall of more than a second
+    first_at: int = 0  # ns, when the first unique frame was written; 0: not yet
+    newest_at: int = 0  # ns, when the newest was
+    frame: Timings = field(default_factory=Timings)  # ns between two writes
+    latency: Timings = field(default_factory=Timings)  # ns, capture end to write end
+    freezes: Freezes = field(default_factory=Freezes)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A line of the frame log: one tick. Times in ns of the monotonic clock."""
+
+    deadline: int
+    written_at: int
+    kind: str  # unique, repeated or card
+    seq: int
+    captured_at: int
+
+
+class OutputClock:
+    """slot → sinks, at `fps`, on a thread of its own.
+
+    Set `card` (I420) to show it instead of frames; the next new frame takes it down. Set `hud` to
+    a grey patch to draw it into a corner of every frame. `log`, where it is one, gets a Written per
+    tick, for another thread to take out.
+    """
+
+    def __init__(self, slot: Slot, sinks: Sequence[Sink], size: Size, fps: float) -> None:
+        self.counts = OutputCounts()
+        self.failure: BaseException | None = None
+        self.notes: list[str] = []  # one line per sink that was given up
+        self.card: Pixels | None = None
+        self.hud: Pixels | None = None
+        self.log: deque[Written] | None = None
+        self.started_at = 0  # ns
+        self._end_at = sys.maxsize
+        self._ended_at = 0
+        self._slot = slot
+        self._sinks = list(sinks)
+        self._fps = fps
+        width, height = size
+        self._picture: Pixels = np.zeros((height * 3 // 2, width), np.uint8)
+        self._size = size
+        self._frame = Frame(self._picture, seq=-1, captured_at=0)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._guard, name="output", daemon=True)
+
+    def start(self, seconds: float | None) -> None:
+        """Start the ticks, for so many seconds or until `stop`."""
+        self.started_at = time.monotonic_ns()
+        if seconds is not None:
+            self._end_at = self.started_at + round(seconds * SECOND)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether there are more ticks to come."""
+        return self._thread.is_alive()
+
+    @property
+    def seconds(self) -> float:
+        """How long the ticks have been going, or went."""
+        return ((self._ended_at or time.monotonic_ns()) - self.started_at) / SECOND
+
+    def stop(self) -> None:
+        """End the ticks; no sink is written to after this."""
+        self._stopping.set()
+        if self._thread.ident:
+            self._thread.join()
+
+    def _guard(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # kept for the main thread
+            self.failure = error
+        self._ended_at = time.monotonic_ns()
+
+    def _run(self) -> None:
+        pacer = Pacer(self._fps, start=self.started_at)
+        last_write = 0
+        while not self._stopping.is_set():
+            deadline = pacer.wait()
+            if deadline >= self._end_at:
+                return
+            self._slot.due_at = deadline + pacer.interval
+            kind = self._next_frame()
+            self._write()
+            now = time.monotonic_ns()
+            self._count(kind, now, late=now - deadline >= pacer.interval)
+            self.counts.lost = pacer.lost
+            if last_write:
+                self.counts.frame.record(now - last_write)
+            last_write = now
+            if self.log is not None:
+                frame = self._frame
+                self.log.append(Written(deadline, now, kind, frame.seq, frame.captured_at))
+
+    def _next_frame(self) -> str:
+        taken = self._slot.take(self._picture.data.cast("B"))
+        if taken:
+            self._frame = Frame(self._picture, taken.seq, taken.captured_at)
+            self.counts.superseded += taken.superseded
+            self.card = None
+            return "unique"
+        return "repeated" if self.card is None else "card"
+
+    def _write(self) -> None:
+        card = self.card
+        frame = self._frame if card is None else self._frame.with_pixels(card)
+        if self.hud is not None:
+            self._draw(self.hud, frame.pixels)
+        for sink in list(self._sinks):
+            try:
+                sink.write(frame)
+            except SinkError as error:
+                self._sinks.remove(sink)
+                self.notes.append(str(error))
+                if not self._sinks:
+                    raise
+
+    def _draw(self, patch: Pixels, picture: Pixels) -> None:
+        """Put a grey patch (h, w), both even, into the top left corner of an I420 picture."""
+        patch = patch[: self._size[1], : self._size[0]]
+        height, width = patch.shape
+        picture[:height, :width] = patch
+        chroma = picture[self._size[1] :].reshape(2, self._size[1] // 2, self._size[0] // 2)
+        chroma[:, : height // 2, : width // 2] = 128
+
+    def _count(self, kind: str, now: int, late: bool) -> None:
+        counts = self.counts
+        counts.frames += 1
+        counts.late += late
+        if kind == "card":
+            counts.cards += 1
+        elif kind == "repeated":
+            counts.repeated += 1
+        else:
+            counts.unique += 1
+            counts.first_at = counts.first_at or now
+            counts.newest_at = now
+            counts.latency.record(now - self._frame.captured_at)
+            counts.freezes.new_frame(now)

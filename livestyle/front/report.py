@@ -1,0 +1,109 @@
+"""The run report: every figure of a run, while it lasts (the page) and at its end (--report)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from livestyle import __version__
+from livestyle.config import Config, plain
+from livestyle.frame import Size
+from livestyle.front.inprocess import InProcess
+from livestyle.front.output import OutputClock
+from livestyle.front.supervisor import Supervisor
+from livestyle.machine import describe_machine
+from livestyle.pacing import SECOND
+from livestyle.stats import Rate, Recent, Timings
+
+SCHEMA_VERSION = 1
+
+
+class Reporter:
+    """Makes the report of one run. `config` is the effective one, nothing in it is "auto"."""
+
+    def __init__(
+        self, config: Config, size: Size, worker: Supervisor | InProcess, clock: OutputClock
+    ) -> None:
+        self.config = config
+        self._size = size
+        self._worker = worker
+        self._clock = clock
+        self._machine = describe_machine()
+        self._output_rate = Rate()
+        self._unique_rate = Rate()
+        self._latency = Recent()
+
+    def final(self) -> dict[str, Any]:
+        """The figures of the whole run; rates are over all of its seconds."""
+        counts = self._clock.counts
+        seconds = self._clock.seconds
+        return self._report(counts.frames / seconds, counts.unique / seconds, counts.latency)
+
+    def live(self) -> dict[str, Any]:
+        """The figures so far, with the state; rates and latency are over the last 3 s."""
+        counts = self._clock.counts
+        now = time.monotonic_ns()
+        fps = self._output_rate.update(now, counts.frames)
+        unique_fps = self._unique_rate.update(now, counts.unique)
+        latency = self._latency.update(now, counts.latency)
+        return {
+            "state": self._worker.state,
+            "message": self._worker.message,
+            **self._report(fps, unique_fps, latency),
+        }
+
+    def _report(self, fps: float, unique_fps: float, latency: Timings) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "livestyle": __version__,
+            "machine": self._machine,
+            "config": plain(self.config),
+            "seconds": round(self._clock.seconds, 3),
+            **self.worker_figures(),
+            "output": self._output_figures(fps, unique_fps, latency),
+            "worker_restarts": self._worker.restarts,
+        }
+
+    def worker_figures(self) -> dict[str, Any]:
+        """The part of the report that the worker counted."""
+        running, counts = self._worker.running, self._worker.counts()
+        return {
+            "source": {
+                "name": running.source if running else self.config.source,
+                "size": list(running.source_size) if running else None,
+                "frames": counts.captured,
+                "missed": counts.missed,
+                "deferred": counts.deferred,
+                "reconnects": counts.reconnects,
+            },
+            "stylizer": {
+                "name": running.stylizer if running else self.config.stylizer,
+                "engine": running.engine if running else None,
+                "engine_why": running.engine_why if running else None,
+                "building": running.building if running else "",
+                "style": self.config.style,
+                "size": list(running.stylizer_size) if running else None,
+                "frames": counts.stylized,
+                "superseded": counts.superseded + self._clock.counts.superseded,
+                "ms": counts.stylize.milliseconds(),
+            },
+        }
+
+    def _output_figures(self, fps: float, unique_fps: float, latency: Timings) -> dict[str, Any]:
+        counts = self._clock.counts
+        first = (counts.first_at - self._clock.started_at) / SECOND if counts.first_at else None
+        return {
+            "size": list(self._size),
+            "frames": counts.frames,
+            "fps": round(fps, 2),
+            "unique_fps": round(unique_fps, 2),
+            "unique": counts.unique,
+            "repeated": counts.repeated,
+            "cards": counts.cards,
+            "late": counts.late,
+            "lost": counts.lost,
+            "freezes": counts.freezes.count,
+            "first_frame_s": None if first is None else round(first, 3),
+            "frame_ms": counts.frame.milliseconds(),
+            "latency_ms": latency.milliseconds(),
+        }

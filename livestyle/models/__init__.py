@@ -1,0 +1,1 @@
+"""Models: which files a diffusion model is, and what diffusers makes of them."""

@@ -1,0 +1,129 @@
+"""Capture: reads the source at its ticks, just in time for the stylizer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+from livestyle.between.mailbox import Mailbox
+from livestyle.between.messages import Counts
+from livestyle.between.slot import Slot
+from livestyle.errors import SourceError, SourceLost
+from livestyle.frame import Frame
+from livestyle.pacing import SECOND, Pacer
+from livestyle.sources import Source
+
+_RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
+_SILENCE = 2.0  # s in one read after which the source counts as hung
+_SMOOTHING = 0.2  # weight of the newest duration in an estimate
+
+
+class Forecast:
+    """When the stylizer will be free. Written by its thread, read by the capture thread."""
+
+    def __init__(self) -> None:
+        self.free_at = 0  # ns; in the past while the stylizer waits
+        self._started = 0
+        self.estimate = 0.0  # ns, what a frame takes
+
+    def begin(self) -> None:
+        """The stylizer begins a frame."""
+        self._started = time.monotonic_ns()
+        self.free_at = self._started + int(self.estimate)
+
+    def end(self) -> int:
+        """The stylizer ends a frame. Returns how long it took, in ns."""
+        self.free_at = time.monotonic_ns()
+        duration = self.free_at - self._started
+        weight = _SMOOTHING if self.estimate else 1
+        self.estimate += weight * (duration - self.estimate)
+        return duration
+
+
+class Capture:
+    """The capture thread's work: source → mailbox.
+
+    Its ticks lie so that a frame is stylized shortly before the slot's reader takes it: were they
+    anywhere, a little jitter would make the reader miss one frame and get two at its next tick.
+    While the stylizer is busy past a tick, the grab is put off so that it ends just before the
+    stylizer is free: the frame it takes next is then the newest there can be.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], Source], slot: Slot, fps: float, counts: Counts
+    ) -> None:
+        """open_source: opens the source, now and again whenever it was lost."""
+        self._open_source = open_source
+        self._slot = slot
+        self._fps = fps
+        self._counts = counts
+        self._read_ns = 0.0  # estimate
+        self.source = open_source()
+        self._lost = ""  # why the source is away
+        self._reading_since = 0  # ns; 0: it is not being read
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the source, in one line, or ""."""
+        since = self._reading_since
+        silent = (time.monotonic_ns() - since) / SECOND if since else 0.0
+        usual = 1 / self.source.fps if self.source.fps else 0.0
+        if silent > max(_SILENCE, 3 * usual):
+            return f"{self.source.name} has given nothing for {silent:.0f} s"
+        return self._lost
+
+    def run(self, mailbox: Mailbox[Frame], forecast: Forecast, stopping: threading.Event) -> None:
+        """Capture until `stopping` is set. Raises SourceError when the source ended for good."""
+        pacer = Pacer(min(self._fps, self.source.fps or self._fps))
+        while not stopping.is_set():
+            self._align(pacer, forecast)
+            pacer.wait()
+            self._wait_for(forecast, pacer)
+            try:
+                mailbox.put(self._read())
+            except SourceLost as error:
+                self._reopen(str(error), stopping)
+            now = time.monotonic_ns()  # a tick just overdue is not missed, only a little late
+            self._counts.missed += pacer.skip(before=now - pacer.interval) + pacer.lost
+            pacer.lost = 0
+
+    def close(self) -> None:
+        """Close the source."""
+        self.source.__exit__(None, None, None)
+
+    def _align(self, pacer: Pacer, forecast: Forecast) -> None:
+        if (due_at := self._slot.due_at) and self.source.fps is None:
+            # a fifth of the interval to spare: jitter of a few ms must not cost the tick
+            lead = self._read_ns + forecast.estimate + pacer.interval / 5
+            pacer.align(due_at - int(lead))
+
+    def _wait_for(self, forecast: Forecast, pacer: Pacer) -> None:
+        # 1 ms and a tenth of the grab early: a stylizer that waits costs more than an older frame
+        put_off = forecast.free_at - time.monotonic_ns() - int(1.1 * self._read_ns) - 1_000_000
+        if put_off > 0:
+            time.sleep(min(put_off, SECOND) / SECOND)
+            self._counts.deferred += pacer.skip(before=time.monotonic_ns())
+
+    def _read(self) -> Frame:
+        self._reading_since = started = time.monotonic_ns()
+        try:
+            frame = self.source.read()
+        finally:
+            self._reading_since = 0
+        self._read_ns += _SMOOTHING * (time.monotonic_ns() - started - self._read_ns)
+        self._counts.captured += 1
+        return frame
+
+    def _reopen(self, trouble: str, stopping: threading.Event) -> None:
+        self.close()
+        self._lost = trouble
+        tries = 0
+        while not stopping.wait(_RETRY_AFTER[tries] if tries < len(_RETRY_AFTER) else 1.0):
+            tries += 1
+            with contextlib.suppress(SourceError):
+                self.source = self._open_source()
+                self._lost = ""
+                self._counts.reconnects += 1
+                return

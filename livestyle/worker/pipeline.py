@@ -1,0 +1,127 @@
+"""Pipeline: the capture and the stylize thread of one process, from a source to a slot."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+
+from livestyle.between.look import Look
+from livestyle.between.mailbox import Closed, Mailbox
+from livestyle.between.messages import Counts, Running
+from livestyle.between.slot import Slot
+from livestyle.canvas import to_i420
+from livestyle.frame import Frame
+from livestyle.sources import Source
+from livestyle.stylizers import Stylizer
+from livestyle.worker.capture import Capture, Forecast
+
+
+class Pipeline:
+    """source → mailbox → stylizer → slot, on two threads.
+
+    `failure` is what ended a stage; the other stage is then stopped too.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], Source], stylizer: Stylizer, slot: Slot, fps: float
+    ) -> None:
+        """Opens the source (errors appear here, before any thread exists) and starts nothing.
+
+        stylizer: open; `stop` closes it.
+        """
+        self.failure: BaseException | None = None
+        self.loading = ""  # what is, while another stylizer stands in for the one wanted
+        self.building = ""  # how far an engine is that will take over, or why there is none
+        self.look: Look | None = None  # the newest that was asked for
+        self._changing = threading.Lock()  # protects it, and whose turn it is
+        self._counts = Counts()
+        self._capture = Capture(open_source, slot, fps, self._counts)
+        self._stylizer = self._used = stylizer
+        self._slot = slot
+        self._captured: Mailbox[Frame] = Mailbox()
+        self._forecast = Forecast()
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._guard, args=(stage,), name=name, daemon=True)
+            for name, stage in (("capture", self._run_capture), ("stylize", self._run_stylize))
+        ]
+
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop both threads, wait for them, close the source and the stylizer."""
+        self._end()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=5)
+        self._capture.close()
+        self._used.__exit__(None, None, None)
+        if self._stylizer is not self._used:  # it never came to a frame
+            self._stylizer.__exit__(None, None, None)
+
+    def change(self, look: Look) -> None:
+        """Take another look, from the next frame on. Raises ConfigError where there is none."""
+        with self._changing:
+            self.look = look
+            if not self.loading:
+                self._stylizer.change(look)
+
+    def swap(self, stylizer: Stylizer) -> None:
+        """Go on with another stylizer, from the next frame on; then the one before is closed."""
+        with self._changing:
+            self._stylizer = stylizer
+            self.loading = ""  # from here on a change reaches it; one that came before is given now
+            if self.look:
+                stylizer.change(self.look)
+
+    def progress(self) -> Running:
+        """What runs and what was counted, now."""
+        source, stylizer = self._capture.source, self._stylizer
+        self._counts.superseded = self._captured.superseded
+        return Running(
+            source=source.name,
+            source_size=source.size,
+            stylizer=stylizer.name,
+            engine=stylizer.engine,
+            engine_why=stylizer.why,
+            stylizer_size=stylizer.size,
+            counts=self._counts,
+            trouble=self._capture.trouble,
+            loading=self.loading,
+            building=self.building,
+        )
+
+    def _run_capture(self) -> None:
+        self._capture.run(self._captured, self._forecast, self._stopping)
+
+    def _run_stylize(self) -> None:
+        while True:
+            frame = self._captured.take()
+            self._forecast.begin()
+            stylizer = self._stylizer
+            if stylizer is not self._used:
+                self._used.__exit__(None, None, None)
+                self._used = stylizer
+            styled = stylizer.stylize(frame)
+            self._slot.put(
+                styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels)
+            )
+            self._counts.stylize.record(self._forecast.end())
+            self._counts.stylized += 1
+
+    def _guard(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except Closed:
+            pass
+        except BaseException as error:  # kept for whoever watches; the first one is the cause
+            self.failure = self.failure or error
+        self._end()
+
+    def _end(self) -> None:
+        self._stopping.set()
+        self._captured.close()

@@ -1,0 +1,158 @@
+"""The worker process: source and stylizer, and nothing that others depend on.
+
+It may be killed at any moment; the front starts another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+
+from livestyle.aside import Aside, leave, run_aside
+from livestyle.between.look import Look, settled_with
+from livestyle.between.messages import Failed, Loading, Stop
+from livestyle.between.slot import Slot
+from livestyle.config import Config
+from livestyle.errors import LivestyleError
+from livestyle.frame import Size
+from livestyle.sources import open_source
+from livestyle.streams import leave_stdout
+from livestyle.stylizers import Stylizer, open_stylizer
+from livestyle.worker.pipeline import Pipeline
+
+PROGRESS_EVERY = 0.25  # s between two signs of life
+
+
+@contextlib.contextmanager
+def running_pipeline(
+    config: Config, output_size: Size, slot: Slot, say: Callable[[str], None]
+) -> Iterator[Pipeline]:
+    """The pipeline that the settings (none of them "auto") describe, started.
+
+    say: told what is being loaded, before anything runs.
+    """
+    source = functools.partial(open_source, config.source, output_size, config.fps)
+    stand_in = config.stylizer == "turbo" and config.until_ready != "card"
+    first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
+    stylizer = _opened(first if stand_in else config, output_size, say)
+    try:
+        pipeline = Pipeline(source, stylizer, slot, config.fps)
+    except BaseException:
+        stylizer.__exit__(None, None, None)
+        raise
+    del stylizer  # another may take over, and its memory with it
+    gc.collect()
+    gc.freeze()  # what was loaded stays: later collections need not look at it
+    with contextlib.ExitStack() as started:
+        started.callback(pipeline.stop)
+        if stand_in:
+            pipeline.loading = config.stylizer
+        if stand_in or _builds(config):
+            better = functools.partial(_go_on_better, pipeline, config, output_size, stand_in)
+            Aside(better, "load").start()
+        pipeline.start()
+        yield pipeline
+
+
+def _opened(config: Config, output_size: Size, say: Callable[[str], None]) -> Stylizer:
+    from livestyle.canvas import Canvas
+
+    canvas = Canvas(output_size, config.aspect, i420=True)
+    # PyTorch keeps an OpenMP team for every thread that has computed, as long as that thread lives.
+    # A second one, though idle, makes the stylize thread's sleep at each barrier: 20 % of a frame.
+    return run_aside(lambda: open_stylizer(config, canvas, say), "load")
+
+
+def _builds(config: Config) -> bool:
+    return config.stylizer == "turbo" and config.build == "background"
+
+
+def _go_on_better(pipeline: Pipeline, config: Config, output_size: Size, stand_in: bool) -> None:
+    """Open the stylizer that another one stands in for, then build its engine: each takes over."""
+
+    def say(what: str) -> None:
+        pipeline.loading = what
+
+    try:
+        if stand_in:
+            pipeline.swap(_opened(settled_with(config, pipeline.look), output_size, say))
+        if _builds(config):
+            _build(pipeline, config, output_size)
+    except Exception as error:  # raised where the front is served
+        pipeline.failure = error
+
+
+def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
+    from livestyle.engines.plan import build_beside
+
+    def report(how_far: str) -> None:
+        pipeline.building = f"building an engine: {how_far}"
+
+    try:
+        if build_beside(config, output_size, report):
+            report("loading it")
+            pipeline.swap(_opened(settled_with(config, pipeline.look), output_size, report))
+        pipeline.building = ""
+    except LivestyleError as error:  # the run goes on as it is
+        pipeline.building = f"no engine is built: {error}"
+    except Exception as error:
+        traceback.print_exc()
+        pipeline.building = f"no engine is built: internal error: {error!r}"
+
+
+def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
+    """What the worker process runs, until the front says so, is gone, or a stage fails."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
+    leave_stdout()  # which may carry the front's pictures
+    # Read when PyTorch is loaded: threads that wait for each other sleep, and keep no core from the
+    # game. Beside one busy process frames took 0.6 of the time so; on their own 1.06 of it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    sys.setswitchinterval(0.0005)  # a stage must not wait 5 ms for another thread's Python
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the front is gone
+        try:
+            _serve(front, config, output_size, slot_name)
+        except LivestyleError as error:
+            front.send(Failed(str(error)))
+        except Exception as error:
+            traceback.print_exc()
+            front.send(Failed(f"internal error: {error!r}"))
+    leave(0)
+
+
+def _serve(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
+    what = f"style {config.style!r}" if config.stylizer == "lite" else config.stylizer
+    front.send(Loading(what))
+    width, height = output_size
+    with (
+        Slot(width * height * 3 // 2, slot_name) as slot,
+        running_pipeline(
+            config, output_size, slot, lambda what: front.send(Loading(what))
+        ) as pipeline,
+    ):
+        told = 0.0
+        while not isinstance(message := _heard(front, told + PROGRESS_EVERY), Stop):
+            if message is not None:
+                pipeline.change(message)
+            if pipeline.failure:
+                raise pipeline.failure
+            if time.monotonic() >= told + PROGRESS_EVERY:
+                front.send(pipeline.progress())
+                told = time.monotonic()
+        front.send(pipeline.progress())
+
+
+def _heard(front: Connection, until: float) -> Look | Stop | None:
+    """What the front says, or None if it says nothing until then."""
+    if not front.poll(max(0.0, until - time.monotonic())):
+        return None
+    message: Look | Stop = front.recv()
+    return message

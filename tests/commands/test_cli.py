@@ -1,0 +1,83 @@
+"""The small commands, and what usage errors look like."""
+
+import json
+import tomllib
+
+import pytest
+
+from livestyle import __version__
+from livestyle.commands import main
+from livestyle.config import Config, load_config
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"livestyle {__version__}\n"
+
+
+@pytest.mark.parametrize("argv", [[], ["fly"], ["run", "--nope"], ["stylize", "in.png"]])
+def test_usage_error_is_two(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert "usage: livestyle" in capsys.readouterr().err
+
+
+def test_print_config_is_the_effective_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--fps", "24", "--sink", "null", "--print-config"]) == 0
+    printed = tomllib.loads(capsys.readouterr().out)
+    assert printed["fps"] == 24
+    assert printed["sink"] == ["null"]
+    assert load_config({"fps": "24", "sink": ["null"]}) == Config(fps=24, sink=("null",))
+
+
+def test_styles_as_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["styles"]) == 0
+    text = capsys.readouterr().out
+    assert main(["styles", "--json"]) == 0
+    styles = json.loads(capsys.readouterr().out)
+    assert len(styles) >= 3
+    for style in styles:
+        assert style["name"] in text and style["description"] in text
+        assert style.get("title", "") in text
+
+
+def test_doctor_says_what_was_found_and_the_fix(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert main(["doctor", "--json"]) == 0
+    checks = {check["subject"]: check for check in json.loads(capsys.readouterr().out)}
+    assert checks["Python"]["verdict"] == checks["engine"]["verdict"] == "ok"
+    assert "OpenVINO" in checks["engine"]["found"]
+    assert checks["screen capture"]["verdict"] == "limited"
+    assert "DISPLAY is not set" in checks["screen capture"]["found"]
+    assert all(check["fix"] for check in checks.values() if check["verdict"] != "ok")
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert all(check["found"] in text for check in checks.values())
+
+
+def test_devices_are_flags_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devices", "--json"]) == 0
+    devices = json.loads(capsys.readouterr().out)
+    assert "--source testcard" in [device["flag"] for device in devices]
+    assert main(["devices"]) == 0
+    assert all(device["description"] in capsys.readouterr().out for device in devices[-1:])
+
+
+def test_bench_prints_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "lite", "--size", "160x96", "--output-size", "320x180"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["pairs"] == 100
+    assert figures["stage_ms"]["p50"] > 0 and figures["network_ms"]["p50"] > 0
+    assert figures["ratio"] == pytest.approx(
+        figures["stage_ms"]["p50"] / figures["network_ms"]["p50"], abs=0.01
+    )
+    assert figures["network_size"] == [160, 96]
+    floor, percent = figures["floor"], figures["percent_of_floor"]
+    assert floor["gmac"] == pytest.approx(0.164, abs=0.002)  # 2.455 at 640x360, by area
+    reached = 100 * floor["floor_ms"] / figures["network_ms"]["p50"]
+    assert percent["network"] == pytest.approx(reached, abs=1)

@@ -1,0 +1,145 @@
+"""`livestyle stylize`: the same pixels as the live path, for a picture and for a clip."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from livestyle.canvas import to_i420
+from livestyle.commands import main
+from livestyle.sources.testcard import draw
+
+SIZE = (640, 360)
+FRAME_BYTES = SIZE[0] * SIZE[1] * 3 // 2
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is also the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _live(folder: Path, source: str, style: str, seconds: int) -> list[tuple[int, bytes]]:
+    """Every new frame of a live run: its number at the source and its I420 bytes."""
+    command = [sys.executable, "-m", "livestyle", "run", "--source", source, "--style", style]
+    command += ["--sink", "raw:live.yuv", "--frame-log", "live.csv", "--seconds", str(seconds)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with (folder / "live.csv").open() as log:
+        lines = list(csv.DictReader(log))
+    raw = (folder / "live.yuv").read_bytes()
+    assert len(raw) == len(lines) * FRAME_BYTES  # none was left out, so line n is picture n
+    return [
+        (int(line["seq"]), raw[n * FRAME_BYTES : (n + 1) * FRAME_BYTES])
+        for n, line in enumerate(lines)
+        if line["kind"] == "unique"
+    ]
+
+
+@pytest.mark.parametrize("style", ["wave", "udnie"])
+def test_picture_is_what_the_live_path_shows(folder: Path, style: str) -> None:
+    cv2.imwrite("in.png", draw(60, SIZE)[:, :, :3])
+    assert main(["stylize", "in.png", "out.png", "--style", style]) == 0
+    rgb = np.ascontiguousarray(cv2.imread("out.png")[:, :, ::-1])
+    expected = bytearray(FRAME_BYTES)
+    to_i420(rgb, memoryview(expected))
+    frames = _live(folder, "file:in.png", style, seconds=6)
+    assert frames
+    assert {pixels for _, pixels in frames} == {bytes(expected)}
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "in.png", "live.csv", "live.yuv", "out.png",
+    ]  # fmt: skip
+
+
+def test_clip_is_what_the_live_path_shows(folder: Path) -> None:
+    scene = b"".join(draw(4 * seq, SIZE).tobytes() for seq in range(50))
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgra", "-s", "640x360", "-r", "10"]
+        + ["-i", "-", "-c:v", "ffv1", "in.mkv"],
+        input=scene,
+        check=True,
+        timeout=60,
+    )
+    assert main(["stylize", "in.mkv", "out.mkv", "--style", "wave"]) == 0
+    with av.open("out.mkv") as container:
+        assert float(container.streams.video[0].average_rate or 0) == 10
+        offline = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+    assert len(offline) == 50
+    frames = _live(folder, "file:in.mkv", "wave", seconds=9)
+    assert len({seq % 50 for seq, _ in frames}) > 10
+    for seq, pixels in frames:
+        assert pixels == offline[seq % 50], f"frame {seq}"
+
+
+def test_odd_picture_keeps_its_size(folder: Path) -> None:
+    cv2.imwrite("in.png", draw(60, SIZE)[:201, :333, :3])
+    assert main(["stylize", "in.png", "out.jpg", "--stylizer", "passthrough"]) == 0
+    assert cv2.imread("out.jpg").shape == (201, 333, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["in.png", "out.gif"], 2, "cannot tell what 'out.gif' shall be"),
+        (["no.png", "out.png"], 1, "no.png"),
+        (["text.png", "out.png"], 1, "text.png"),
+        (["in.png", "no/out.png"], 1, "cannot write 'no/out.png'"),
+        (["in.png", "no/out.mp4"], 1, "cannot write 'no/out.mp4'"),
+        (["in.png", "out.png", "--style", "foo"], 2, "unknown style 'foo'"),
+        (["in.png", "out.png", "--size", "7x7"], 2, "--size '7x7'"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    folder: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], code: int, said: str
+) -> None:
+    cv2.imwrite("in.png", draw(0, (64, 64))[:, :, :3])
+    Path("text.png").write_text("no picture")
+    assert main(["stylize", *arguments]) == code
+    assert said in capfd.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["in.png", "text.png"]
+
+
+def test_a_clip_keeps_the_times_of_its_frames(folder: Path) -> None:
+    """Half at 30 a second, half at 10, as screen recordings are."""
+    slow = "setpts=N/30/TB+gte(N\\,30)*(N-30)/15/TB"
+    source = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-vf", slow]
+    clip = ["-frames:v", "60", "-fps_mode", "vfr", "in.mkv"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, *clip], check=True, timeout=60)
+    assert main(["stylize", "in.mkv", "out.mp4", "--stylizer", "passthrough"]) == 0
+    before, after = _times("in.mkv"), _times("out.mp4")
+    assert before[-1] > 3.5
+    np.testing.assert_allclose(after, before, atol=0.002)
+
+
+def _times(file: str) -> list[float]:
+    with av.open(file) as container:
+        return [frame.time or 0.0 for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("output", ["out.png", "out.mp4", "out.mkv"])
+def test_a_full_disk_is_told_and_left_as_it_was(
+    small_disk: Path, folder: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (360, 640, 3), np.uint8)
+    cv2.imwrite("in.png", noise)
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
+    assert main(["stylize", "in.png", str(small_disk / output), "--stylizer", "passthrough"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("livestyle: cannot write ") and said.count("\n") == 1
+    assert "No space left on device; free some space" in said
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_its_figures_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("in.png", draw(60, (320, 180))[:, :, :3])
+    assert main(["stylize", "in.png", "out.png", "--stylizer", "passthrough", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["frames"], figures["size"]) == (1, [320, 180])
+    assert figures["stylizer"]["name"] == "passthrough"
