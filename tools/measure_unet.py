@@ -18,10 +18,11 @@ from pathlib import Path
 import torch
 
 from livestyle.diffusion.denoiser import Conditions, Denoiser, DiffusersUNet, Embedding, OwnUNet
-from livestyle.diffusion.model import Choice, load_pipeline
 from livestyle.engines.reference import STEP
 from livestyle.machine import describe_machine, write_atomically
 from livestyle.models.folder import ModelFolder
+from livestyle.models.pipeline import load_pipeline
+from livestyle.models.plan import Choice
 
 _WARM_UP = 3
 SIZE = 512

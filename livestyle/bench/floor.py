@@ -21,18 +21,17 @@ from livestyle.bench.gpu_state import wake
 from livestyle.between.look import look_of
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding, OwnUNet
-from livestyle.diffusion.model import choose_precision
-from livestyle.diffusion.networks import dtype_of, take_networks, unet_of
+from livestyle.diffusion.networks import take_networks, unet_of
 from livestyle.diffusion.packed import pack_linears
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import UNet
 from livestyle.engines.fp8 import KIND, Fp8Linear, layers
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
-from livestyle.placement import network_size
+from livestyle.models.loadable import Loadable, random_model, stored_model
+from livestyle.models.plan import wanted_precision
+from livestyle.models.precision import choose_precision, dtype_of
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.settle import GRID
-from livestyle.stylizers.turbo import loadable_of, wanted_precision
 
 _TOKENS = 77
 _META = torch.device("meta")
@@ -78,8 +77,8 @@ def bench_floor(
 ) -> dict[str, Any]:
     """The floor of the settings' model on this machine. Raises LivestyleError."""
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
-    model = loadable_of(config, random_weights=random_weights, say=say)
+    size = recipe.size_inside(recipe.size, config.size)
+    model: Loadable = random_model(config) if random_weights else stored_model(config, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = wanted_precision(config)
     if precision == "auto":
@@ -185,11 +184,12 @@ def floor_of(work: Work, ceilings: Ceilings, precision: str, steps: int) -> dict
     """
     itemsize = dtype_of(precision).itemsize
     unet_bytes = itemsize * (steps * work.unet_parameters + work.conditions)
-    unet_flop, fp8_ms = 2 * work.unet_macs, 0.0
+    unet_flop, fp8_ms, fp8 = 2 * work.unet_macs, 0.0, {}
     if ceilings.fp8_flops is not None:
         unet_bytes -= (itemsize - 1) * steps * work.fp8_parameters
         unet_flop -= 2 * work.fp8_macs
         fp8_ms = 2 * work.fp8_macs / ceilings.fp8_flops * 1000
+        fp8 = {"measured_fp8_tflops": round(ceilings.fp8_flops / 1e12, 3)}
     arithmetic = unet_flop / ceilings.flops * 1000 + fp8_ms
     reading = unet_bytes / ceilings.bytes * 1000
     autoencoder = 2 * (work.encoder_macs + work.decoder_macs) / ceilings.flops * 1000
@@ -210,11 +210,7 @@ def floor_of(work: Work, ceilings: Ceilings, precision: str, steps: int) -> dict
         "unet_gb_read": round(unet_bytes / 1e9, 3),
         "measured_tflops": round(ceilings.flops / 1e12, 3),
         "measured_gb_s": round(ceilings.bytes / 1e9, 1),
-        **(
-            {"measured_fp8_tflops": round(ceilings.fp8_flops / 1e12, 3)}
-            if ceilings.fp8_flops is not None
-            else {}
-        ),
+        **fp8,
         "unet_arithmetic_ms": round(arithmetic, 3),
         "unet_reading_ms": round(reading, 3),
         "autoencoder_ms": round(autoencoder, 3),

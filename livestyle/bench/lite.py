@@ -15,13 +15,14 @@ from openvino import opset13 as ops
 from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
-from livestyle.frame import Frame
+from livestyle.frame import Frame, Size
 from livestyle.machine import describe_machine
 from livestyle.sources.testcard import draw
 from livestyle.stats import Timings
 from livestyle.stylizers.lite import Lite, compile_options
 from livestyle.stylizers.style import find_style
 
+Ms = dict[str, float | None]  # percentiles
 _WARM_UP = 10
 _PAIRS = 100
 _EDGE, _ROUNDS = 2048, 6  # of the square matrices that are multiplied, and how often
@@ -40,18 +41,12 @@ def bench_lite(config: Config) -> dict[str, Any]:
     style = find_style(config.style or "wave")
     output = config.output_size or (1280, 720)
     lite = Lite(style, Canvas(output, config.aspect), config.size)
-    infer = _bare_network(lite)
-    frames = [Frame(draw(seq, output), seq, 0) for seq in range(8)]
-    stage_times, network_times = Timings(), Timings()
-    with Slot(output[0] * output[1] * 3 // 2) as slot:
-        for pair in range(_WARM_UP + _PAIRS):
-            stage_ns = _time(functools.partial(_stage, lite, slot, frames[pair % len(frames)]))
-            network_ns = _time(infer)
-            if pair >= _WARM_UP:
-                stage_times.record(stage_ns)
-                network_times.record(network_ns)
-    stage, network = stage_times.milliseconds(), network_times.milliseconds()
+    stage, network = _time_both(lite, output)
     floor = _floor(lite)
+    percent = {
+        name: round(100 * floor["floor_ms"] / (ms["p50"] or 1), 1)
+        for name, ms in (("stage", stage), ("network", network))
+    }
     return {
         "bench": "lite",
         "machine": describe_machine(),
@@ -64,11 +59,23 @@ def bench_lite(config: Config) -> dict[str, Any]:
         "network_ms": network,
         "ratio": round((stage["p50"] or 0) / (network["p50"] or 1), 3),
         "floor": floor,
-        "percent_of_floor": {
-            name: round(100 * floor["floor_ms"] / (ms["p50"] or 1), 1)
-            for name, ms in (("stage", stage), ("network", network))
-        },
+        "percent_of_floor": percent,
     }
+
+
+def _time_both(lite: Lite, output: Size) -> tuple[Ms, Ms]:
+    """Of the stage and of the bare network."""
+    infer = _bare_network(lite)
+    frames = [Frame(draw(seq, output), seq, 0) for seq in range(8)]
+    stage_times, network_times = Timings(), Timings()
+    with Slot(output[0] * output[1] * 3 // 2) as slot:
+        for pair in range(_WARM_UP + _PAIRS):
+            stage_ns = _time(functools.partial(_stage, lite, slot, frames[pair % len(frames)]))
+            network_ns = _time(infer)
+            if pair >= _WARM_UP:
+                stage_times.record(stage_ns)
+                network_times.record(network_ns)
+    return stage_times.milliseconds(), network_times.milliseconds()
 
 
 def _stage(lite: Lite, slot: Slot, frame: Frame) -> None:

@@ -21,15 +21,17 @@ from livestyle.bench.stages import count_kernels, time_stages
 from livestyle.bench.variant import Variant
 from livestyle.between.look import look_of
 from livestyle.canvas import Canvas
-from livestyle.diffusion.model import Model, choose_precision
-from livestyle.diffusion.networks import dtype_of, take_networks
+from livestyle.diffusion.model import Model
+from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.step import SAMPLERS
-from livestyle.engines.choice import Wanted
+from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
 from livestyle.errors import LivestyleError
+from livestyle.models.plan import wanted_precision
+from livestyle.models.precision import choose_precision, dtype_of
 from livestyle.placement import Placement
-from livestyle.stylizers.turbo import Turbo, choose_engine_for, wanted_precision
+from livestyle.stylizers.turbo import Turbo
 
 _OPEN_LOOP = {"cuda": 3.0, "cpu": 20.0}  # s, at most
 _STAGE_FRAMES = 60
@@ -183,5 +185,5 @@ def _seconds(figures: Figures) -> float:
 
 def _open_loop(model: Model, task: Task, seconds: float) -> Figures:
     canvas = Canvas(task.size, task.config.aspect, i420=True)
-    turbo = run_aside(lambda: Turbo(model, canvas, canvas.size, look_of(task.config)), "load")
+    turbo = run_aside(lambda: Turbo(model, canvas, lambda size: size, look_of(task.config)), "load")
     return run_open_loop(turbo, task.pictures(), task.config.fps, seconds)

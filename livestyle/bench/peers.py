@@ -22,10 +22,11 @@ from livestyle.bench.gpu_state import wake
 from livestyle.between.look import look_of
 from livestyle.config import Config
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import dtype_of, take_networks
+from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
+from livestyle.models.precision import dtype_of
 
 Networks = dict[str, Any]  # "unet" and "vae", modules of diffusers
 _LIBRARY: Any = diffusers  # it has no types

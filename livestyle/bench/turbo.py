@@ -24,11 +24,10 @@ from livestyle.bench.stages import summary
 from livestyle.bench.variant import ENGINES, Variant
 from livestyle.config import Config
 from livestyle.errors import ConfigError, LivestyleError
+from livestyle.frame import Size
 from livestyle.machine import describe_machine
-from livestyle.placement import network_size
+from livestyle.models.loadable import Loadable, random_model, stored_model
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.settle import GRID
-from livestyle.stylizers.turbo import loadable_of
 
 OURS = "livestyle"
 
@@ -71,43 +70,44 @@ def bench_turbo(
     """
     variants = {name: _variant(name) for name in options.peers if name not in PEERS}
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    size = network_size(config.size or recipe.size, config.size, recipe.size, GRID)
-    loadable = loadable_of(config, random_weights=options.random_weights, say=say)
+    size = recipe.size_inside(recipe.size, config.size)
+    random = options.random_weights
+    loadable: Loadable = random_model(config) if random else stored_model(config, say)
     with tempfile.TemporaryDirectory(prefix="livestyle-") as folder:  # of this user alone
         task = Task(loadable, config, size, options.frames, options.in_flight, Path(folder))
         apart = functools.partial(_apart, task, options.limit)
         ours = apart(OURS, "own:measure_livestyle")
         precision, device = ours["precision"], ours["device"]["device"]
-        kind = "cpu" if device == "cpu" else "cuda"
-        run = _Run(
-            {
-                "bench": "turbo",
-                "versions": {
-                    name: importlib.metadata.version(name) for name in ("torch", "diffusers")
-                },
-                "model": loadable.title,
-                "machine": describe_machine() | ours["device"],
-                "size": list(size),
-                "steps": ours["steps"],
-                "open_loop": ours.pop("open_loop", None),
-                "floors": {},
-                "contestants": {},
-            },
-            keep,
-        )
+        run = _Run(_begun(loadable.title, size, ours), keep)
         run.add(OURS, ours)
         for name in options.peers:
             try:
-                if name in variants:
-                    variant = variants[name]
+                if variant := variants.get(name):
                     floor = variant.precision(precision) not in run.figures["floors"]
                     found = apart(name, "own:measure_variant", variant, precision, floor)
                 else:
+                    kind = "cpu" if device == "cpu" else "cuda"
                     found = apart(name, "peers:measure_peer", name, precision, kind)
             except LivestyleError as error:
                 found = {"error": str(error)}
             run.add(name, found)
     return run.figures
+
+
+def _begun(title: str, size: Size, ours: Figures) -> Figures:
+    """What is known before anything is compared. ours: what livestyle measured."""
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "diffusers")}
+    return {
+        "bench": "turbo",
+        "versions": versions,
+        "model": title,
+        "machine": describe_machine() | ours["device"],
+        "size": list(size),
+        "steps": ours["steps"],
+        "open_loop": ours.pop("open_loop", None),
+        "floors": {},
+        "contestants": {},
+    }
 
 
 class _Run:

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+from torch import Tensor
+
 from livestyle.diffusion.denoiser import Conditions, Embedding
-from livestyle.diffusion.networks import (
-    DTYPES,
-    Networks,
-    choosing_convolutions,
-    quiet,
-    take_networks,
-)
+from livestyle.diffusion.networks import Networks, choosing_convolutions, take_networks
 from livestyle.diffusion.step import SAMPLERS, Sampler
-from livestyle.errors import MissingPackage, ModelError
 from livestyle.frame import Size
-from livestyle.machine import describe_machine
-from livestyle.models.checkpoint import ModelFile
-from livestyle.models.folder import ModelFolder, autoencoder_class, variant
-
-try:
-    import diffusers
-    import torch
-    from safetensors import SafetensorError
-    from torch import Tensor
-except ImportError as missing:
-    raise MissingPackage(missing.name or "diffusers", "turbo") from missing
-
+from livestyle.models.pipeline import load_pipeline
+from livestyle.models.plan import Choice
 
 T = TypeVar("T")
 
@@ -127,95 +110,8 @@ class Model:
         return self.networks.denoiser.predict(x, number, conditions).float()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """Which model to load, and how.
-
-    sampler: one of SAMPLERS. device: as torch names it. precision: fp32, bf16, fp16 or auto, see
-    `choose_precision`. layout: a model's folder, for what a ModelFile does not say. autoencoder: a
-    folder of its own, in place of the model's. loras: files and their scales, folded into the
-    weights. unet: one of DENOISERS.
-    """
-
-    weights: ModelFolder | ModelFile
-    sampler: str
-    device: str
-    precision: str
-    layout: Path | None = None
-    autoencoder: Path | None = None
-    loras: tuple[tuple[Path, float], ...] = ()
-    unet: str = "own"
-
-
 def load_model(choice: Choice) -> Model:
     """Load a model from this disk; nothing is fetched. Raises ModelError when it does not load."""
     pipeline, dtype = load_pipeline(choice)
     networks = take_networks(pipeline, torch.device(choice.device), dtype, choice.unet)
     return Model(pipeline, networks, SAMPLERS[choice.sampler])
-
-
-def load_pipeline(choice: Choice, *, only_text: bool = False) -> tuple[Any, torch.dtype]:
-    """A diffusers pipeline with its LoRAs folded in, still on the CPU, and what it computes in.
-
-    only_text: without the networks that an engine has.
-
-    Raises ModelError.
-    """
-    quiet()
-    weights = choice.weights
-    dtype = DTYPES[choose_precision(choice.precision, choice.device, weights.stored)]
-    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
-    if only_text:
-        options |= {"unet": None, "vae": None}
-    elif choice.autoencoder is not None:
-        options["vae"] = _load_autoencoder(choice.autoencoder, dtype)
-    kind: Any = diffusers.StableDiffusionXLPipeline
-    if weights.family == "sd":
-        kind = diffusers.StableDiffusionPipeline
-        options |= {"safety_checker": None, "feature_extractor": None}
-        options["requires_safety_checker"] = False
-    with _reported(weights.path):
-        if isinstance(weights, ModelFile):
-            pipeline = kind.from_single_file(
-                str(weights.path), config=str(choice.layout), **options
-            )
-        else:
-            options |= {"use_safetensors": True, "variant": variant(weights.path / "unet")}
-            pipeline = kind.from_pretrained(weights.path, **options)
-    for file, scale in choice.loras:
-        with _reported(file):
-            pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
-            if not pipeline.get_active_adapters():
-                raise ValueError("nothing in it fits this model")
-            pipeline.fuse_lora(lora_scale=scale)
-            pipeline.unload_lora_weights()
-    return pipeline, dtype
-
-
-def choose_precision(wanted: str, device: str, stored: str) -> str:
-    """What "auto" stands for: fp16 on a GPU; on the CPU as the weights are stored.
-
-    But half precision is bf16 there, and fp32 where the CPU does not compute in bf16 by itself.
-    """
-    if wanted != "auto":
-        return wanted
-    if device != "cpu":
-        return "fp16"
-    fast = {"amx_bf16", "avx512_bf16"} & set(describe_machine()["cpu_features"])
-    return "bf16" if stored != "fp32" and fast else "fp32"
-
-
-def _load_autoencoder(folder: Path, dtype: torch.dtype) -> Any:
-    kind = getattr(diffusers, autoencoder_class(folder))
-    options = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
-    with _reported(folder):
-        return kind.from_pretrained(folder, **options, variant=variant(folder))
-
-
-@contextlib.contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"cannot load {str(path)!r}: {first}") from error

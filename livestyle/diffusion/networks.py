@@ -9,23 +9,12 @@ from typing import Any
 
 import diffusers
 import torch
-import transformers
 from torch import Tensor, nn
 
 from livestyle.diffusion.denoiser import DENOISERS, Denoiser, OwnUNet
 from livestyle.diffusion.unet import UNet
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def dtype_of(precision: str) -> torch.dtype:
-    """What networks of a precision hold but for what fp8 has in 8 bits: that is fp16 beside it."""
-    return torch.float16 if precision == "fp8" else DTYPES[precision]
-
-
-def precision_of(dtype: torch.dtype) -> str:
-    """livestyle's name for it."""
-    return next(name for name, known in DTYPES.items() if known is dtype)
+from livestyle.models.pipeline import quiet
+from livestyle.models.precision import precision_of
 
 
 @dataclass(frozen=True)
@@ -98,13 +87,6 @@ class Decoder(nn.Module):
         latents = latents.to(self.autoencoder.dtype).contiguous()
         picture: Tensor = self.autoencoder.decode(latents, return_dict=False)[0]
         return picture
-
-
-def quiet() -> None:
-    """Progress bars and hints of the libraries would tear livestyle's status line."""
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
 
 
 @contextlib.contextmanager

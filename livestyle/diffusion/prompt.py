@@ -30,6 +30,7 @@ class Prompts:
         self._asked: Mailbox[str] = Mailbox()
         self.failure: BaseException | None = None
         self.newest = first, self._embedding(first)
+        self._news = threading.Condition()  # of `newest` and `failure`
         self._thread = threading.Thread(target=self._run, name="prompts", daemon=True)
         threads = torch.get_num_threads()
         self._ready = threading.Event()
@@ -40,6 +41,11 @@ class Prompts:
     def ask(self, text: str) -> None:
         """Have a prompt encoded; one asked for before that is still waiting is left out."""
         self._asked.put(text)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until that is the newest, or encoding has failed."""
+        with self._news:
+            self._news.wait_for(lambda: self.newest[0] == text or self.failure is not None)
 
     def close(self) -> None:
         """End the thread; a prompt that is being encoded is finished first."""
@@ -56,11 +62,16 @@ class Prompts:
         try:
             while True:
                 text = self._asked.take()
-                self.newest = text, self._embedding(text)
+                embedding = self._embedding(text)
+                with self._news:
+                    self.newest = text, embedding
+                    self._news.notify_all()
         except Closed:
             pass
         except BaseException as error:  # raised where frames are made
-            self.failure = error
+            with self._news:
+                self.failure = error
+                self._news.notify_all()
 
     def _embedding(self, text: str) -> Embedding:
         if text not in self._kept:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from livestyle.diffusion.model import choose_precision
+from livestyle.config import Config
 from livestyle.engines import tensorrt
-from livestyle.engines.cache import Cache
+from livestyle.engines.cache import Cache, user_cache
 from livestyle.engines.entry import Entry
 from livestyle.engines.fp8 import TARGETS_FROM
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
 from livestyle.errors import ConfigError, EngineError, MissingEngine, reason
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
-from livestyle.models.loadable import Loadable
-from livestyle.recipe import DiffusionRecipe
+from livestyle.models.loadable import Loadable, RandomModel
+from livestyle.models.precision import choose_precision
+from livestyle.recipe import DiffusionRecipe, load_recipe
 
 # What a kind of device can run, the fastest first.
 _OF_DEVICE = {"cuda": ("tensorrt", "torch-compiled"), "cpu": ("openvino", "torch-compiled")}
@@ -185,3 +187,39 @@ def choose_engine(
     raise MissingEngine(
         f"--engine {engine}: {missing}; build it: {build_command} --engine {engine}"
     )
+
+
+def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str]:
+    """The cache's engine that the settings run, None for PyTorch; and why. Raises EngineError."""
+    if config.unet == "diffusers":
+        if wanted.precision == "fp8":
+            raise ConfigError(
+                "--precision fp8: diffusers' UNet has none; leave out --unet diffusers"
+            )
+        if config.engine not in ("auto", "torch"):
+            raise ConfigError(
+                f"--engine {config.engine} is compiled from livestyle's own UNet; leave out "
+                "--unet diffusers"
+            )
+        return None, "the UNet of diffusers is not compiled"
+    command = _build_command(config, wanted)
+    try:
+        device = device_for(config.engine, load_recipe(config.recipe, DiffusionRecipe))
+        return choose_engine(wanted, config.engine, device, user_cache(), command)
+    except MissingEngine:
+        if config.build != "background" or wanted.precision == "fp8":
+            raise
+        return None, f"engine {config.engine} is being built"
+
+
+def _build_command(config: Config, wanted: Wanted) -> str:
+    """What a user types to build an engine for the settings."""
+    flags = ["--size {}x{}".format(*wanted.size)]
+    if isinstance(wanted.model, RandomModel):
+        flags.append("--random-weights")
+    for name in ("model", "autoencoder", "precision"):
+        value, usual = getattr(config, name), getattr(Config(), name)
+        if value != usual:
+            flags.append(f"--{name} {shlex.quote(value)}")
+    flags += [f"--lora {shlex.quote(lora)}" for lora in config.lora]
+    return " ".join(["livestyle build", shlex.quote(config.recipe), *flags])

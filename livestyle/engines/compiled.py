@@ -27,7 +27,6 @@ from livestyle.diffusion.networks import (
     Decoder,
     Encoder,
     Networks,
-    dtype_of,
     take_networks,
     unet_of,
 )
@@ -46,6 +45,7 @@ from livestyle.engines.reference import (
 )
 from livestyle.errors import EngineError
 from livestyle.frame import Size
+from livestyle.models.precision import dtype_of
 
 if TYPE_CHECKING:
     from livestyle.engines.build import Build

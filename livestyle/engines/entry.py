@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livestyle.engines.spec import Spec, canonical
+from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError, reason
+from livestyle.models.digest import canonical
 
 SCHEMA = 1
 MANIFEST = "manifest.json"

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import Decoder, Encoder, dtype_of, overflows, unet_of
+from livestyle.diffusion.networks import Decoder, Encoder, overflows, unet_of
 from livestyle.engines.fp8 import quantise
 from livestyle.engines.reference import Reference, keep_reference
 from livestyle.engines.spec import OPSET
 from livestyle.frame import Size
+from livestyle.models.precision import dtype_of
 
 NETWORKS = ("encoder", "unet", "decoder")
 CONDITIONER = "conditioner.safetensors"

@@ -11,19 +11,13 @@ import torch
 
 from livestyle.diffusion.denoiser import OwnUNet
 from livestyle.diffusion.model import Model
-from livestyle.diffusion.networks import (
-    DTYPES,
-    Networks,
-    Traits,
-    dtype_of,
-    precision_of,
-    take_networks,
-)
+from livestyle.diffusion.networks import Networks, Traits, take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.diffusion.unet import Conditioner, Layout
 from livestyle.engines.export import CONDITIONER
 from livestyle.engines.reference import REFERENCE, Agreement, agreement, chain_of
 from livestyle.errors import EngineError
+from livestyle.models.precision import DTYPES, dtype_of, precision_of
 
 if TYPE_CHECKING:
     from livestyle.engines.entry import Entry, Memory

@@ -1,4 +1,4 @@
-"""`livestyle build`: what it is asked for, as a Build; and the same beside a run."""
+"""Plan: what a build is asked for, as a Build; and the same beside a run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from livestyle.engines.levers import Levers
 from livestyle.engines.tensorrt import RTX_TARGETS, installed, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
-from livestyle.placement import network_size
+from livestyle.models.loadable import Loadable, random_model, stored_model
+from livestyle.models.plan import wanted_precision
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.settle import GRID
-from livestyle.stylizers.turbo import loadable_of, wanted_precision
 
 _USUAL_OUTPUT = (1280, 720)  # and every other of 16:9
 
@@ -58,8 +57,8 @@ def plan_build(
         raise ConfigError(f"--target and --flavour are for --engine tensorrt, not {engine}")
     # what `bench` takes, or `run`
     shown = recipe.size if random_weights else config.output_size or _USUAL_OUTPUT
-    size = network_size(shown, config.size, recipe.size, GRID)
-    model = loadable_of(config, random_weights=random_weights, say=say)
+    size = recipe.size_inside(shown, config.size)
+    model: Loadable = random_model(config) if random_weights else stored_model(config, say)
     wanted = Wanted(model, size, wanted_precision(config))
     spec = wanted.spec(engine, device, flavour=chosen, targets=targets)
     on = spec.card or ", ".join(spec.targets)
@@ -89,7 +88,7 @@ def build_beside(config: Config, output_size: Size, report: Callable[[str], None
     Raises EngineError where it can't be built, or the GPU would not hold both it and what runs.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    size = network_size(output_size, config.size, recipe.size, GRID)
+    size = recipe.size_inside(output_size, config.size)
     sized = dataclasses.replace(config, size=size)
     build = plan_build(sized, targets=(), flavour=None, random_weights=False, say=report)
     cache = user_cache()

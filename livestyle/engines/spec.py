@@ -7,20 +7,16 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.resources
-import json
 import platform
-import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from livestyle.frame import Size
+from livestyle.models.digest import canonical
 
 OPSET = 20  # of ONNX; the first with a node for GELU, which TensorRT and OpenVINO fuse
 NONE = "none"
-_CHUNK = 1 << 24
 # Whose source decides how a network looks to a compiler, and what is kept of it.
 _DRAWN_BY = (
     "diffusion/denoiser.py",
@@ -96,33 +92,6 @@ class Spec:
         width, height = plain["size"]
         values["size"] = int(width), int(height)
         return cls(**values)
-
-
-def canonical(plain: Any) -> str:
-    """The one JSON text of something."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def digest(files: Iterable[Path], salt: str = "") -> str:
-    """SHA-256 over files, in the order of their names.
-
-    A file in the hub's cache that is named by its SHA-256 is not read again.
-    """
-    total = hashlib.sha256(salt.encode())
-    for file in sorted(files):
-        total.update(f"{file.name}\0{_digest_of(file)}\0".encode())
-    return total.hexdigest()
-
-
-def _digest_of(file: Path) -> str:
-    real = file.resolve()
-    if real.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", real.name):
-        return real.name
-    hashed = hashlib.sha256()
-    with file.open("rb") as opened:
-        while chunk := opened.read(_CHUNK):
-            hashed.update(chunk)
-    return hashed.hexdigest()
 
 
 @functools.cache

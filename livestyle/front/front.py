@@ -29,7 +29,7 @@ from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
 from livestyle.sinks import Sink, choose_sink, open_sink
 from livestyle.sources import choose_source, source_size
-from livestyle.stylizers import settle_stylizer
+from livestyle.stylizers.settle import settle_stylizer
 
 TICK = 0.25  # s between two looks at the worker
 CARD_AFTER = 2 * SECOND  # ns without a new frame, while the worker or the source is away

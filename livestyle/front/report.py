@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from livestyle import __version__
 from livestyle.config import Config, plain
 from livestyle.frame import Size
 from livestyle.front.inprocess import InProcess
@@ -14,6 +13,7 @@ from livestyle.front.supervisor import Supervisor
 from livestyle.machine import describe_machine
 from livestyle.pacing import SECOND
 from livestyle.stats import Rate, Recent, Timings
+from livestyle.version import __version__
 
 SCHEMA_VERSION = 1
 

@@ -16,11 +16,13 @@ from typing import Any, Protocol
 import diffusers
 import torch
 
-from livestyle.diffusion.model import Choice, load_pipeline
-from livestyle.diffusion.networks import quiet
-from livestyle.engines.spec import canonical, digest
+from livestyle.config import Config
+from livestyle.models.digest import canonical, digest
 from livestyle.models.folder import ModelFolder, weight_files
+from livestyle.models.pipeline import load_pipeline, quiet
+from livestyle.models.plan import Choice, Say, plan_model
 from livestyle.models.random_weights import FAMILIES, SEED, random_pipeline, random_unet
+from livestyle.recipe import DiffusionRecipe, load_recipe
 
 _LIBRARY: Any = diffusers  # it has no types
 
@@ -166,3 +168,19 @@ class RandomModel:
     def digests(self) -> Mapping[str, Any]:
         name = f"random {self.family} {SEED}"
         return {"model": name, "autoencoder": name, "loras": ()}
+
+
+def stored_model(config: Config, say: Say) -> StoredModel:
+    """The model that settled settings name; what is missing of it is fetched. Raises ModelError.
+
+    say: told how far that is.
+    """
+    plan = plan_model(config)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return StoredModel(plan.title, plan.fetch(device, say))
+
+
+def random_model(config: Config) -> RandomModel:
+    """The exact architecture of the settings' recipe."""
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    return RandomModel(f"{recipe.model} with random weights", recipe.family, recipe.timesteps)

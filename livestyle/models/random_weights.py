@@ -10,7 +10,8 @@ import diffusers
 import torch
 from torch import Tensor, nn
 
-from livestyle.diffusion.networks import DTYPES, quiet
+from livestyle.models.pipeline import quiet
+from livestyle.models.precision import DTYPES
 
 _LIBRARY: Any = diffusers  # it has no types
 

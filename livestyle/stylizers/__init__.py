@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,42 +44,23 @@ class Stylizer(Protocol):
         """
         ...
 
-    def change(self, look: Look) -> None:
-        """Take another look, from a frame to come on; called on any thread, and does not wait.
+    def change(self, look: Look, *, wait: bool = False) -> None:
+        """Take another look, from a frame to come on; called on any thread. wait: until that is the
+        next frame.
 
         Raises ConfigError where the stylizer has none.
+        """
+        ...
+
+    def paint_on(self, canvas: Canvas) -> None:
+        """Paint on another canvas, of any size, from the next frame on. It may take as long as
+        opening did but for loading; called between two frames, on their thread.
         """
         ...
 
     def __enter__(self) -> Stylizer: ...
 
     def __exit__(self, *exc_info: object) -> None: ...
-
-
-def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
-    """The settings with all that concerns the stylizer decided and checked; nothing is loaded.
-
-    announce: told in one line what was chosen or corrected.
-
-    Raises ConfigError for an unknown style, ModelError for a model that can't be used.
-    """
-    if config.source == "blank" and config.stylizer not in ("auto", "turbo"):
-        raise ConfigError(
-            f"source 'blank' shows nothing to stylizer {config.stylizer!r}; use --stylizer turbo"
-        )
-    if config.stylizer == "auto":
-        name, why = choose_stylizer(config)
-        announce(f"stylizer {name}: {why}")
-        config = dataclasses.replace(config, stylizer=name)
-    if config.stylizer == "lite":
-        from livestyle.stylizers.style import find_style
-
-        return dataclasses.replace(config, style=find_style(config.style or "wave").name)
-    if config.stylizer == "turbo":
-        from livestyle.stylizers.settle import settle_turbo
-
-        return settle_turbo(config, announce)
-    return config
 
 
 def open_stylizer(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Stylizer:
@@ -106,14 +86,3 @@ def open_stylizer(config: Config, canvas: Canvas, say: Callable[[str], None]) ->
     raise ConfigError(
         f"unknown stylizer {config.stylizer!r}; choose from: lite, turbo, passthrough"
     )
-
-
-def choose_stylizer(config: Config) -> tuple[str, str]:
-    """What `auto` stands for on this machine with these settings, and why in words."""
-    from livestyle.stylizers.settle import choose_turbo
-
-    if config.source == "blank":
-        return "turbo", "it alone makes pictures from nothing"
-    if why_not := choose_turbo(config):
-        return "lite", why_not
-    return "turbo", "there is a CUDA GPU, and the model is on this disk"

@@ -14,15 +14,12 @@ from livestyle.between.look import Look
 from livestyle.canvas import Canvas, scale
 from livestyle.errors import ConfigError, StylizerError
 from livestyle.frame import Frame, Size
-from livestyle.placement import network_size
 from livestyle.recipe import Recipe, load_recipe
 from livestyle.stylizers.style import Style
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
-# The networks halve the picture three times, and then mirror a pixel at the border.
-GRID = range(16, 7681, 8)
 _PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
 
 
@@ -86,10 +83,14 @@ class Lite:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
         self.style = style
         self.recipe = load_recipe("lite", Recipe)
-        self.size = network_size(canvas.size, size, self.recipe.size, GRID)
+        self._wanted = size
+        self._open(canvas)
+
+    def _open(self, canvas: Canvas) -> None:
         self._canvas = canvas
+        self.size = self.recipe.size_inside(canvas.size, self._wanted)
         self._picture: Pixels = np.zeros((self.size[1], self.size[0], 4), np.uint8)
-        self._request = compile_network(style, self.size, self.recipe).create_infer_request()
+        self._request = compile_network(self.style, self.size, self.recipe).create_infer_request()
         self._request.set_input_tensor(ov.Tensor(self._picture[None], shared_memory=True))
         self._request.infer()  # the first one allocates
         self._styled: Pixels = self._request.get_output_tensor().data[0]
@@ -102,9 +103,16 @@ class Lite:
         scale(self._styled, (room.shape[1], room.shape[0]), into=room)
         return frame.with_pixels(self._canvas.pixels)
 
-    def change(self, look: Look) -> None:
+    def change(self, look: Look, *, wait: bool = False) -> None:
         """Raises ConfigError: lite has no look."""
         raise ConfigError("stylizer 'lite' has no prompt to change; use --stylizer turbo")
+
+    def paint_on(self, canvas: Canvas) -> None:
+        """Go on with another canvas; where that wants another size inside, compile for it."""
+        if self.recipe.size_inside(canvas.size, self._wanted) == self.size:
+            self._canvas = canvas
+        else:
+            self._open(canvas)
 
     def __enter__(self) -> Lite:
         return self

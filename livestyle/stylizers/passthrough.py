@@ -18,8 +18,7 @@ class Passthrough:
     why = ""
 
     def __init__(self, canvas: Canvas) -> None:
-        self._canvas = canvas
-        self.size = canvas.size
+        self.paint_on(canvas)
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in, RGB (H, W, 3) of the canvas out."""
@@ -28,9 +27,14 @@ class Passthrough:
         cv2.cvtColor(scale(seen, (room.shape[1], room.shape[0])), cv2.COLOR_BGRA2RGB, dst=room)
         return frame.with_pixels(self._canvas.pixels)
 
-    def change(self, look: Look) -> None:
+    def change(self, look: Look, *, wait: bool = False) -> None:
         """Raises ConfigError: passthrough has no look."""
         raise ConfigError("stylizer 'passthrough' has no prompt to change; use --stylizer turbo")
+
+    def paint_on(self, canvas: Canvas) -> None:
+        """Go on with another canvas."""
+        self._canvas = canvas
+        self.size = canvas.size
 
     def __enter__(self) -> Passthrough:
         return self

@@ -9,6 +9,7 @@ from typing import Any
 
 from livestyle.config import check
 from livestyle.errors import ConfigError
+from livestyle.places import user_folder
 
 FILE = Path(__file__).with_name("presets.toml")
 _KEYS = {"prompt", "strength", "seed", "description"}
@@ -29,17 +30,15 @@ class Preset:
         return {"stylizer": "turbo"} | asdict(self)
 
 
-def user_file() -> Path:
+def user_presets() -> Path:
     """Where a user's own presets are looked for."""
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("livestyle"), "presets.toml")
+    return user_folder() / "presets.toml"
 
 
 def list_presets() -> list[Preset]:
     """The bundled presets and the user's; of two with one name the user's. Raises ConfigError."""
     presets = {preset.name: preset for preset in _read(FILE)}
-    if (own := user_file()).exists():
+    if (own := user_presets()).exists():
         presets |= {preset.name: preset for preset in _read(own)}
     return list(presets.values())
 

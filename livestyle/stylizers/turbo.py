@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
+import functools
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
@@ -14,22 +13,21 @@ from livestyle.between.look import Look, look_of
 from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding
-from livestyle.diffusion.model import Choice, Model, load_model
+from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
-from livestyle.engines.cache import user_cache
-from livestyle.engines.choice import Wanted, choose_engine, device_for
-from livestyle.engines.entry import Entry
+from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
-from livestyle.errors import ConfigError, MissingEngine, StylizerError
+from livestyle.errors import StylizerError
 from livestyle.frame import Frame, Size
-from livestyle.models.folder import ModelFolder, weight_files
-from livestyle.models.loadable import Loadable, RandomModel, StoredModel
+from livestyle.models.loadable import stored_model
 from livestyle.pacing import SECOND
-from livestyle.placement import Placement, network_size
+from livestyle.placement import Placement
 from livestyle.recipe import DiffusionRecipe, load_recipe
-from livestyle.stylizers.settle import GRID, needed_repos, open_weights, parse_lora
+
+# (width, height) of the picture inside for an output of that size, out of the recipe's GRID.
+Fit = Callable[[Size], Size]
 
 
 class Turbo:
@@ -42,13 +40,13 @@ class Turbo:
     name = "turbo"
 
     def __init__(
-        self, model: Model, canvas: Canvas, size: Size, look: Look, *, from_text: bool = False
+        self, model: Model, canvas: Canvas, fit: Fit, look: Look, *, from_text: bool = False
     ) -> None:
-        """size: (width, height) of the picture inside, out of GRID.
-
-        The first frame is made here: what is allocated, compiled or captured once is ready then.
+        """The first frame is made here: what is allocated, compiled or captured once is ready
+        then.
         """
-        self.size = size
+        self.size = fit(canvas.size)
+        self._fit = fit
         self.engine = model.networks.engine
         self.why = model.networks.why
         self._model = model
@@ -64,11 +62,13 @@ class Turbo:
             self._prompts.close()
             raise
 
-    def change(self, look: Look) -> None:
+    def change(self, look: Look, *, wait: bool = False) -> None:
         """Take another look, whole: from the next frame on, or when its prompt is encoded."""
         if look.prompt != self._wanted.prompt:
             self._prompts.ask(look.prompt)
         self._wanted = look
+        if wait:
+            self._prompts.wait_for(look.prompt)
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""
@@ -80,6 +80,12 @@ class Turbo:
         if (width, height) != self._program.source_size:
             self._program = self._make((width, height))
         return frame.with_pixels(self._program.run(frame.pixels))
+
+    def paint_on(self, canvas: Canvas) -> None:
+        """Go on with another canvas; the first frame on it is made here."""
+        self.size = self._fit(canvas.size)
+        self._canvas = canvas
+        self._program = self._make(canvas.size)
 
     def __enter__(self) -> Turbo:
         return self
@@ -144,105 +150,24 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     say: told what is being loaded.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    choice = choose_model(config, say)
-    size = network_size(canvas.size, config.size, recipe.size, GRID)
-    look, from_text = look_of(config), config.source == "blank"
+    stored = stored_model(config, say)
+    fit: Fit = functools.partial(recipe.size_inside, wanted=config.size)
+    size = fit(canvas.size)
+    wanted = Wanted(stored, size, stored.choice.precision)
     try:
-        stored = StoredModel(title_of(config), choice)
-        entry, why = choose_engine_for(config, Wanted(stored, size, choice.precision))
+        entry, why = choose_engine_for(config, wanted)
         say(f"the model {stored.title}")
-        model = load_model(choice) if entry is None else open_engine(entry, stored)
+        model = load_model(stored.choice) if entry is None else open_engine(entry, stored)
         model.networks = dataclasses.replace(model.networks, why=why)
-        return Turbo(model, canvas, size, look, from_text=from_text)
+        if entry is not None:  # it is made for one size
+            fit = functools.partial(_always, size)
+        return Turbo(model, canvas, fit, look_of(config), from_text=config.source == "blank")
     except torch.OutOfMemoryError as error:
         raise StylizerError(
-            f"the GPU's memory does not hold {title_of(config)} at "
-            f"{size[0]}x{size[1]}; close what else uses it, or choose a smaller --size or --recipe "
-            "sd-turbo"
+            f"the GPU's memory does not hold {stored.title} at {size[0]}x{size[1]}; close what "
+            "else uses it, or choose a smaller --size or --recipe sd-turbo"
         ) from error
 
 
-def title_of(config: Config) -> str:
-    """What people call the model of the settings."""
-    return config.model or load_recipe(config.recipe, DiffusionRecipe).model
-
-
-def loadable_of(config: Config, *, random_weights: bool, say: Callable[[str], None]) -> Loadable:
-    """The model of the settings, or its exact architecture with random weights.
-
-    say: told how far a download is. Raises ModelError.
-    """
-    if not random_weights:
-        return StoredModel(title_of(config), choose_model(config, say))
-    recipe = load_recipe(config.recipe, DiffusionRecipe)
-    family = "sd" if recipe.model.endswith("sd-turbo") else "sdxl"
-    return RandomModel(f"{recipe.model} with random weights", family, recipe.timesteps)
-
-
-def wanted_precision(config: Config) -> str:
-    """That of the settings, else that of their recipe; it may be "auto"."""
-    recipe = load_recipe(config.recipe, DiffusionRecipe)
-    return recipe.precision if config.precision == "auto" else config.precision
-
-
-def choose_engine_for(config: Config, wanted: Wanted) -> tuple[Entry | None, str]:
-    """The cache's engine that the settings run, None for PyTorch; and why. Raises EngineError."""
-    if config.unet == "diffusers":
-        if wanted.precision == "fp8":
-            raise ConfigError(
-                "--precision fp8: diffusers' UNet has none; leave out --unet diffusers"
-            )
-        if config.engine not in ("auto", "torch"):
-            raise ConfigError(
-                f"--engine {config.engine} is compiled from livestyle's own UNet; leave out "
-                "--unet diffusers"
-            )
-        return None, "the UNet of diffusers is not compiled"
-    command = build_command(config, wanted)
-    try:
-        device = device_for(config.engine, load_recipe(config.recipe, DiffusionRecipe))
-        return choose_engine(wanted, config.engine, device, user_cache(), command)
-    except MissingEngine:
-        if config.build != "background" or wanted.precision == "fp8":
-            raise
-        return None, f"engine {config.engine} is being built"
-
-
-def build_command(config: Config, wanted: Wanted) -> str:
-    """What a user types to build an engine for the settings."""
-    flags = ["--size {}x{}".format(*wanted.size)]
-    if isinstance(wanted.model, RandomModel):
-        flags.append("--random-weights")
-    for name in ("model", "autoencoder", "precision"):
-        value, usual = getattr(config, name), getattr(Config(), name)
-        if value != usual:
-            flags.append(f"--{name} {shlex.quote(value)}")
-    flags += [f"--lora {shlex.quote(lora)}" for lora in config.lora]
-    return " ".join(["livestyle build", config.recipe, *flags])
-
-
-def choose_model(config: Config, say: Callable[[str], None]) -> Choice:
-    """Which files settled settings mean; those of a recipe are fetched where they are missing.
-
-    say: told how far a download is. Raises ModelError.
-    """
-    recipe = load_recipe(config.recipe, DiffusionRecipe)
-    needed = needed_repos(config, recipe)
-    fetched = {name: repo.fetch(say) for name, repo in needed.items()}
-    own = config.autoencoder not in ("auto", "full", "tiny")
-    autoencoder = Path(config.autoencoder) if own else fetched.get("autoencoder")
-    weights = open_weights(config, fetched)
-    loras = [(file, 1.0) for file in weight_files(fetched["lora"])] if "lora" in fetched else []
-    sampler = recipe.timesteps
-    if config.model is not None and isinstance(weights, ModelFolder):  # a file does not say
-        sampler = weights.sampler
-    return Choice(
-        weights=weights,
-        layout=fetched.get("layout"),
-        sampler=sampler,
-        device="cuda" if torch.cuda.is_available() else "cpu",
-        precision=wanted_precision(config),
-        autoencoder=autoencoder,
-        loras=(*loras, *map(parse_lora, config.lora)),
-        unet=config.unet,
-    )
+def _always(size: Size, _: Size) -> Size:
+    return size

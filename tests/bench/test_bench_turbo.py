@@ -24,7 +24,7 @@ from livestyle.bench.variant import Variant
 from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.config import Config
-from livestyle.diffusion.model import Choice, Model, load_pipeline
+from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.program import Form, Program
 from livestyle.diffusion.step import SAMPLERS
@@ -32,6 +32,8 @@ from livestyle.engines.levers import Levers
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame
 from livestyle.models.folder import ModelFolder
+from livestyle.models.pipeline import load_pipeline
+from livestyle.models.plan import Choice
 from livestyle.models.random_weights import FAMILIES, random_unet
 from livestyle.placement import Placement
 from livestyle.sources.testcard import draw
@@ -53,16 +55,16 @@ def measured(
     made = tmp_path_factory.mktemp("made")
     flags = ["--frames", "4", "--fps", "20", "--in-flight", "2"]
     flags += ["--peer", "streamdiffusion", "--peer", "diffusers"]
-    flags += ["--json", str(made / "b.json"), "--plot", str(made / "b.png")]
+    flags += ["--json", "--report", str(made / "b.json"), "--plot", str(made / "b.png")]
     flags += ["--pictures", str(made / "pictures.png")]
     command = [sys.executable, "-m", "livestyle", "bench", "turbo", "--model", str(folder)]
     done = subprocess.run(
-        [*command, "--size", "256x256", *flags], capture_output=True, text=True, timeout=400
+        [*command, "--size", "256x256", *flags], capture_output=True, text=True, timeout=900
     )
     return done, made
 
 
-@pytest.mark.timeout(450)
+@pytest.mark.timeout(1000)
 def test_it_reports_frames_stages_and_peers(
     measured: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
@@ -99,7 +101,7 @@ def test_it_reports_frames_stages_and_peers(
             assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 100  # something is drawn
 
 
-@pytest.mark.timeout(450)
+@pytest.mark.timeout(1000)
 @pytest.mark.skipif(
     importlib.util.find_spec("streamdiffusion") is not None, reason="that peer is installed"
 )
@@ -197,7 +199,7 @@ def test_the_state_of_a_gpu_is_read() -> None:
     assert parse_processes("\n", own=1) == []
 
 
-@pytest.mark.parametrize("flag", ["--json", "--plot"])
+@pytest.mark.parametrize("flag", ["--report", "--plot"])
 def test_a_target_that_cannot_be_is_refused_first(
     flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

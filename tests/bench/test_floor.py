@@ -72,7 +72,16 @@ def test_ceilings_are_measured() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["bench", "floor", "--random-weights", "--precision", "fp32", "--size", "512x512"]
+    command = [
+        "bench",
+        "floor",
+        "--random-weights",
+        "--precision",
+        "fp32",
+        "--size",
+        "512x512",
+        "--json",
+    ]
     assert main(command) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["model"] == "stabilityai/sdxl-turbo with random weights"

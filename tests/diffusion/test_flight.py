@@ -15,10 +15,11 @@ from random_pipelines import save_pipeline
 
 from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.diffusion.flight import Flight, fly
-from livestyle.diffusion.model import Choice, load_model
+from livestyle.diffusion.model import load_model
 from livestyle.diffusion.program import Form, Program
 from livestyle.frame import Frame
 from livestyle.models.folder import ModelFolder
+from livestyle.models.plan import Choice
 from livestyle.placement import Placement
 from livestyle.sources.testcard import draw
 

@@ -19,8 +19,9 @@ from filelock import FileLock
 from livestyle.commands import main
 from livestyle.engines.cache import Cache
 from livestyle.engines.entry import Entry, Manifest
-from livestyle.engines.spec import Spec, digest
+from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError
+from livestyle.models.digest import digest
 
 SPEC = Spec(
     model="a" * 64,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.resources
 import json
 import os
 import random
@@ -51,11 +50,11 @@ from livestyle.engines.plan import plan_build
 from livestyle.engines.tensorrt import RTX_TARGETS
 from livestyle.errors import ConfigError, EngineError
 from livestyle.frame import Frame
-from livestyle.models.loadable import RandomModel
-from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.models.loadable import RandomModel, stored_model
+from livestyle.recipe import DiffusionRecipe, load_recipe, user_recipes
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.settle import settle_turbo
-from livestyle.stylizers.turbo import Turbo, loadable_of, open_turbo
+from livestyle.stylizers.turbo import Turbo, open_turbo
 from livestyle.worker.process import running_pipeline
 
 SIZE = (256, 256)
@@ -80,7 +79,7 @@ def _built(
     """By the command in a process of its own, as a user builds."""
     command = [sys.executable, "-m", "livestyle", "build", "sdxl-turbo", "--model", str(folder)]
     done = subprocess.run(
-        [*command, "--size", "256x256", *flags],
+        [*command, "--size", "256x256", "--json", *flags],
         env={
             **os.environ,
             "LIVESTYLE_ENGINES": str(root),
@@ -246,24 +245,24 @@ def test_what_cannot_be_built_is_said(
     assert not Path(os.environ["LIVESTYLE_ENGINES"]).exists()
 
 
-def test_a_comment_in_the_recipe_leaves_the_key_and_a_value_does_not(
+def test_the_key_is_of_what_the_recipe_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = importlib.resources.files
-    text = (installed("livestyle.recipes") / "sdxl-turbo.toml").read_text(encoding="utf-8")
-    monkeypatch.setattr(
-        "importlib.resources.files",
-        lambda package: tmp_path if package == "livestyle.recipes" else installed(package),
-    )
+    """Not of where it lies, nor of a remark in it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    user_recipes().mkdir(parents=True)
+    text = (Path(__file__).parents[2] / "engines" / "sdxl-turbo.toml").read_text(encoding="utf-8")
 
-    def key(recipe: str) -> str:
-        (tmp_path / "sdxl-turbo.toml").write_text(recipe)
-        config = Config(stylizer="turbo", engine="openvino")
+    def key(recipe: str, name: str = "") -> str:
+        file = user_recipes() / f"{name}.toml" if name else tmp_path / "r.toml"
+        file.write_text(recipe)
+        config = Config(stylizer="turbo", engine="openvino", recipe=name or str(file))
         config = settle_turbo(config, print, with_model=False)
         options: dict[str, Any] = {"targets": (), "flavour": None, "say": _silent}
         return plan_build(config, random_weights=True, **options).spec.key
 
     plain = key(text)
+    assert key(text, "mine") == key(text, "sdxl-turbo") == plain
     assert key(f"# another remark\n{text}\n# and one at the end\n") == plain
     assert key(text.replace('"512x512"', '"640x384"')) != plain
     assert key(text.replace('precision = "auto"', 'precision = "fp32"')) != plain
@@ -401,7 +400,7 @@ def test_an_engine_that_disagrees_is_refused(folder: Path, copied: Entry) -> Non
         for name, content in changed.items():
             (building / name).write_bytes(content)
         entry = cache.finish(building, manifest)
-    model = loadable_of(_config(folder), random_weights=False, say=_silent)
+    model = stored_model(_config(folder), _silent)
     with pytest.raises(EngineError, match="does not agree with PyTorch: cosine .*--engine torch"):
         open_engine(entry, model)
 

@@ -10,8 +10,8 @@ import torch
 from random_pipelines import save_pipeline
 from torch import Tensor
 
-from livestyle.diffusion.model import Choice, Model, load_pipeline
-from livestyle.diffusion.networks import DTYPES, take_networks
+from livestyle.diffusion.model import Model
+from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.engines.reference import (
     LIMITS,
@@ -24,6 +24,9 @@ from livestyle.engines.reference import (
 )
 from livestyle.errors import EngineError
 from livestyle.models.folder import ModelFolder
+from livestyle.models.pipeline import load_pipeline
+from livestyle.models.plan import Choice
+from livestyle.models.precision import DTYPES
 from livestyle.models.random_weights import random_autoencoder
 
 SIZE = (256, 256)

@@ -23,9 +23,9 @@ from livestyle.engines.choice import flavours, this_device
 from livestyle.engines.loading import open_engine
 from livestyle.engines.tensorrt import RTX_TARGETS, library
 from livestyle.models.loadable import StoredModel
+from livestyle.models.plan import plan_model
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.settle import settle_turbo
-from livestyle.stylizers.turbo import choose_model
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _build(folder: Path, root: Path, *flags: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "livestyle", "build", "sdxl-turbo", "--model", str(folder)]
     done = subprocess.run(
-        [*command, "--size", "512x512", *flags],
+        [*command, "--size", "512x512", "--json", *flags],
         env={**os.environ, "LIVESTYLE_ENGINES": str(root)},
         capture_output=True,
         text=True,
@@ -52,7 +52,7 @@ def _build(folder: Path, root: Path, *flags: str) -> dict[str, Any]:
 def _models(folder: Path, root: Path) -> tuple[Model, Model]:
     """By the engine that is in the cache, and by PyTorch."""
     config = settle_turbo(Config(stylizer="turbo", model=str(folder)), print)
-    choice = choose_model(config, print)
+    choice = plan_model(config).fetch("cuda", print)
     (entry,) = Cache(root).entries()
     return open_engine(entry, StoredModel(str(folder), choice)), load_model(choice)
 

@@ -21,10 +21,11 @@ from livestyle.bench.stages import STAGES, count_kernels, time_stages
 from livestyle.between.look import Look
 from livestyle.canvas import Canvas
 from livestyle.diffusion.flight import Flight
-from livestyle.diffusion.model import Choice, Model, load_model
+from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.program import Program
 from livestyle.frame import Frame
 from livestyle.models.folder import ModelFolder
+from livestyle.models.plan import Choice
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
 
@@ -108,9 +109,9 @@ def test_what_changes_live_reaches_the_captured_graph(folder: Path, change: dict
     model, frame = _load(folder), Frame(draw(7, SIZE), 0, 0)
     plain: dict[str, Any] = {"prompt": "a cat", "strength": 0.5, "steps": 1, "seed": 0, "fade": 0.0}
     changed = Look(**{**plain, **change})
-    with Turbo(model, Canvas(SIZE, "fit"), SIZE, changed) as turbo:
+    with Turbo(model, Canvas(SIZE, "fit"), lambda _: SIZE, changed) as turbo:
         wanted = turbo.stylize(frame).pixels.copy()
-    with Turbo(model, Canvas(SIZE, "fit"), SIZE, Look(**plain)) as turbo:
+    with Turbo(model, Canvas(SIZE, "fit"), lambda _: SIZE, Look(**plain)) as turbo:
         assert not np.array_equal(turbo.stylize(frame).pixels, wanted)
         turbo.change(changed)
         shown = [turbo.stylize(frame).pixels.copy() for _ in range(100)]

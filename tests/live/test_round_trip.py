@@ -24,10 +24,11 @@ from torch import Tensor
 from livestyle.between.look import Look
 from livestyle.canvas import Canvas
 from livestyle.diffusion.denoiser import Conditions, Embedding
-from livestyle.diffusion.model import Choice, Model, load_model
+from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.step import abar
 from livestyle.frame import Frame, Size
 from livestyle.models.folder import ModelFolder
+from livestyle.models.plan import Choice
 from livestyle.stylizers.turbo import Turbo
 
 Picture = NDArray[np.uint8]
@@ -98,7 +99,7 @@ def _psnr(a: Picture, b: Picture) -> float:
 def _live(model: Model, bgr: Picture, canvas: Canvas, strength: float, steps: int = 1) -> Picture:
     """What the live path gives, as BGR."""
     bgra = np.dstack([bgr, np.zeros_like(bgr[:, :, :1])])
-    with Turbo(model, canvas, MODEL_SIZE, Look("", strength, steps, 1, 0.0)) as turbo:
+    with Turbo(model, canvas, lambda _: MODEL_SIZE, Look("", strength, steps, 1, 0.0)) as turbo:
         styled = turbo.stylize(Frame(bgra, 0, 0)).pixels
     form = cv2.COLOR_YUV2BGR_I420 if canvas.i420 else cv2.COLOR_RGB2BGR
     return cv2.cvtColor(styled, form)

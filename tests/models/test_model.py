@@ -21,13 +21,14 @@ from livestyle.between.look import Look
 from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.diffusion.denoiser import OwnUNet
-from livestyle.diffusion.model import DTYPES, Choice, Model, choose_precision, load_model
+from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.packed import PackedLinear, pack_linears
 from livestyle.errors import ConfigError, ModelError
 from livestyle.frame import Frame
 from livestyle.models.folder import ModelFolder
+from livestyle.models.plan import Choice, parse_lora
+from livestyle.models.precision import DTYPES, choose_precision
 from livestyle.sources.testcard import draw
-from livestyle.stylizers.settle import parse_lora
 from livestyle.stylizers.turbo import Turbo
 
 PICTURE = Path(__file__).parents[2] / "docs" / "before-after.jpg"
@@ -231,7 +232,7 @@ def test_the_full_autoencoder_gives_numbers_where_fp16_would_overflow(tmp_path: 
 
 def _styled(model: Model) -> np.ndarray:
     size = (256, 256)
-    with Turbo(model, Canvas(size, "fit"), size, Look("a cat", 0.5, 1, 2, 0.0)) as turbo:
+    with Turbo(model, Canvas(size, "fit"), lambda _: size, Look("a cat", 0.5, 1, 2, 0.0)) as turbo:
         return turbo.stylize(Frame(draw(3, size), 0, 0)).pixels.copy()
 
 

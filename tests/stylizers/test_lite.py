@@ -11,7 +11,7 @@ from livestyle.frame import Frame
 from livestyle.placement import network_size
 from livestyle.recipe import Recipe, load_recipe
 from livestyle.sources.testcard import draw
-from livestyle.stylizers.lite import GRID, Lite
+from livestyle.stylizers.lite import Lite
 from livestyle.stylizers.style import Style, list_styles
 
 STYLES = list_styles()
@@ -79,7 +79,7 @@ def test_network_size(
     output: tuple[int, int], wanted: tuple[int, int] | None, size: tuple[int, int]
 ) -> None:
     usual = load_recipe("lite", Recipe).size
-    assert network_size(output, wanted, usual, GRID) == size
+    assert network_size(output, wanted, usual, Recipe.GRID) == size
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (361, 641), (90, 400)])

@@ -6,15 +6,15 @@ import pytest
 
 from livestyle.commands import main
 from livestyle.errors import ConfigError
-from livestyle.stylizers.preset import find_preset, list_presets, user_file
+from livestyle.stylizers.preset import find_preset, list_presets, user_presets
 
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's file, in a folder of the test's."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    user_file().parent.mkdir()
-    return user_file()
+    user_presets().parent.mkdir()
+    return user_presets()
 
 
 def test_there_are_a_dozen_good_ones(own: Path) -> None:

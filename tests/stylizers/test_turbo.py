@@ -27,9 +27,10 @@ from random_pipelines import save_pipeline
 from livestyle.between.look import Look
 from livestyle.canvas import Canvas
 from livestyle.commands import main
-from livestyle.diffusion.model import Choice, Model, load_model
+from livestyle.diffusion.model import Model, load_model
 from livestyle.frame import Frame, Size
 from livestyle.models.folder import ModelFolder
+from livestyle.models.plan import Choice
 from livestyle.sources.file import decode
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
@@ -66,7 +67,7 @@ def _look(strength: float = 0.5, steps: int = 1, seed: int = 0, prompt: str = PR
 
 
 def _open(model: Model, size: Size, look: Look, **options: Any) -> Turbo:
-    return Turbo(model, Canvas(size, "fit"), size, look, **options)
+    return Turbo(model, Canvas(size, "fit"), lambda _: size, look, **options)
 
 
 def _stylized(model: Model, bgra: Picture, look: Look) -> Picture:
