@@ -26,7 +26,15 @@ def main() -> None:
     parser.add_argument("file", help="the figures go there, as JSON")
     parser.add_argument("--target", default="sm_89,sm_120", help="GPUs (default: %(default)s)")
     arguments = parser.parse_args()
-    command = [sys.executable, "-m", "livestyle", "build", "sdxl-turbo", "--random-weights"]
+    command = [
+        sys.executable,
+        "-m",
+        "livestyle",
+        "build",
+        "sdxl-turbo",
+        "--random-weights",
+        "--json",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         built = subprocess.run(

@@ -92,7 +92,7 @@ def main() -> int:
         output = figures["runs"][name]["output"]
         print(name, output["unique_fps"], "unique fps, latency ms", output["latency_ms"])
     bench = subprocess.run(
-        [*LIVESTYLE, "bench", "lite"], check=True, capture_output=True, text=True
+        [*LIVESTYLE, "bench", "lite", "--json"], check=True, capture_output=True, text=True
     )
     figures["bench_lite"] = json.loads(bench.stdout)
     print("bench lite", figures["bench_lite"]["ratio"])

@@ -1,11 +1,31 @@
-"""`livestyle devices`: the screens and cameras of this machine, as flags that choose them."""
+"""The screens and cameras of this machine, as flags that choose them."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import asdict, dataclass
 
+from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.errors import SourceError
+
+HELP = "screens and cameras"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """As text or as JSON."""
+    add_json(parser)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """List them."""
+    devices = list_devices()
+    if arguments.json:
+        tell_json([device.plain() for device in devices])
+        return 0
+    for device in devices:
+        tell(f"{device.flag:26} {device.description}")
+    return 0
 
 
 @dataclass(frozen=True)

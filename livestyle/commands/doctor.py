@@ -1,7 +1,8 @@
-"""`livestyle doctor`: each thing a run needs, what was found, whether it is enough, and the fix."""
+"""Each thing that a run needs: what was found, whether it is enough, and the fix."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import os
 import platform
@@ -9,9 +10,30 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.engines.spec import NONE, version_of
 from livestyle.errors import LivestyleError, SinkError, SourceError
 from livestyle.machine import describe_machine
+
+HELP = "what works on this machine, and how to get the rest"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """As text or as JSON."""
+    add_json(parser)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Look, and say; 1 where something is broken."""
+    checks = examine()
+    if arguments.json:
+        tell_json([check.plain() for check in checks])
+    else:
+        for check in checks:
+            tell(f"{check.verdict:8} {check.subject}: {check.found}")
+            if check.fix:
+                tell(f"         → {check.fix}")
+    return 1 if any(check.verdict == "broken" for check in checks) else 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,7 @@ def examine() -> list[Check]:
         _styles,
         _engine,
         _engines_of_turbo,
+        _own_files,
         _libraries,
     )
     return [examination() for examination in examinations]
@@ -129,6 +152,26 @@ def _engines_of_turbo() -> Check:
     if damaged := [engine for engine in listed if "engine" not in engine]:
         found = f"{len(damaged)} of {found}"
         return Check(subject, "limited", f"damaged: {found}", "livestyle engines --prune")
+    return Check(subject, "ok", found)
+
+
+def _own_files() -> Check:
+    """Settings, presets and recipes of the user's own: one that is wrong ends every run."""
+    from livestyle.recipe import DiffusionRecipe, Recipe, list_recipes, load_recipe, user_recipes
+    from livestyle.settings import load_config, user_file
+    from livestyle.stylizers.preset import list_presets, user_presets
+
+    subject, recipes = "your own files", sorted(user_recipes().glob("*.toml"))
+    try:
+        load_config({})
+        list_presets()
+        of_lite = list_recipes(Recipe)
+        for recipe in recipes:
+            load_recipe(str(recipe), Recipe if recipe.stem in of_lite else DiffusionRecipe)
+    except LivestyleError as error:
+        return Check(subject, "broken", str(error), "mend or remove that file")
+    there = [str(file) for file in (user_file(), user_presets(), *recipes) if file.exists()]
+    found = ", ".join(there) or f"none in {user_file().parent}"
     return Check(subject, "ok", found)
 
 

@@ -19,7 +19,7 @@ from livestyle.encoder import SUFFIXES, Encoder
 from livestyle.errors import ConfigError, LivestyleError, reason
 from livestyle.frame import Frame, Size, even
 from livestyle.sources.file import FileInfo, decode_timed, probe
-from livestyle.stylizers import open_stylizer
+from livestyle.stylizers import Stylizer, open_stylizer
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
@@ -51,29 +51,28 @@ def stylize_file(
     size = clip.size if suffix in _PICTURES else even(clip.size)
     canvas = Canvas(size, "stretch")  # by an odd row and column at most
     with open_stylizer(config, canvas, say) as stylizer:
-        frames = (
-            (at, stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels)
-            for seq, (at, pixels) in enumerate(decode_timed(input))
-        )
+        frames = _styled(stylizer, input)
         count = 1
         if suffix in _PICTURES:
             write_picture(output, next(frames)[1])
             advance(1, 1)
         else:
             count = _write_clip(output, frames, clip, size, advance)
-        return {
-            "input": input,
-            "output": output,
-            "size": list(size),
-            "frames": count,
-            "seconds": round(time.monotonic() - started, 3),
-            "stylizer": {
-                "name": stylizer.name,
-                "engine": stylizer.engine,
-                "style": config.style,
-                "size": list(stylizer.size),
-            },
-        }
+        used = {name: getattr(stylizer, name) for name in ("name", "engine", "size")}
+    return {
+        "input": input,
+        "output": output,
+        "size": list(size),
+        "frames": count,
+        "seconds": round(time.monotonic() - started, 3),
+        "stylizer": used | {"style": config.style, "size": list(used["size"])},
+    }
+
+
+def _styled(stylizer: Stylizer, file: str) -> Iterator[tuple[float, Pixels]]:
+    """When each frame of a file is shown, s, and what the stylizer makes of it."""
+    for seq, (at, pixels) in enumerate(decode_timed(file)):
+        yield at, stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels
 
 
 def write_picture(file: str, rgb: Pixels) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from livestyle import __version__
 from livestyle.commands import main
-from livestyle.config import Config, load_config
+from livestyle.config import Config
+from livestyle.recipe import user_recipes
+from livestyle.settings import load_config
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +63,25 @@ def test_doctor_says_what_was_found_and_the_fix(
     assert all(check["found"] in text for check in checks.values())
 
 
+def test_doctor_finds_what_is_wrong_in_the_user_s_own_files(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def own_files() -> dict[str, str]:
+        main(["doctor", "--json"])
+        checks: list[dict[str, str]] = json.loads(capsys.readouterr().out)
+        return next(check for check in checks if check["subject"] == "your own files")
+
+    assert own_files()["found"] == f"none in {tmp_path / 'livestyle'}"
+    user_recipes().mkdir(parents=True)
+    (user_recipes() / "mine.toml").write_text("steps = 1")
+    assert own_files()["verdict"] == "broken" and "mine.toml" in own_files()["found"]
+    (user_recipes() / "mine.toml").unlink()
+    (tmp_path / "livestyle" / "settings.toml").write_text("fps = 24")
+    assert own_files()["found"] == str(tmp_path / "livestyle" / "settings.toml")
+
+
 def test_devices_are_flags_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--json"]) == 0
     devices = json.loads(capsys.readouterr().out)
@@ -68,8 +90,21 @@ def test_devices_are_flags_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(device["description"] in capsys.readouterr().out for device in devices[-1:])
 
 
+def test_bench_is_read_by_people_unless_json_is_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    flags = ["--size", "160x96", "--output-size", "320x180", "--report", str(file)]
+    assert main(["bench", "lite", *flags]) == 0
+    text, figures = capsys.readouterr().out, json.loads(file.read_text())
+    assert figures["machine"]["cpu"] in text
+    assert "lite wave, 160x96 inside, 320x180 out, 100 pairs" in text
+    assert f"  ratio    {figures['ratio']:g}" in text
+    assert f"p50 {figures['stage_ms']['p50']:g}" in text
+
+
 def test_bench_prints_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "lite", "--size", "160x96", "--output-size", "320x180"]) == 0
+    assert main(["bench", "lite", "--size", "160x96", "--output-size", "320x180", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["pairs"] == 100
     assert figures["stage_ms"]["p50"] > 0 and figures["network_ms"]["p50"] > 0

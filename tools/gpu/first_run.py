@@ -78,7 +78,7 @@ class Plan:
         flags = ["--in-flight", "2", *flags]
         flags += [word for peer in self.peers for word in ("--peer", peer)]
         for flag, file in (
-            ("json", "frames.json"), ("plot", "frames.plot.png"), ("pictures", "frames.png"),
+            ("report", "frames.json"), ("plot", "frames.plot.png"), ("pictures", "frames.png"),
         ):  # fmt: skip
             flags += [f"--{flag}", str(self.results / file)]
         return Step("frames", [*bench, *flags], seconds)

@@ -1,0 +1,90 @@
+"""What `bench` and `build` found, in words; --json has all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Figures = Mapping[str, Any]
+
+
+def describe_bench(figures: Figures) -> str:
+    """The figures of one bench, on which machine, in a few lines."""
+    described = {"lite": _lite, "turbo": _turbo, "floor": _floor}[figures["bench"]]
+    machine = figures["machine"]
+    where = f"{machine['cpu']}, {machine['cores']} cores"
+    if machine.get("device", "cpu") != "cpu":
+        where = f"{machine['device']}; {where}"
+    return "\n".join([where, *described(figures)])
+
+
+def describe_build(folder: str, phases: Figures) -> str:
+    """Where the engine is, and what each phase took and found."""
+    lines = [f"engine {folder}"]
+    for name, found in phases.items():
+        rest = {key: value for key, value in found.items() if key != "seconds"}
+        words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in rest.items())
+        lines.append(f"  {name:10} {found['seconds']:7.1f} s  {words}")
+    return "\n".join(lines)
+
+
+def _lite(figures: Figures) -> list[str]:
+    percent = figures["percent_of_floor"]
+    return [
+        f"lite {figures['style']}, {_size(figures['network_size'])} inside, "
+        f"{_size(figures['output_size'])} out, {figures['pairs']} pairs",
+        *(
+            f"  {name:8} {_times(figures[f'{name}_ms'])}, {percent[name]:g} % of the floor"
+            for name in ("stage", "network")
+        ),
+        f"  ratio    {figures['ratio']:g}",
+    ]
+
+
+def _floor(figures: Figures) -> list[str]:
+    return [
+        f"{figures['model']}, {_size(figures['size'])}, steps {figures['steps']}, "
+        f"{figures['precision']}",
+        f"  floor      {figures['floor_ms']:g} ms, {figures['floor_fps']:g} fps",
+        f"  UNet       {figures['unet_arithmetic_ms']:g} ms of arithmetic at "
+        f"{figures['measured_tflops']:g} TFLOPS, {figures['unet_reading_ms']:g} ms of reading at "
+        f"{figures['measured_gb_s']:g} GB/s",
+        f"  autoencoder  {figures['autoencoder_ms']:g} ms",
+    ]
+
+
+def _turbo(figures: Figures) -> list[str]:
+    contestants = figures["contestants"]
+    width = max(map(len, contestants))
+    lines = [
+        f"{figures['model']}, {_size(figures['size'])}, steps {figures['steps']}",
+        f"  {'':{width}}  ms p50     p95     p99      fps  ratio  of floor  precision",
+    ]
+    for name, found in contestants.items():
+        if "frame_ms" not in found:
+            lines.append(f"  {name:{width}}  failed")
+            continue
+        ms, floor = found["frame_ms"], found["percent_of_floor"]
+        part = "–" if floor is None else f"{floor:.0f} %"
+        lines.append(
+            f"  {name:{width}} {ms['p50']:7.1f} {ms['p95']:7.1f} {ms['p99']:7.1f} "
+            f"{found['fps']:8.2f} {found['ratio']:6.2f} {part:>9}  {found['precision']}"
+        )
+    if stages := contestants["livestyle"].get("stage_ms"):
+        parts = ", ".join(f"{name} {ms['p50']:g}" for name, ms in stages.items())
+        lines.append(f"  stages, ms: {parts}")
+    if loop := figures["open_loop"]:
+        lines.append(
+            f"  live at {loop['fps']:g} fps: {loop['unique_fps']:g} unique fps, latency "
+            f"{_times(loop['latency_ms'])}"
+        )
+    return lines
+
+
+def _times(ms: Figures) -> str:
+    known = {name: value for name, value in ms.items() if value is not None}
+    return ", ".join(f"{name} {value:g}" for name, value in known.items()) + " ms"
+
+
+def _size(size: list[int]) -> str:
+    return "{}x{}".format(*size)

@@ -1,0 +1,87 @@
+"""Restyle a source live, into a camera or a page."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+from livestyle.commands.terminal import (
+    ENDINGS,
+    INTERRUPTED,
+    add_json,
+    check_stdout,
+    check_target,
+    config_of,
+    end_in_order,
+    path,
+    say,
+    tell,
+    tell_json,
+    write_json,
+)
+from livestyle.config import Config
+from livestyle.errors import ConfigError
+from livestyle.settings import add_flags, to_toml, user_file
+
+HELP = "restyle a source live, into a camera or a page"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All settings are flags of it."""
+    parser.usage = "%(prog)s [settings]"  # all of them would fill a screen before the first word
+    groups = add_flags(parser)
+    groups["run"].add_argument(
+        "--config",
+        metavar="FILE",
+        type=path,
+        help="read settings from this TOML file; flags win, and it wins over your own file",
+    )
+    groups["run"].add_argument(
+        "--print-config",
+        action="store_true",
+        help="print all settings as a TOML file, and where your own file is, and end",
+    )
+    add_json(groups["run"], "the report, at the end,")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Run until the time is over, or Ctrl-C."""
+    config = config_of(arguments)
+    if arguments.print_config:
+        there = "read first" if user_file().exists() else "would be read first"
+        tell(
+            f"# {user_file()} {there}; then --config FILE, then flags\n\n{to_toml(config)}".rstrip()
+        )
+        return 0
+    _check_targets(config, to_stdout=arguments.json)
+    from livestyle.commands.status import StatusLine, summary
+    from livestyle.front.front import Front
+
+    end_in_order()
+    code = 0
+    with Front(config, say) as front:
+        for sink in front.sinks:
+            say(f"output: {sink.name}")
+        with StatusLine() as line:
+            try:
+                front.run(line.show)
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+            for ending in ENDINGS:  # the rest takes seconds at most
+                signal.signal(ending, signal.SIG_IGN)
+            report = front.finish()
+    say(summary(report))
+    if config.report is not None:
+        write_json(config.report, report)
+    if arguments.json:
+        tell_json(report)
+    return code or int(bool(report["ended"]))
+
+
+def _check_targets(config: Config, *, to_stdout: bool) -> None:
+    """What is written at the end only: better refused before the run than after it."""
+    if to_stdout:
+        check_stdout()
+    if to_stdout and "raw:-" in config.sink:
+        raise ConfigError("--json and --sink raw:- both want stdout; write one of them to a file")
+    check_target("--report", config.report)

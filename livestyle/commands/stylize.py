@@ -1,0 +1,44 @@
+"""Restyle a picture or a video file, every frame of it."""
+
+from __future__ import annotations
+
+import argparse
+
+from livestyle.commands.terminal import (
+    NowAndThen,
+    add_json,
+    config_of,
+    end_in_order,
+    path,
+    say,
+    tell_json,
+)
+from livestyle.config import STYLIZER
+from livestyle.settings import add_flags
+
+HELP = "restyle a picture or a video file"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Two files, and what concerns the stylizer."""
+    parser.add_argument("input", metavar="IN", type=path, help="a picture or a video file")
+    parser.add_argument(
+        "output", metavar="OUT", type=path, help=".png, .jpg, .mp4 or .mkv (lossless)"
+    )
+    add_flags(parser, STYLIZER)
+    add_json(parser, "the figures")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Restyle the file."""
+    from livestyle.commands.offline import stylize_file
+    from livestyle.commands.status import progress_bar
+    from livestyle.stylizers.settle import settle_stylizer
+
+    end_in_order()
+    config = settle_stylizer(config_of(arguments), say)
+    with progress_bar() as advance:
+        figures = stylize_file(arguments.input, arguments.output, config, advance, NowAndThen())
+    if arguments.json:
+        tell_json(figures)
+    return 0

@@ -1,0 +1,108 @@
+"""What every command prints and takes: lines for the user, what was asked for, files, settings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from livestyle.config import Config
+from livestyle.errors import ConfigError, LivestyleError, reason
+from livestyle.settings import load_config
+
+INTERRUPTED = 130
+ENDINGS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+_EVERY = 5.0  # s
+
+
+def say(text: str) -> None:
+    """A line for the user: on stderr, because stdout may carry pictures or JSON."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class NowAndThen:
+    """Says what goes on, such as a download, every few seconds; short work goes unmentioned."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _EVERY
+
+    def __call__(self, text: str) -> None:
+        if time.monotonic() >= self._next:
+            say(text)
+            self._next = time.monotonic() + _EVERY
+
+
+def tell(text: str) -> None:
+    """What was asked for, on stdout. Raises LivestyleError where it can't be written."""
+    check_stdout()
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot write to stdout: {reason(error)}") from error
+
+
+def tell_json(plain: object) -> None:
+    """The same, as one JSON document."""
+    tell(json.dumps(plain, indent=2))
+
+
+def check_stdout() -> None:
+    """Raise LivestyleError where there is none."""
+    if sys.stdout is None:
+        raise LivestyleError("cannot write to stdout: it is closed; give it a file or a pipe")
+
+
+def add_json(parser: argparse._ActionsContainer, what: str = "it") -> None:
+    """Add --json, which means the same for every command."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON, on stdout")
+
+
+def path(text: str) -> str:
+    """A file's name from the command line: `~` is the home, also where no shell has seen it."""
+    return os.path.expanduser(text)
+
+
+def config_of(arguments: argparse.Namespace) -> Config:
+    """The settings of a command: its flags on top of --config, on top of the user's own file."""
+    names = Config.__dataclass_fields__
+    flags = {name: value for name, value in vars(arguments).items() if name in names}
+    return load_config(flags, getattr(arguments, "config", None))
+
+
+def end_in_order() -> None:
+    """Make every polite way of ending a Ctrl-C, also where a shell has it ignored."""
+    for ending in ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
+
+
+def check_target(flag: str, file: str | None) -> None:
+    """Better refused before the work than after it. Raises ConfigError."""
+    if file is None:
+        return
+    target = Path(file).absolute()
+    if not target.parent.is_dir():
+        raise ConfigError(f"{flag} {file!r}: its folder does not exist; make it first")
+    if target.is_dir():
+        raise ConfigError(f"{flag} {file!r}: that is a folder; name a file")
+
+
+def write_json(file: str, figures: dict[str, Any]) -> None:
+    """Write a file whole or not at all. Raises LivestyleError."""
+    write(file, (json.dumps(figures, indent=2) + "\n").encode())
+
+
+def write(file: str, content: bytes) -> None:
+    """Write a file whole or not at all. Raises LivestyleError."""
+    from livestyle.machine import write_atomically
+
+    try:
+        write_atomically(file, content)
+    except OSError as error:
+        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error
