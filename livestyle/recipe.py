@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import re
 import tomllib
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from livestyle.config import parse_size
+from livestyle import values
 from livestyle.errors import ConfigError
 from livestyle.frame import Size
+from livestyle.placement import network_size
+from livestyle.places import user_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +28,23 @@ class Recipe:
     size: Size
     precision: str
 
+    # The networks of lite halve the picture three times, and then mirror a pixel at the border.
+    GRID: ClassVar[range] = range(16, 7681, 8)
+
+    def size_inside(self, output: Size, wanted: Size | None) -> Size:
+        """(width, height) of the picture inside the networks, its sides out of GRID.
+
+        output: of what is shown. wanted: the setting; None: the recipe's, in the output's shape.
+        """
+        return network_size(output, wanted, self.size, self.GRID)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionRecipe(Recipe):
     """A recipe of the turbo stylizer: models are hub ids, revisions are git commits there."""
+
+    # UNet and autoencoder halve it five times; below and above the networks lose their sense.
+    GRID: ClassVar[range] = range(256, 1025, 32)
 
     model: str
     revision: str
@@ -36,48 +52,85 @@ class DiffusionRecipe(Recipe):
     autoencoder_revision: str
     steps: int
     timesteps: str
+    family: str
     licence: str
     lora: str = ""
     lora_revision: str = ""
 
 
-_CHOICES = {
-    "precision": ("auto", "fp32", "bf16", "fp16", "fp8"),
-    "timesteps": ("turbo", "lcm"),
-    "device": ("auto", "CPU", "GPU"),
-}
-_STYLIZERS: dict[type[Recipe], str] = {
-    Recipe: 'stylizer = "lite"',
-    DiffusionRecipe: 'stylizer = "turbo"',
-}
+_STYLIZERS: dict[type[Recipe], str] = {Recipe: "lite", DiffusionRecipe: "turbo"}
 R = TypeVar("R", bound=Recipe)
 
 
+def _commit(value: Any) -> str:
+    """A revision that stays what it is; "" where there is no repo."""
+    if value != "" and not (isinstance(value, str) and re.fullmatch("[0-9a-f]{40}", value)):
+        raise ValueError("the 40 hexadecimal digits of a commit are expected")
+    return str(value)
+
+
+_PARSE: dict[str, values.Parse] = {
+    "size": values.size,
+    "steps": values.number(1, 8, int),
+    "precision": values.choice("auto", "fp32", "bf16", "fp16", "fp8"),
+    "timesteps": values.choice("turbo", "lcm"),
+    "family": values.choice("sdxl", "sd"),
+    "device": values.choice("auto", "CPU", "GPU"),
+    "revision": _commit,
+    "autoencoder_revision": _commit,
+    "lora_revision": _commit,
+}
+
+
 def load_recipe(name: str, kind: type[R]) -> R:
-    """The recipe `engines/NAME.toml`. Raises ConfigError naming what is wrong with it."""
-    folder = _folder()
+    """The recipe of a name, the user's own before `engines/NAME.toml`, or that of a FILE.toml.
+
+    Raises ConfigError naming what is wrong with it.
+    """
     where = f"recipe {name!r}"
-    try:
-        table = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        known = sorted(
-            file.name[:-5]
-            for file in folder.iterdir()
-            if file.name.endswith(".toml") and _STYLIZERS[kind] in file.read_text(encoding="utf-8")
-        )
-        raise ConfigError(f"unknown {where}; choose from: {', '.join(known)}") from error
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read {where}: {error}") from error
-    values = {key.replace("-", "_"): value for key, value in table.items()}
-    _check(values, kind, where)
-    try:
-        size = parse_size(values["size"])
-    except ValueError as error:
-        raise ConfigError(f"{where}: size {values['size']!r}: {error}") from None
-    return kind(**{**values, "size": size})
+    file = Path(name) if name.endswith(".toml") else _files().get(name)
+    if file is None:
+        known = ", ".join(list_recipes(kind))
+        raise ConfigError(f"unknown {where}; choose from: {known}, or name a FILE.toml")
+    table = _read(file, where)
+    given = {key.replace("-", "_"): value for key, value in table.items()}
+    stylizer = _STYLIZERS[kind]
+    if given.get("stylizer") != stylizer:
+        raise ConfigError(f"{where} is for stylizer {given.get('stylizer')!r}, not {stylizer!r}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    needed = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
+    if wrong := sorted((needed - set(given)) | (set(given) - set(fields))):
+        keys = ", ".join(repr(name.replace("_", "-")) for name in wrong)
+        raise ConfigError(f"{where}: missing or unknown key {keys}")
+    return kind(**{name: _parsed(name, value, where) for name, value in given.items()})
 
 
-def _folder() -> Traversable:
+def list_recipes(kind: type[Recipe]) -> list[str]:
+    """The names of a stylizer's recipes. Raises ConfigError for one that can't be read."""
+    return [
+        name
+        for name, file in sorted(_files().items())
+        if _read(file, f"recipe {name!r}").get("stylizer") == _STYLIZERS[kind]
+    ]
+
+
+def user_recipes() -> Path:
+    """The folder where a user's own recipes are looked for."""
+    return user_folder() / "recipes"
+
+
+def _files() -> dict[str, Traversable]:
+    """All recipes, by name; of two with one name the user's."""
+    own = user_recipes()
+    return {
+        file.name.removesuffix(".toml"): file
+        for folder in (_bundled(), *([own] if own.is_dir() else []))
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+    }
+
+
+def _bundled() -> Traversable:
     """Where the recipes are: with the package, or beside it in a tree that is not installed."""
     try:
         return importlib.resources.files("livestyle.recipes")
@@ -85,13 +138,19 @@ def _folder() -> Traversable:
         return Path(__file__).parent.parent / "engines"
 
 
-def _check(values: dict[str, Any], kind: type[Recipe], where: str) -> None:
-    fields = dataclasses.fields(kind)
-    needed = {field.name for field in fields if field.default is dataclasses.MISSING}
-    unknown = set(values) - {field.name for field in fields}
-    if wrong := sorted((needed - set(values)) | unknown):
-        names = ", ".join(repr(name.replace("_", "-")) for name in wrong)
-        raise ConfigError(f"{where}: missing or unknown key {names}")
-    for key, choices in _CHOICES.items():
-        if key in values and values[key] not in choices:
-            raise ConfigError(f"{where}: {key} {values[key]!r}; choose from: {', '.join(choices)}")
+def _read(file: Traversable, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{where}: there is no such file") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read {where}: {error}") from error
+
+
+def _parsed(name: str, value: Any, where: str) -> Any:
+    try:
+        parse: values.Parse = _PARSE.get(name, values.text)
+        return parse(value)
+    except ValueError as error:
+        key = name.replace("_", "-")
+        raise ConfigError(f"{where}: {key} {value!r}: {error}") from None

@@ -14,9 +14,10 @@ from display import Display
 
 
 @pytest.fixture(autouse=True)
-def no_engines_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that builds no engine finds none."""
+def nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that builds no engine finds none, and no settings, presets or recipes."""
     monkeypatch.setenv("LIVESTYLE_ENGINES", str(tmp_path / "no-engines"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
 
 
 @pytest.fixture

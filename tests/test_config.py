@@ -2,12 +2,15 @@
 
 import argparse
 import dataclasses
+import json
+import re
 from pathlib import Path
 
 import pytest
 
-from livestyle.config import Config, add_flags, load_config, to_toml
+from livestyle.config import GROUPS, Config
 from livestyle.errors import ConfigError
+from livestyle.settings import add_flags, load_config, to_toml, user_file
 
 
 def _flags(*argv: str) -> dict[str, object]:
@@ -39,6 +42,88 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     assert (config.style, config.size, config.hud) == ("udnie", (320, 184), False)
 
 
+def _own(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> Path:
+    """The user's own settings file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    file = user_file()
+    assert file.is_relative_to(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def test_three_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _own(monkeypatch, tmp_path, 'fps = 50\nstyle = "udnie"\nhud = true\nport = 1234\n')
+    file = tmp_path / "c.toml"
+    file.write_text('fps = 60\nstyle = "wave"\n')
+    assert load_config({}) == Config(fps=50, style="udnie", hud=True, port=1234)
+    assert load_config({}, str(file)) == Config(fps=60, style="wave", hud=True, port=1234)
+    config = load_config({"fps": "24", "hud": False}, str(file))
+    assert config == Config(fps=24, style="wave", hud=False, port=1234)
+
+
+def test_what_is_wrong_in_the_user_s_own_file_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = _own(monkeypatch, tmp_path, "fps = 0")
+    with pytest.raises(ConfigError, match="fps 0: a number from 1 to 240") as caught:
+        load_config({"fps": "30"})
+    assert str(own) in str(caught.value)
+
+
+def test_print_config_is_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _own(monkeypatch, tmp_path, 'size = "320x184"\n')
+    config = load_config({"strength": "0.4"})
+    text = to_toml(config)
+    for name in (field.name.replace("_", "-") for field in dataclasses.fields(Config)):
+        assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), name
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    assert load_config({}, str(file)) == config
+    bare = re.sub(r"^# ([a-z-]+ = .*)$", r"\1", text, flags=re.MULTILINE)  # all uncommented
+    file.write_text(re.sub(r" = [NX]$", " = 1", bare, flags=re.MULTILINE).replace("WxH", "96x64"))
+    filled = load_config({}, str(file))
+    assert None not in dataclasses.asdict(filled).values()
+
+
+@pytest.mark.parametrize(
+    ("given", "loaded"),
+    [
+        ({"model": "~/m"}, {"model": "HOME/m"}),
+        ({"autoencoder": "~/a"}, {"autoencoder": "HOME/a"}),
+        ({"recipe": "~/r.toml"}, {"recipe": "HOME/r.toml"}),
+        ({"lora": ["~/l.safetensors:0.5"]}, {"lora": ("HOME/l.safetensors:0.5",)}),
+        ({"source": "file:~/c.mp4"}, {"source": "file:HOME/c.mp4"}),
+        ({"sink": ["record:~/o.mp4", "raw:~/r", "null"]},
+         {"sink": ("record:HOME/o.mp4", "raw:HOME/r", "null")}),
+        ({"report": "~/r.json", "frame_log": "~/l.csv"},
+         {"report": "HOME/r.json", "frame_log": "HOME/l.csv"}),
+        ({"model": "an/na~me", "prompt": "~ sea"}, {"model": "an/na~me", "prompt": "~ sea"}),
+    ],
+)  # fmt: skip
+def test_a_tilde_is_the_home_in_flags_and_files(
+    given: dict[str, object],
+    loaded: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "HOME")
+    file = tmp_path / "c.toml"
+    lines = [f"{name.replace('_', '-')} = {json.dumps(value)}" for name, value in given.items()]
+    file.write_text("\n".join(lines))
+    assert load_config(given) == load_config({}, str(file)) == Config(**loaded)  # type: ignore[arg-type]
+
+
+def test_the_help_is_in_groups_with_the_source_first() -> None:
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    text = parser.format_help()
+    places = [text.index(f"\n{title}:\n") for title in (*GROUPS[:-1], "the run itself")]
+    assert places == sorted(places)
+    assert text.index("  --stylizer") < text.index("  --style ") < text.index("  --prompt-fade")
+    assert places[1] < text.index("  --style ") < places[2] < text.index("  --lora ") < places[3]
+
+
 def test_print_config_reads_back(tmp_path: Path) -> None:
     config = Config(
         source='file:a "b".mp4',
@@ -46,6 +131,7 @@ def test_print_config_reads_back(tmp_path: Path) -> None:
         sink=("v4l2", "record:ä🎮.mp4"),
         seconds=1.5,
         hud=True,
+        prompt='"\\n\t\x7f\x00 é',
     )
     file = tmp_path / "c.toml"
     file.write_text(to_toml(config), encoding="utf-8")

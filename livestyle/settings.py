@@ -1,0 +1,124 @@
+"""Settings in layers: the user's own file, then --config FILE, then flags; and a file of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from livestyle.config import GROUPS, Config, Setting, check, key, plain, settings
+from livestyle.errors import ConfigError
+from livestyle.places import user_folder
+
+Group = argparse._ArgumentGroup
+_TITLES = {"run": "the run itself"}
+_WIDTH = 96
+_NUMBERS = ("N", "X")  # what stands for one
+
+
+def user_file() -> Path:
+    """Where a user's own settings are looked for."""
+    return user_folder() / "settings.toml"
+
+
+def add_flags(
+    parser: argparse.ArgumentParser, names: Iterable[str] | None = None
+) -> dict[str, Group]:
+    """Add a flag for each setting (or those named) to the parser; an absent one leaves no value.
+
+    Returns the groups of the help that they are in, by name.
+    """
+    wanted = None if names is None else set(names)
+    groups: dict[str, Group] = {}
+    for group in GROUPS:
+        for name, (field, setting) in settings().items():
+            if setting.group != group or (wanted is not None and name not in wanted):
+                continue
+            if group not in groups:
+                groups[group] = parser.add_argument_group(_TITLES.get(group, group))
+            options: dict[str, Any] = {"help": setting.help, "default": argparse.SUPPRESS}
+            if isinstance(field.default, bool):
+                options["action"] = argparse.BooleanOptionalAction
+            else:
+                options["metavar"] = setting.metavar
+                if isinstance(field.default, tuple):
+                    options["action"] = "append"
+                elif field.default is not None:
+                    options["help"] += f" (default: {field.default})"
+            groups[group].add_argument("--" + key(name), **options)
+    return groups
+
+
+def load_config(flags: Mapping[str, Any], file: str | None = None) -> Config:
+    """The settings from the user's own file, where there is one, with those of `file` on top, and
+    those given as flags on top of these.
+
+    Raises ConfigError for an unknown key, a value out of its limits or an unreadable file.
+    """
+    own = user_file()
+    layers = [str(own)] if own.exists() else []
+    values: dict[str, Any] = {}
+    for layer in [*layers, *([] if file is None else [file])]:
+        values |= _read_toml(layer)
+    return Config(**values | checked({key(name): flags[name] for name in flags}, "--"))
+
+
+def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings by their keys, checked, by their fields' names. where: what errors begin with.
+
+    Raises ConfigError for an unknown key or a value out of its limits.
+    """
+    names = {key(name): name for name in settings()}
+    if unknown := sorted(set(given) - set(names)):
+        raise ConfigError(
+            f"{where}unknown key {', '.join(map(repr, unknown))}; known are: {', '.join(names)}"
+        )
+    return {names[key]: check(names[key], value, where + key) for key, value in given.items()}
+
+
+def _read_toml(file: str) -> dict[str, Any]:
+    try:
+        with Path(file).open("rb") as opened:
+            table = tomllib.load(opened)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read config {file!r}: {error}") from error
+    return checked(table, f"config {file!r}: ")
+
+
+def to_toml(config: Config) -> str:
+    """The settings as a TOML file that `load_config` reads back to the same: all keys, with their
+    help; those that are unset stay comments.
+    """
+    values = plain(config)
+    lines = []
+    for group in GROUPS:
+        lines += ["", f"# --- {_TITLES.get(group, group)} ---"]
+        for name, (_, setting) in settings().items():
+            if setting.group == group:
+                lines += ["", *textwrap.wrap(setting.help, _WIDTH, **_COMMENT)]
+                value = values.get(key(name))
+                shown = _example(setting) if value is None else _toml(value)
+                lines.append(f"{'# ' if value is None else ''}{key(name)} = {shown}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+_COMMENT: dict[str, Any] = {
+    "initial_indent": "# ",
+    "subsequent_indent": "# ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
+
+
+def _example(setting: Setting) -> str:
+    """What stands for a value that is unset."""
+    return str(setting.metavar) if setting.metavar in _NUMBERS else f'"{setting.metavar}"'
+
+
+def _toml(value: Any) -> str:
+    # a JSON string, number, boolean or list of strings is also a TOML one, but for one character
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

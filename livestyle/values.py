@@ -1,0 +1,98 @@
+"""Values: what a setting may be. Each takes a flag's text or a TOML value and returns it parsed.
+
+They raise ValueError, saying what fits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from livestyle.frame import Size
+
+Parse = Callable[[Any], Any]
+
+
+def text(value: Any) -> str:
+    """Any but none."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("text is expected")
+    return value
+
+
+def prompt(value: Any) -> str:
+    """Text that may be empty, up to 1000 characters."""
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ValueError("text of at most 1000 characters is expected")
+    return value
+
+
+def path(value: Any) -> str:
+    """A file, a folder, or a name in place of one; `~` is the home."""
+    return os.path.expanduser(text(value))
+
+
+def spec(value: Any) -> str:
+    """KIND or KIND:ARGUMENT, where the argument may be a path: `~` is the home."""
+    kind, colon, argument = text(value).partition(":")
+    return f"{kind}{colon}{os.path.expanduser(argument)}"
+
+
+def each(parse: Parse) -> Parse:
+    """A list of such values; it stays in its order."""
+
+    def parse_all(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError('a list of texts is expected, as in ["v4l2", "web"]')
+        return tuple(parse(item) for item in value)
+
+    return parse_all
+
+
+def switch(value: Any) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false is expected")
+    return value
+
+
+def choice(*choices: str) -> Parse:
+    """One of these."""
+
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"choose from: {', '.join(choices)}")
+        return str(value)
+
+    return parse
+
+
+def number(low: float, high: float, kind: type[int] | type[float] = float) -> Parse:
+    """From low to high, both included."""
+
+    def parse(value: Any) -> float:
+        expected = f"a number from {low:g} to {high:g} is expected"
+        try:
+            parsed = kind(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(expected) from None
+        if isinstance(value, bool) or not low <= parsed <= high:
+            raise ValueError(expected)
+        return parsed
+
+    return parse
+
+
+def size(value: Any) -> Size:
+    """(width, height) from "1280x720", or as it is."""
+    if isinstance(value, tuple | list) and len(value) == 2:
+        value = "{}x{}".format(*value)
+    width, _, height = str(value).lower().partition("x")
+    expected = "WIDTHxHEIGHT is expected, even, from 64x64 to 7680x4320, as in 1280x720"
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ValueError(expected)
+    parsed = int(width), int(height)
+    if not (64 <= parsed[0] <= 7680 and 64 <= parsed[1] <= 4320) or parsed[0] % 2 or parsed[1] % 2:
+        raise ValueError(expected)
+    return parsed
