@@ -2,6 +2,7 @@
 
 LivestyleError
 ├── ConfigError      a setting is unknown, malformed or out of its limits
+├── PictureError     what a stylizer was called with is no picture
 ├── MissingPackage   an optional package is not installed
 ├── SourceError      the source cannot be opened, or ended for good
 │   └── SourceLost   it went away while running and may come back
@@ -31,6 +32,10 @@ class ConfigError(LivestyleError):
     """A setting is unknown, malformed or out of its limits."""
 
     exit_code = 2
+
+
+class PictureError(LivestyleError, ValueError):
+    """What a stylizer was called with is no picture that it takes."""
 
 
 class MissingPackage(LivestyleError):

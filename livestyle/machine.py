@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from livestyle import __version__
+from livestyle.version import __version__
 
 
 def describe_machine() -> dict[str, Any]:

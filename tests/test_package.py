@@ -1,6 +1,7 @@
 """The wheel: complete, and working in an environment of its own outside the checkout."""
 
 import json
+import shutil
 import subprocess
 import sys
 import venv
@@ -25,6 +26,24 @@ def test_every_package_is_listed() -> None:
         for file in (ROOT / "livestyle").rglob("__init__.py")
     }
     assert listed == found | {"livestyle.recipes"}
+
+
+@pytest.mark.timeout(600)
+def test_a_checkout_is_found_from_the_folder_that_it_lies_in(tmp_path: Path) -> None:
+    """Where it is named as the package is, Python could take the folder for the package."""
+    packaged = ["livestyle", "engines", "*.toml", "setup.cfg", "README.md", "LICENSE"]
+    tracked = _call("git", "ls-files", *packaged, cwd=ROOT)
+    for name in tracked.splitlines():
+        copy = tmp_path / "livestyle" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy)
+    venv.create(tmp_path / "venv", with_pip=True)
+    pip = [tmp_path / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    _call(*pip, "--no-deps", "-e", "livestyle", cwd=tmp_path)
+    code = "import livestyle.recipe; print(livestyle.__file__, livestyle.recipe._bundled())"
+    found = _call(tmp_path / "venv/bin/python", "-c", code, cwd=tmp_path).split()
+    checkout = tmp_path / "livestyle"
+    assert list(map(Path, found)) == [checkout / "livestyle" / "__init__.py", checkout / "engines"]
 
 
 @pytest.fixture(scope="module")
@@ -57,5 +76,9 @@ def test_installed_wheel_runs(clean: Path) -> None:
     assert report["stylizer"]["engine"] == "openvino"
     assert report["output"]["unique"] > 0
     assert report["output"]["frames"] == 300
+    assert (next((clean / "venv").rglob("site-packages/livestyle")) / "py.typed").exists()
+    code = "import livestyle, numpy; s = livestyle.open_stylizer('lite'); s.__enter__(); "
+    code += "print(s(numpy.zeros((90, 160, 3), numpy.uint8)).shape)"
+    assert _call(clean / "venv/bin/python", "-c", code, cwd=clean).strip() == "(90, 160, 3)"
     recipe = "from livestyle.recipe import *; print(load_recipe('lite', Recipe).size)"
     assert _call(clean / "venv/bin/python", "-c", recipe, cwd=clean).strip() == "(640, 360)"

@@ -15,7 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
-import livestyle
+from livestyle.version import __version__
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
@@ -35,9 +35,7 @@ class _Figures(Collector):
         self._status = status
 
     def collect(self) -> Iterable[Metric]:
-        yield InfoMetricFamily(
-            "livestyle_build", "What runs.", value={"version": livestyle.__version__}
-        )
+        yield InfoMetricFamily("livestyle_build", "What runs.", value={"version": __version__})
         state = GaugeMetricFamily("livestyle_state", "1 for the present one.", labels=["state"])
         for name in STATES:
             state.add_metric([name], float(self._status.get("state") == name))

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from vm import Guest
 
-pytestmark = pytest.mark.timeout(600)  # the first test waits for the VM
+pytestmark = pytest.mark.timeout(1000)  # the first test waits for the VM
 
 LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=livestyle video_nr=20"
 CAMERA = "livestyle (/dev/video20)"
