@@ -83,7 +83,8 @@ def open_stylizer(stylizer: str = "auto", **settings: Any) -> OpenStylizer:
     """A stylizer to open by `with`, which loads it, and then to call with pictures.
 
     stylizer: lite, turbo, passthrough, or auto. settings: those of the TOML file that concern it:
-    style, prompt, strength, seed, steps, size, model, recipe, lora, engine and so on. What is
+    style, prompt, strength, seed, steps, size, model, recipe, lora, engine and so on; output_size
+    is that of the pictures that are expected, so that the first of them does not wait. What is
     decided, or has to be fetched, is logged as a warning of the logger "livestyle"; what is being
     loaded as info.
 
@@ -94,7 +95,7 @@ def open_stylizer(stylizer: str = "auto", **settings: Any) -> OpenStylizer:
     return OpenStylizer(settle_stylizer(config, _LOG.warning))
 
 
-def run(announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> dict[str, Any]:
+def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> dict[str, Any]:
     """What `livestyle run` does, until `seconds` are over or Ctrl-C (KeyboardInterrupt).
 
     settings: those of the TOML file; a user's own file is not read. announce: told in one line what

@@ -53,9 +53,13 @@ def add_flags(
     return groups
 
 
-def load_config(flags: Mapping[str, Any], file: str | None = None) -> Config:
+def load_config(
+    flags: Mapping[str, Any], file: str | None = None, names: Iterable[str] | None = None
+) -> Config:
     """The settings from the user's own file, where there is one, with those of `file` on top, and
     those given as flags on top of these.
+
+    names: the fields that the files may set; None: all. Others there are checked and left.
 
     Raises ConfigError for an unknown key, a value out of its limits or an unreadable file.
     """
@@ -64,6 +68,8 @@ def load_config(flags: Mapping[str, Any], file: str | None = None) -> Config:
     values: dict[str, Any] = {}
     for layer in [*layers, *([] if file is None else [file])]:
         values |= _read_toml(layer)
+    if names is not None:
+        values = {name: values[name] for name in names if name in values}
     return Config(**values | checked({key(name): flags[name] for name in flags}, "--"))
 
 

@@ -62,6 +62,11 @@ def test_three_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config == Config(fps=24, style="wave", hud=False, port=1234)
 
 
+def test_a_command_takes_what_concerns_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _own(monkeypatch, tmp_path, 'source = "blank"\nstyle = "udnie"\n')
+    assert load_config({"fps": "24"}, names=("style", "seed")) == Config(style="udnie", fps=24)
+
+
 def test_what_is_wrong_in_the_user_s_own_file_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

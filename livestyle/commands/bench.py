@@ -22,6 +22,8 @@ from livestyle.errors import ConfigError
 from livestyle.settings import add_flags
 
 HELP = "measure this machine"
+_SETTINGS = (*STYLIZER, "output_size", "fps")
+_OF_TURBO = ("peer", "frames", "in_flight", "limit", "plot", "pictures")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="turbo, floor: the recipe's exact architecture without its weights, for speed alone",
     )
     _add_arguments_of_turbo(parser.add_argument_group("turbo"))
-    add_flags(parser, (*STYLIZER, "output_size", "fps"))
+    add_flags(parser, _SETTINGS)
 
 
 def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--peer",
         action="append",
-        default=[],
         metavar="NAME",
         help="timed after it: torch (livestyle without an engine) or torch-compiled, with +fp8 and "
         "levers as in torch-compiled+fp8+tune-gemm; diffusers, diffusers-compile, streamdiffusion",
@@ -64,7 +65,6 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--in-flight",
         type=int,
-        default=1,
         metavar="N",
         help="time so many frames at once, too (default: 1, not)",
     )
@@ -82,6 +82,9 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Measure, then tell; 1 where a contestant failed."""
+    for name in _OF_TURBO if arguments.what != "turbo" else ():
+        if getattr(arguments, name) is not None:
+            raise ConfigError(f"--{name.replace('_', '-')}: that is for bench turbo")
     for flag, file in (
         ("report", arguments.figures),
         ("plot", arguments.plot),
@@ -107,15 +110,17 @@ def call(arguments: argparse.Namespace) -> int:
 def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.bench.lite import bench_lite
 
-    if arguments.plot is not None:
-        raise ConfigError(f"--plot {arguments.plot!r}: that is for bench turbo")
-    return bench_lite(config_of(arguments))
+    if arguments.random_weights:
+        raise ConfigError("--random-weights: that is for bench turbo and bench floor")
+    return bench_lite(config_of(arguments, _SETTINGS))
 
 
 def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
-    config = settle_turbo(config_of(arguments), say, with_model=not arguments.random_weights)
+    config = settle_turbo(
+        config_of(arguments, _SETTINGS), say, with_model=not arguments.random_weights
+    )
     from livestyle.bench.floor import bench_floor
 
     return bench_floor(config, random_weights=arguments.random_weights, say=NowAndThen())
@@ -124,13 +129,17 @@ def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
-    numbers = {name: getattr(arguments, name) for name in ("frames", "in_flight", "limit")}
+    numbers = {
+        name: number
+        for name in ("frames", "in_flight", "limit")
+        if (number := getattr(arguments, name)) is not None
+    }
     for name, number in numbers.items():
-        if number is not None and number < 1:
+        if number < 1:
             flag = name.replace("_", "-")
             raise ConfigError(f"--{flag} {number}: a number from 1 on is expected")
     random = arguments.random_weights
-    config = settle_turbo(config_of(arguments), say, with_model=not random)
+    config = settle_turbo(config_of(arguments, _SETTINGS), say, with_model=not random)
     if arguments.plot or arguments.pictures:
         from livestyle.bench import plot
     from livestyle.bench.turbo import Options, bench_turbo
@@ -144,5 +153,5 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.pictures is not None:
             write(arguments.pictures, plot.sheet(pictures))
 
-    options = Options(random, arguments.peer, **numbers)
+    options = Options(random, arguments.peer or [], **numbers)
     return bench_turbo(config, options, NowAndThen(), keep)

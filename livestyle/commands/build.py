@@ -16,7 +16,7 @@ from livestyle.commands.terminal import (
 from livestyle.settings import add_flags
 
 HELP = "compile an engine, for this machine or another GPU"
-_FLAGS = ("engine", "model", "autoencoder", "lora", "precision", "size", "output_size")
+_SETTINGS = ("engine", "model", "autoencoder", "lora", "precision", "size", "output_size")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the recipe's exact architecture without its weights, for speed alone",
     )
-    add_flags(parser, _FLAGS)
+    add_flags(parser, _SETTINGS)
     add_json(parser, "where the engine is, and what each phase took and found,")
 
 
@@ -61,7 +61,7 @@ def call(arguments: argparse.Namespace) -> int:
 
     end_in_order()
     random = arguments.random_weights
-    config = settle_turbo(config_of(arguments), say, with_model=not random)
+    config = settle_turbo(config_of(arguments, _SETTINGS), say, with_model=not random)
     from livestyle.commands.figures import describe_build
     from livestyle.commands.status import build_bars
     from livestyle.engines.build import build_engine, check_room

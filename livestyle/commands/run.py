@@ -19,7 +19,7 @@ from livestyle.commands.terminal import (
     tell_json,
     write_json,
 )
-from livestyle.config import Config
+from livestyle.config import Config, plain
 from livestyle.errors import ConfigError
 from livestyle.settings import add_flags, to_toml, user_file
 
@@ -41,12 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print all settings as a TOML file, and where your own file is, and end",
     )
-    add_json(groups["run"], "the report, at the end,")
+    add_json(groups["run"], "the report at the end, or the settings,")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Run until the time is over, or Ctrl-C."""
     config = config_of(arguments)
+    if arguments.print_config and arguments.json:
+        tell_json(plain(config))
+        return 0
     if arguments.print_config:
         there = "read first" if user_file().exists() else "would be read first"
         tell(

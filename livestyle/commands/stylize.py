@@ -36,7 +36,7 @@ def call(arguments: argparse.Namespace) -> int:
     from livestyle.stylizers.settle import settle_stylizer
 
     end_in_order()
-    config = settle_stylizer(config_of(arguments), say)
+    config = settle_stylizer(config_of(arguments, STYLIZER), say)
     with progress_bar() as advance:
         figures = stylize_file(arguments.input, arguments.output, config, advance, NowAndThen())
     if arguments.json:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,14 @@ def path(text: str) -> str:
     return os.path.expanduser(text)
 
 
-def config_of(arguments: argparse.Namespace) -> Config:
-    """The settings of a command: its flags on top of --config, on top of the user's own file."""
-    names = Config.__dataclass_fields__
-    flags = {name: value for name, value in vars(arguments).items() if name in names}
-    return load_config(flags, getattr(arguments, "config", None))
+def config_of(arguments: argparse.Namespace, names: Iterable[str] | None = None) -> Config:
+    """The settings of a command: its flags on top of --config, on top of the user's own file.
+
+    names: those that concern it; None: all.
+    """
+    known = Config.__dataclass_fields__
+    flags = {name: value for name, value in vars(arguments).items() if name in known}
+    return load_config(flags, getattr(arguments, "config", None), names)
 
 
 def end_in_order() -> None:

@@ -207,6 +207,17 @@ def test_a_target_that_cannot_be_is_refused_first(
     assert "its folder does not exist; make it first" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("what", ["lite", "floor"])
+@pytest.mark.parametrize(
+    "flags", [["--peer", "torch"], ["--frames", "3"], ["--in-flight", "2"], ["--plot", "x.png"]]
+)
+def test_what_is_for_turbo_is_not_ignored_elsewhere(
+    what: str, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", what, *flags]) == 2
+    assert capsys.readouterr().err == f"livestyle: {flags[0]}: that is for bench turbo\n"
+
+
 @pytest.mark.parametrize("flag", ["--frames", "--in-flight", "--limit"])
 @pytest.mark.parametrize("number", ["0", "-3"])
 def test_a_number_that_makes_no_sense_is_refused(

@@ -33,6 +33,8 @@ def test_print_config_is_the_effective_one(capsys: pytest.CaptureFixture[str]) -
     printed = tomllib.loads(capsys.readouterr().out)
     assert printed["fps"] == 24
     assert printed["sink"] == ["null"]
+    assert main(["run", "--fps", "24", "--sink", "null", "--print-config", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == printed
     assert load_config({"fps": "24", "sink": ["null"]}) == Config(fps=24, sink=("null",))
 
 
