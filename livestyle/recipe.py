@@ -57,6 +57,10 @@ class DiffusionRecipe(Recipe):
     lora: str = ""
     lora_revision: str = ""
 
+    def precision_for(self, wanted: str) -> str:
+        """The one wanted, else its own; it may be "auto"."""
+        return self.precision if wanted == "auto" else wanted
+
 
 _STYLIZERS: dict[type[Recipe], str] = {Recipe: "lite", DiffusionRecipe: "turbo"}
 R = TypeVar("R", bound=Recipe)

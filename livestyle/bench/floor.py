@@ -29,7 +29,6 @@ from livestyle.engines.fp8 import KIND, Fp8Linear, layers
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
 from livestyle.models.loadable import Loadable, random_model, stored_model
-from livestyle.models.plan import wanted_precision
 from livestyle.models.precision import choose_precision, dtype_of
 from livestyle.recipe import DiffusionRecipe, load_recipe
 
@@ -80,7 +79,7 @@ def bench_floor(
     size = recipe.size_inside(recipe.size, config.size)
     model: Loadable = random_model(config) if random_weights else stored_model(config, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = wanted_precision(config)
+    precision = recipe.precision_for(config.precision)
     if precision == "auto":
         precision = choose_precision(precision, device.type, model.stored)
     look = look_of(config)

@@ -28,9 +28,9 @@ from livestyle.diffusion.step import SAMPLERS
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
 from livestyle.errors import LivestyleError
-from livestyle.models.plan import wanted_precision
 from livestyle.models.precision import choose_precision, dtype_of
 from livestyle.placement import Placement
+from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.turbo import Turbo
 
 _OPEN_LOOP = {"cuda": 3.0, "cpu": 20.0}  # s, at most
@@ -83,7 +83,8 @@ def measure_variant(
 def _chosen(task: Task) -> tuple[Model, str]:
     """The model as `run` would open it, and its precision."""
     config, loadable = task.config, task.model
-    precision = wanted_precision(config)
+    recipe = load_recipe(config.recipe, DiffusionRecipe)
+    precision = recipe.precision_for(config.precision)
     entry, why = choose_engine_for(config, Wanted(loadable, task.size, precision))
     if entry is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -17,7 +17,6 @@ from livestyle.engines.tensorrt import RTX_TARGETS, installed, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
 from livestyle.models.loadable import Loadable, random_model, stored_model
-from livestyle.models.plan import wanted_precision
 from livestyle.recipe import DiffusionRecipe, load_recipe
 
 _USUAL_OUTPUT = (1280, 720)  # and every other of 16:9
@@ -59,7 +58,7 @@ def plan_build(
     shown = recipe.size if random_weights else config.output_size or _USUAL_OUTPUT
     size = recipe.size_inside(shown, config.size)
     model: Loadable = random_model(config) if random_weights else stored_model(config, say)
-    wanted = Wanted(model, size, wanted_precision(config))
+    wanted = Wanted(model, size, recipe.precision_for(config.precision))
     spec = wanted.spec(engine, device, flavour=chosen, targets=targets)
     on = spec.card or ", ".join(spec.targets)
     say(f"{model.title} {size[0]}x{size[1]} {spec.precision}, {spec.label}, for {on}")

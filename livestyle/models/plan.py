@@ -104,7 +104,7 @@ def plan_model(config: Config) -> Plan:
     does not run.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
-    parts: Parts = {"precision": wanted_precision(config), "unet": config.unet}
+    parts: Parts = {"precision": recipe.precision_for(config.precision), "unet": config.unet}
     parts["autoencoder"] = _own_autoencoder(config)
     parts["loras"] = tuple(_checked_lora(text) for text in config.lora)
     parts["own_autoencoder"] = config.autoencoder == "full"
@@ -113,12 +113,6 @@ def plan_model(config: Config) -> Plan:
     parts["own_autoencoder"] |= config.autoencoder == "auto"
     of_model = _of_checkpoint if is_checkpoint(config.model) else _of_folder
     return of_model(config.model, config, recipe, parts)
-
-
-def wanted_precision(config: Config) -> str:
-    """That of the settings, else that of their recipe; it may be "auto"."""
-    recipe = load_recipe(config.recipe, DiffusionRecipe)
-    return recipe.precision if config.precision == "auto" else config.precision
 
 
 def parse_lora(text: str) -> tuple[Path, float]:
