@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -10,3 +11,8 @@ def user_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("livestyle"))
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder can be seen; in a home that is closed to us nothing is."""
+    return os.path.exists(path)  # Path.exists raises where it may not look

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from livestyle import values
-from livestyle.errors import ConfigError
+from livestyle.errors import ConfigError, reason
 from livestyle.frame import Size
 from livestyle.placement import network_size
-from livestyle.places import user_folder
+from livestyle.places import is_there, user_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +126,15 @@ def user_recipes() -> Path:
 def _files() -> dict[str, Traversable]:
     """All recipes, by name; of two with one name the user's."""
     own = user_recipes()
-    return {
-        file.name.removesuffix(".toml"): file
-        for folder in (_bundled(), *([own] if own.is_dir() else []))
-        for file in folder.iterdir()
-        if file.name.endswith(".toml")
-    }
+    try:
+        return {
+            file.name.removesuffix(".toml"): file
+            for folder in (_bundled(), *([own] if is_there(own) else []))
+            for file in folder.iterdir()
+            if file.name.endswith(".toml")
+        }
+    except OSError as error:
+        raise ConfigError(f"cannot look into {str(own)!r}: {reason(error)}") from error
 
 
 def _bundled() -> Traversable:

@@ -12,7 +12,7 @@ from typing import Any
 
 from livestyle.config import GROUPS, Config, Setting, check, key, plain, settings
 from livestyle.errors import ConfigError
-from livestyle.places import user_folder
+from livestyle.places import is_there, user_folder
 
 Group = argparse._ArgumentGroup
 _TITLES = {"run": "the run itself"}
@@ -64,7 +64,7 @@ def load_config(
     Raises ConfigError for an unknown key, a value out of its limits or an unreadable file.
     """
     own = user_file()
-    layers = [str(own)] if own.exists() else []
+    layers = [str(own)] if is_there(own) else []
     values: dict[str, Any] = {}
     for layer in [*layers, *([] if file is None else [file])]:
         values |= _read_toml(layer)

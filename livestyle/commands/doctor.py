@@ -157,6 +157,7 @@ def _engines_of_turbo() -> Check:
 
 def _own_files() -> Check:
     """Settings, presets and recipes of the user's own: one that is wrong ends every run."""
+    from livestyle.places import is_there
     from livestyle.recipe import DiffusionRecipe, Recipe, list_recipes, load_recipe, user_recipes
     from livestyle.settings import load_config, user_file
     from livestyle.stylizers.preset import list_presets, user_presets
@@ -170,7 +171,7 @@ def _own_files() -> Check:
             load_recipe(str(recipe), Recipe if recipe.stem in of_lite else DiffusionRecipe)
     except LivestyleError as error:
         return Check(subject, "broken", str(error), "mend or remove that file")
-    there = [str(file) for file in (user_file(), user_presets(), *recipes) if file.exists()]
+    there = [str(file) for file in (user_file(), user_presets(), *recipes) if is_there(file)]
     found = ", ".join(there) or f"none in {user_file().parent}"
     return Check(subject, "ok", found)
 

@@ -21,6 +21,7 @@ from livestyle.commands.terminal import (
 )
 from livestyle.config import Config, plain
 from livestyle.errors import ConfigError
+from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
 
 HELP = "restyle a source live, into a camera or a page"
@@ -51,7 +52,7 @@ def call(arguments: argparse.Namespace) -> int:
         tell_json(plain(config))
         return 0
     if arguments.print_config:
-        there = "read first" if user_file().exists() else "would be read first"
+        there = "read first" if is_there(user_file()) else "would be read first"
         tell(
             f"# {user_file()} {there}; then --config FILE, then flags\n\n{to_toml(config)}".rstrip()
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from livestyle.config import check
 from livestyle.errors import ConfigError
-from livestyle.places import user_folder
+from livestyle.places import is_there, user_folder
 
 FILE = Path(__file__).with_name("presets.toml")
 _KEYS = {"prompt", "strength", "seed", "description"}
@@ -38,7 +38,7 @@ def user_presets() -> Path:
 def list_presets() -> list[Preset]:
     """The bundled presets and the user's; of two with one name the user's. Raises ConfigError."""
     presets = {preset.name: preset for preset in _read(FILE)}
-    if (own := user_presets()).exists():
+    if is_there(own := user_presets()):
         presets |= {preset.name: preset for preset in _read(own)}
     return list(presets.values())
 

@@ -1,6 +1,10 @@
 """The small commands, and what usage errors look like."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -82,6 +86,29 @@ def test_doctor_finds_what_is_wrong_in_the_user_s_own_files(
     (user_recipes() / "mine.toml").unlink()
     (tmp_path / "livestyle" / "settings.toml").write_text("fps = 24")
     assert own_files()["found"] == str(tmp_path / "livestyle" / "settings.toml")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="root and setpriv are needed"
+)
+@pytest.mark.parametrize("home", ["closed", "none"])
+def test_a_home_that_is_closed_or_missing_is_no_trouble(home: str, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    os.chown(closed, 12345, 12345)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(closed)}
+    if home == "none":
+        del environment["HOME"]
+    powers = "-dac_override,-dac_read_search"  # without which root may look into its own alone
+    turbo = ["--stylizer", "turbo"]
+    bare = ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}", sys.executable]
+    for command, code in (("styles", 0), ("run --print-config", 0), ("run --recipe no", 2)):
+        done = subprocess.run(
+            [*bare, "-m", "livestyle", *command.split(), *turbo[: 2 * bool(code)]],
+            env=environment, cwd="/", capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == code, done.stderr
 
 
 def test_devices_are_flags_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
