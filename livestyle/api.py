@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,7 +14,7 @@ import numpy as np
 
 from livestyle.between.look import look_of, with_look
 from livestyle.canvas import Canvas
-from livestyle.config import Config, key
+from livestyle.config import STYLIZER, Config, key
 from livestyle.errors import ConfigError, PictureError, StylizerError
 from livestyle.frame import Frame
 from livestyle.settings import checked
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("livestyle")
 _FIRST: Size = (1280, 720)  # of the pictures that are expected before one has come
+_SETTINGS = (*STYLIZER, "prompt_fade", "output_size")
 
 
 class OpenStylizer:
@@ -33,43 +37,55 @@ class OpenStylizer:
         """config: settled, see `settle_stylizer`."""
         self._config = config
         self._stylizer: Stylizer | None = None
+        self._thread = 0
         self._size = config.output_size or _FIRST
         self._seq = 0
 
     def __enter__(self) -> OpenStylizer:
+        """Load it. Raises StylizerError; or where it is open already."""
+        if self._stylizer is not None:
+            raise StylizerError("the stylizer is open already; open another for another use")
+        self._size = self._config.output_size or _FIRST
         self._stylizer = open_settled(self._config, Canvas(self._size, "stretch"), _LOG.info)
+        self._thread = threading.get_ident()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        stylizer, self._stylizer = self._opened, None
-        stylizer.__exit__(*exc_info)
+        stylizer, self._stylizer = self._stylizer, None
+        if stylizer is not None:
+            stylizer.__exit__(*exc_info)
 
     def __call__(self, picture: Pixels) -> Pixels:
         """The picture restyled: RGB, uint8, (H, W, 3) in and out; what comes out is the caller's.
 
         Raises PictureError where it is no such picture, StylizerError where it can't be restyled.
         """
+        stylizer = self._opened
+        if threading.get_ident() != self._thread:
+            raise StylizerError("a stylizer is used on the thread that opened it; open one on each")
         bgra: Pixels = cv2.cvtColor(_checked(picture), cv2.COLOR_RGB2BGRA)  # type: ignore[assignment]
         size = bgra.shape[1], bgra.shape[0]
         if size != self._size:
-            self._opened.paint_on(Canvas(size, "stretch"))
+            stylizer.paint_on(Canvas(size, "stretch"))
             self._size = size
         self._seq += 1
-        styled: Pixels = self._opened.stylize(Frame(bgra, self._seq, 0)).pixels.copy()
+        styled: Pixels = stylizer.stylize(Frame(bgra, self._seq, 0)).pixels.copy()
         return styled
 
     def change(self, **look: Any) -> None:
-        """Change what may change, from the next picture on: prompt, strength, steps, seed,
-        prompt_fade.
+        """Change what may change: prompt, strength, steps, seed, prompt_fade. The next picture has
+        it, or begins to where there is a fade.
 
-        Raises ConfigError for anything else, a value out of its limits, or a stylizer without.
+        Raises ConfigError for anything else, a value out of its limits, or a stylizer without;
+        StylizerError where a prompt can't be encoded.
         """
+        stylizer = self._opened
         if self._config.stylizer != "turbo":
             raise ConfigError(
                 f"stylizer {self._config.stylizer!r} has no prompt to change; open 'turbo'"
             )
         changed = with_look(self._config, {key(name): value for name, value in look.items()})
-        self._opened.change(look_of(changed), wait=True)
+        stylizer.change(look_of(changed), wait=True)
         self._config = changed
 
     @property
@@ -84,34 +100,63 @@ def open_stylizer(stylizer: str = "auto", **settings: Any) -> OpenStylizer:
 
     stylizer: lite, turbo, passthrough, or auto. settings: those of the TOML file that concern it:
     style, prompt, strength, seed, steps, size, model, recipe, lora, engine and so on; output_size
-    is that of the pictures that are expected, so that the first of them does not wait. What is
-    decided, or has to be fetched, is logged as a warning of the logger "livestyle"; what is being
-    loaded as info.
+    is that of the pictures that are expected, so that the first of them does not wait. An engine is
+    made for one size: one is used only where size or output_size is given. What is decided, or has
+    to be fetched, is logged as a warning of the logger "livestyle"; what is being loaded as info.
 
     Raises ConfigError, MissingPackage, ModelError.
     """
-    given = {"stylizer": stylizer, **settings}
-    config = Config(**checked({key(name): value for name, value in given.items()}, ""))
+    config = _config({"stylizer": stylizer, **settings}, _SETTINGS)
+    if config.size is None and config.output_size is None:
+        if config.engine not in ("auto", "torch"):
+            raise ConfigError(
+                f"engine {config.engine!r} is made for one size; give size or output_size"
+            )
+        config = dataclasses.replace(config, engine="torch")
     return OpenStylizer(settle_stylizer(config, _LOG.warning))
 
 
 def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> dict[str, Any]:
-    """What `livestyle run` does, until `seconds` are over or Ctrl-C (KeyboardInterrupt).
+    """What `livestyle run` does, until `seconds` are over or Ctrl-C, which is how it ends without.
 
     settings: those of the TOML file; a user's own file is not read. announce: told in one line what
-    was chosen and where the result can be seen. Starts a worker process as `multiprocessing` does:
-    a script must have it under `if __name__ == "__main__":`.
+    was chosen, where the result can be seen, and what the worker is about. Starts a worker process
+    as `multiprocessing` does: a script must have it under `if __name__ == "__main__":`.
 
     Returns the run's report. Raises LivestyleError.
     """
     from livestyle.front.front import Front
+    from livestyle.front.report import write_report
 
-    config = Config(**checked({key(name): value for name, value in settings.items()}, ""))
+    config = _config(settings, None)
+    told = "starting", ""
+
+    def show(status: dict[str, Any]) -> None:
+        nonlocal told
+        state = status["state"], status["message"]
+        if state != told and state[1]:
+            announce(f"{state[0]}: {state[1]}")
+        told = state
+
     with Front(config, announce) as front:
         for sink in front.sinks:
             announce(f"output: {sink.name}")
-        front.run(lambda status: None)
-        return front.finish()
+        with contextlib.suppress(KeyboardInterrupt):
+            front.run(show)
+        report = front.finish()
+    write_report(config, report)
+    return report
+
+
+def _config(given: dict[str, Any], names: Iterable[str] | None) -> Config:
+    """Settings as Python spells them, checked. names: those that may be given; None: all."""
+    known = set(given) if names is None else set(names)
+    if unknown := sorted(set(given) & set(Config.__dataclass_fields__) - known):
+        raise ConfigError(
+            f"{', '.join(map(repr, unknown))} does not concern a stylizer; what does: "
+            f"{', '.join(sorted(known))}"
+        )
+    return Config(**checked(given, "", spell=str))
 
 
 def _checked(picture: Pixels) -> Pixels:

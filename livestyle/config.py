@@ -245,9 +245,14 @@ def key(name: str) -> str:
 
 
 def check(name: str, value: Any, where: str) -> Any:
-    """A value for the setting of that name, parsed. Raises ConfigError, beginning with `where`."""
+    """A value for the setting of that name, parsed. Nothing, or "" but for a prompt, is for one
+    that may be unset. Raises ConfigError, beginning with `where`.
+    """
+    field, setting = settings()[name]
+    if field.default is None and (value is None or (value == "" and name != "prompt")):
+        return None
     try:
-        return settings()[name][1].parse(value)
+        return setting.parse(value)
     except ValueError as error:
         raise ConfigError(f"{where} {value!r}: {error}") from None
 

@@ -26,22 +26,6 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def write_atomically(file: str, content: bytes) -> None:
-    """Write a file under a temporary name beside it, sync and rename. Raises OSError."""
-    target = Path(file)
-    temporary = f"{file}.{os.getpid()}.part"
-    try:
-        with open(temporary, "wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
 def _field(file: str, field: str) -> str:
     """What a file of /proc says of something, or ""."""
     with contextlib.suppress(OSError):

@@ -14,5 +14,7 @@ def user_folder() -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file or folder can be seen; in a home that is closed to us nothing is."""
-    return os.path.exists(path)  # Path.exists raises where it may not look
+    """Whether a file or folder can be seen, or a link to one; in a home that is closed to us
+    nothing is.
+    """
+    return os.path.lexists(path)  # Path.exists raises where it may not look

@@ -1,7 +1,8 @@
-"""Recipe: what a stylizer compiles, read from `engines/*.toml`."""
+"""Recipe: what a stylizer compiles, read from `engines/*.toml` or a file of the user's own."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.resources
 import re
@@ -67,22 +68,32 @@ R = TypeVar("R", bound=Recipe)
 
 
 def _commit(value: Any) -> str:
-    """A revision that stays what it is; "" where there is no repo."""
-    if value != "" and not (isinstance(value, str) and re.fullmatch("[0-9a-f]{40}", value)):
+    """A revision that stays what it is."""
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{40}", value):
         raise ValueError("the 40 hexadecimal digits of a commit are expected")
-    return str(value)
+    return value
 
 
 _PARSE: dict[str, values.Parse] = {
     "size": values.size,
     "steps": values.number(1, 8, int),
-    "precision": values.choice("auto", "fp32", "bf16", "fp16", "fp8"),
     "timesteps": values.choice("turbo", "lcm"),
     "family": values.choice("sdxl", "sd"),
-    "device": values.choice("auto", "CPU", "GPU"),
     "revision": _commit,
     "autoencoder_revision": _commit,
     "lora_revision": _commit,
+}
+_PARSE_OF: dict[type[Recipe], dict[str, values.Parse]] = {
+    Recipe: {
+        "engine": values.choice("openvino"),
+        "device": values.choice("CPU", "GPU"),
+        "precision": values.choice("auto", "fp32", "bf16"),
+    },
+    DiffusionRecipe: {
+        "engine": values.choice("torch"),
+        "device": values.choice("auto", "GPU"),
+        "precision": values.choice("auto", "fp32", "bf16", "fp16", "fp8"),
+    },
 }
 
 
@@ -96,26 +107,44 @@ def load_recipe(name: str, kind: type[R]) -> R:
     if file is None:
         known = ", ".join(list_recipes(kind))
         raise ConfigError(f"unknown {where}; choose from: {known}, or name a FILE.toml")
-    table = _read(file, where)
-    given = {key.replace("-", "_"): value for key, value in table.items()}
-    stylizer = _STYLIZERS[kind]
-    if given.get("stylizer") != stylizer:
-        raise ConfigError(f"{where} is for stylizer {given.get('stylizer')!r}, not {stylizer!r}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    needed = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
-    if wrong := sorted((needed - set(given)) | (set(given) - set(fields))):
-        keys = ", ".join(repr(name.replace("_", "-")) for name in wrong)
-        raise ConfigError(f"{where}: missing or unknown key {keys}")
-    return kind(**{name: _parsed(name, value, where) for name, value in given.items()})
+    if str(file) != name:
+        where += f" ({file})"
+    return _recipe(_read(file, where), kind, where)
 
 
 def list_recipes(kind: type[Recipe]) -> list[str]:
-    """The names of a stylizer's recipes. Raises ConfigError for one that can't be read."""
-    return [
-        name
-        for name, file in sorted(_files().items())
-        if _read(file, f"recipe {name!r}").get("stylizer") == _STYLIZERS[kind]
-    ]
+    """The names of a stylizer's recipes, as far as they can be read."""
+    names = []
+    for name, file in sorted(_files().items()):
+        with contextlib.suppress(ConfigError):  # it is told where it is asked for, and by doctor
+            if _read(file, "").get("stylizer") == _STYLIZERS[kind]:
+                names.append(name)
+    return names
+
+
+def _recipe(table: dict[str, Any], kind: type[R], where: str) -> R:
+    stylizer = _STYLIZERS[kind]
+    if table.get("stylizer") != stylizer:
+        raise ConfigError(f"{where} is for stylizer {table.get('stylizer')!r}, not {stylizer!r}")
+    fields = {field.name.replace("_", "-"): field for field in dataclasses.fields(kind)}
+    needed = {key for key, field in fields.items() if field.default is dataclasses.MISSING}
+    if "lora" in table:
+        needed.add("lora-revision")
+    if wrong := sorted((needed - set(table)) | (set(table) - set(fields))):
+        raise ConfigError(f"{where}: missing or unknown key {', '.join(map(repr, wrong))}")
+    parse = _PARSE | _PARSE_OF[kind]
+    given = {}
+    for key, value in table.items():
+        name = fields[key].name
+        try:
+            parse_value: values.Parse = parse.get(name, values.text)
+            given[name] = parse_value(value)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {key} {value!r}: {error}") from None
+    low, high = kind.GRID[0], kind.GRID[-1]
+    if not all(low <= side <= high for side in given["size"]):
+        raise ConfigError(f"{where}: size {table['size']!r}: its sides are from {low} to {high}")
+    return kind(**given)
 
 
 def user_recipes() -> Path:
@@ -148,16 +177,7 @@ def _bundled() -> Traversable:
 def _read(file: Traversable, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{where}: there is no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"cannot read {where}: {reason(error)}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read {where}: {error}") from error
-
-
-def _parsed(name: str, value: Any, where: str) -> Any:
-    try:
-        parse: values.Parse = _PARSE.get(name, values.text)
-        return parse(value)
-    except ValueError as error:
-        key = name.replace("_", "-")
-        raise ConfigError(f"{where}: {key} {value!r}: {error}") from None

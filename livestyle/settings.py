@@ -6,12 +6,12 @@ import argparse
 import json
 import textwrap
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from livestyle.config import GROUPS, Config, Setting, check, key, plain, settings
-from livestyle.errors import ConfigError
+from livestyle.errors import ConfigError, reason
 from livestyle.places import is_there, user_folder
 
 Group = argparse._ArgumentGroup
@@ -67,30 +67,50 @@ def load_config(
     layers = [str(own)] if is_there(own) else []
     values: dict[str, Any] = {}
     for layer in [*layers, *([] if file is None else [file])]:
-        values |= _read_toml(layer)
+        values = _on_top(values, _read_toml(layer))
     if names is not None:
         values = {name: values[name] for name in names if name in values}
-    return Config(**values | checked({key(name): flags[name] for name in flags}, "--"))
+    given = checked({key(name): flags[name] for name in flags}, "--")
+    return Config(**_on_top(values, given))
 
 
-def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Settings by their keys, checked, by their fields' names. where: what errors begin with.
+# What is named in a layer is meant without what a lower one had in mind with another.
+_REPLACES = {"stylizer": ("style", "prompt"), "recipe": ("model",)}
+
+
+def _on_top(values: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    gone = {
+        name
+        for replacing, replaced in _REPLACES.items()
+        if replacing in above and above[replacing] != values.get(replacing)
+        for name in replaced
+    }
+    return {name: value for name, value in values.items() if name not in gone} | above
+
+
+def checked(
+    given: Mapping[str, Any], where: str, spell: Callable[[str], str] = key
+) -> dict[str, Any]:
+    """Settings, checked, by their fields' names. spell: how `given` spells these. where: what
+    errors begin with.
 
     Raises ConfigError for an unknown key or a value out of its limits.
     """
-    names = {key(name): name for name in settings()}
+    names = {spell(name): name for name in settings()}
     if unknown := sorted(set(given) - set(names)):
         raise ConfigError(
             f"{where}unknown key {', '.join(map(repr, unknown))}; known are: {', '.join(names)}"
         )
-    return {names[key]: check(names[key], value, where + key) for key, value in given.items()}
+    return {names[name]: check(names[name], value, where + name) for name, value in given.items()}
 
 
 def _read_toml(file: str) -> dict[str, Any]:
     try:
         with Path(file).open("rb") as opened:
             table = tomllib.load(opened)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"cannot read config {file!r}: {reason(error)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read config {file!r}: {error}") from error
     return checked(table, f"config {file!r}: ")
 

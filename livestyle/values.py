@@ -30,7 +30,7 @@ def prompt(value: Any) -> str:
 
 def path(value: Any) -> str:
     """A file, a folder, or a name in place of one; `~` is the home."""
-    return os.path.expanduser(text(value))
+    return os.path.expanduser(text(os.fspath(value) if isinstance(value, os.PathLike) else value))
 
 
 def spec(value: Any) -> str:
@@ -77,8 +77,9 @@ def number(low: float, high: float, kind: type[int] | type[float] = float) -> Pa
             parsed = kind(value)
         except (TypeError, ValueError, OverflowError):
             raise ValueError(expected) from None
-        if isinstance(value, bool) or not low <= parsed <= high:
-            raise ValueError(expected)
+        broken = isinstance(value, float) and parsed != value  # int cuts it off
+        if isinstance(value, bool) or broken or not low <= parsed <= high:
+            raise ValueError(f"{expected}, a whole one" if broken else expected)
         return parsed
 
     return parse
@@ -86,7 +87,7 @@ def number(low: float, high: float, kind: type[int] | type[float] = float) -> Pa
 
 def size(value: Any) -> Size:
     """(width, height) from "1280x720", or as it is."""
-    if isinstance(value, tuple | list) and len(value) == 2:
+    if isinstance(value, tuple) and len(value) == 2:
         value = "{}x{}".format(*value)
     width, _, height = str(value).lower().partition("x")
     expected = "WIDTHxHEIGHT is expected, even, from 64x64 to 7680x4320, as in 1280x720"

@@ -62,6 +62,24 @@ def test_three_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config == Config(fps=24, style="wave", hud=False, port=1234)
 
 
+def test_what_is_named_is_meant_without_what_another_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'stylizer = "turbo"\nstyle = "anime"\nprompt = "a"\nmodel = "m"\nrecipe = "sd-turbo"\n'
+    _own(monkeypatch, tmp_path, text)
+    own = Config(stylizer="turbo", style="anime", prompt="a", model="m", recipe="sd-turbo")
+    assert load_config({}) == load_config({"stylizer": "turbo", "recipe": "sd-turbo"}) == own
+    lite = load_config({"stylizer": "lite"})
+    assert (lite.style, lite.prompt, lite.model) == (None, None, "m")
+    assert load_config({"stylizer": "lite", "style": "wave"}).style == "wave"
+    other = load_config({"recipe": "lcm-sdxl"})
+    assert (other.model, other.style) == (None, "anime")
+    assert load_config({"model": "", "style": ""}).model is None
+    assert load_config({"prompt": ""}).prompt == ""
+    with pytest.raises(ConfigError, match="--recipe ''"):
+        load_config({"recipe": ""})
+
+
 def test_a_command_takes_what_concerns_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _own(monkeypatch, tmp_path, 'source = "blank"\nstyle = "udnie"\n')
     assert load_config({"fps": "24"}, names=("style", "seed")) == Config(style="udnie", fps=24)
@@ -159,6 +177,7 @@ def test_print_config_reads_back(tmp_path: Path) -> None:
         (["--port", "1.5"], "--port '1.5'"),
         (["--seconds", "-3"], "--seconds '-3'"),
         (["--source", ""], "--source ''"),
+        (["--steps", "1.5"], "--steps '1.5': a number from 1 to 8"),
     ],
 )
 def test_bad_flag_is_named_with_its_value(argv: list[str], said: str) -> None:
@@ -179,6 +198,8 @@ def test_bad_flag_is_named_with_its_value(argv: list[str], said: str) -> None:
         ('sink = "web"', "sink 'web': a list"),
         ("hud = 1", "hud 1: true or false"),
         ("port = inf", "port inf: a number"),
+        ("steps = 1.9", "steps 1.9: a number from 1 to 8 is expected, a whole one"),
+        ("size = [640, 360]", "size [640, 360]: WIDTHxHEIGHT"),
         ("source = 3", "source 3: text"),
     ],
 )

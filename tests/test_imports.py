@@ -150,6 +150,16 @@ def test_imports_point_one_way(module: str) -> None:
     if module == "livestyle.__main__":
         return
     mine = _room(module)
+    tree = ast.parse(_modules()[module].read_text(encoding="utf-8"))
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not [node.lineno for node in froms if node.level], "name the module in full"
+    through = {
+        f"livestyle.{name.name}"
+        for node in froms
+        if node.module == "livestyle"
+        for name in node.names
+    }
+    assert through <= set(_modules()), "what the package hands out is for users"
     reached = {_room(name) for name in _reached(module) if name in _modules()}
     assert reached - {"", mine} <= ROOMS.get(mine, set())
 

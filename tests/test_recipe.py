@@ -69,6 +69,13 @@ def test_an_unknown_one_names_those_there_are(name: str, own: Path) -> None:
          "revision 'main': the 40 hexadecimal digits of a commit are expected"),
         (re.sub('autoencoder = ".*"', "autoencoder = 3", TURBO), "autoencoder 3: text is expected"),
         (TURBO.replace('precision = "auto"', "precision = []"), "precision []: choose from: auto"),
+        (TURBO.replace('"auto"', '"CPU"', 1), "device 'CPU': choose from: auto, GPU"),
+        (TURBO.replace('"torch"', '"magic"'), "engine 'magic': choose from: torch"),
+        (TURBO.replace("steps = 1", "steps = 1.9"), "steps 1.9: a number from 1 to 8"),
+        (TURBO.replace('"512x512"', '"64x64"'), "size '64x64': its sides are from 256 to 1024"),
+        (TURBO.replace("autoencoder-revision", "autoencoder_revision"), "'autoencoder_revision'"),
+        (TURBO + 'lora = "a/b"', "missing or unknown key 'lora-revision'"),
+        (re.sub('revision = ".*"', 'revision = ""', TURBO, count=1), "revision '': the 40 hex"),
         (TURBO.replace('family = "sdxl"', 'family = "flux"'), "family 'flux': choose from: sdxl"),
     ],
 )  # fmt: skip
@@ -81,9 +88,27 @@ def test_what_is_wrong_is_named(text: str | bytes, said: str, tmp_path: Path) ->
     assert "\n" not in str(caught.value)
 
 
+def test_one_of_lite_has_what_lite_can_do(own: Path) -> None:
+    lite = (BUNDLED / "lite.toml").read_text()
+    for wrong in ('precision = "fp16"', 'device = "auto"', 'engine = "torch"'):
+        key = wrong.split()[0]
+        (own / "lite.toml").write_text(re.sub(f"^{key} = .*$", wrong, lite, flags=re.MULTILINE))
+        with pytest.raises(ConfigError, match=f"{key} '.*': choose from: "):
+            load_recipe("lite", Recipe)
+
+
+def test_one_that_is_broken_hides_no_other(own: Path) -> None:
+    (own / "broken.toml").write_text("steps =")
+    assert list_recipes(DiffusionRecipe) == ["lcm-sdxl", "sd-turbo", "sdxl-turbo"]
+    with pytest.raises(ConfigError, match="unknown recipe 'nope'; choose from: lcm"):
+        load_recipe("nope", DiffusionRecipe)
+    with pytest.raises(ConfigError, match=re.escape(str(own / "broken.toml"))):
+        load_recipe("broken", DiffusionRecipe)
+
+
 def test_a_path_where_nothing_is(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="cannot read recipe .*: No such file"):
         load_recipe(str(tmp_path / "no.toml"), DiffusionRecipe)
     (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(ConfigError, match="cannot read recipe .*: .*directory"):
+    with pytest.raises(ConfigError, match="cannot read recipe .*: Is a dir.*; that is a folder"):
         load_recipe(str(tmp_path / "folder.toml"), DiffusionRecipe)

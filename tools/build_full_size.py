@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from livestyle.machine import describe_machine, write_atomically
+from livestyle.files import write_atomically
+from livestyle.machine import describe_machine
 
 
 def main() -> None:

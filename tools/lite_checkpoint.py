@@ -9,7 +9,7 @@ from lite_network import LiteNetwork
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from livestyle.machine import write_atomically
+from livestyle.files import write_atomically
 
 Stages = list[dict[str, object]]
 """The trainings that led to a network, oldest first, as its card says them."""

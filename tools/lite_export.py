@@ -20,7 +20,7 @@ from lite_checkpoint import Stages, load_checkpoint
 from lite_network import HALF, LiteNetwork
 from torch import Tensor, nn
 
-from livestyle.machine import write_atomically
+from livestyle.files import write_atomically
 
 STYLES = Path("livestyle/stylizers/styles")
 

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from livestyle.machine import describe_machine, write_atomically
+from livestyle.files import write_atomically
+from livestyle.machine import describe_machine
 
 DISPLAY = ":93"
 LIVESTYLE = [sys.executable, "-m", "livestyle"]

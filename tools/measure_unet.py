@@ -19,7 +19,8 @@ import torch
 
 from livestyle.diffusion.denoiser import Conditions, Denoiser, DiffusersUNet, Embedding, OwnUNet
 from livestyle.engines.reference import STEP
-from livestyle.machine import describe_machine, write_atomically
+from livestyle.files import write_atomically
+from livestyle.machine import describe_machine
 from livestyle.models.folder import ModelFolder
 from livestyle.models.pipeline import load_pipeline
 from livestyle.models.plan import Choice

@@ -23,7 +23,7 @@ from lite_losses import VGG_LAYERS
 from lite_pictures import read_folder
 from safetensors.torch import load_file, save
 
-from livestyle.machine import write_atomically
+from livestyle.files import write_atomically
 
 HEIGHT = 560
 QUALITIES = (95, 92, 88, 84, 80, 75, 70, 60)

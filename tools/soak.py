@@ -20,7 +20,8 @@ from typing import Any
 
 import psutil
 
-from livestyle.machine import describe_machine, write_atomically
+from livestyle.files import write_atomically
+from livestyle.machine import describe_machine
 
 SETTLED = 60.0  # s: caches fill and pools grow until then
 GROWTH_LIMIT = 10.0  # MB

@@ -33,7 +33,7 @@ from lite_network import LiteNetwork
 from lite_pictures import Crops, DeviceCrops, read_painting, read_picture, to_tensor
 from torch import Tensor
 
-from livestyle.machine import write_atomically
+from livestyle.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from livestyle import values
 from livestyle.commands.terminal import (
     NowAndThen,
+    add_config,
     add_json,
-    check_target,
     config_of,
-    path,
     say,
     tell,
     tell_json,
-    write,
-    write_json,
 )
 from livestyle.config import STYLIZER
 from livestyle.errors import ConfigError
+from livestyle.files import check_target, write, write_json
 from livestyle.settings import add_flags
 
 HELP = "measure this machine"
-_SETTINGS = (*STYLIZER, "output_size", "fps")
+# each bench has its own stylizer, whatever a run has
+_SETTINGS = (*(name for name in STYLIZER if name != "stylizer"), "output_size", "fps")
+_OF_FILES = tuple(name for name in _SETTINGS if name != "style")
 _OF_TURBO = ("peer", "frames", "in_flight", "limit", "plot", "pictures")
 
 
@@ -34,11 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lite: the stylize stage beside the bare network; turbo: a frame and its stages; "
         "floor: the least time that a frame of turbo can take on this machine",
     )
+    add_config(parser)
     add_json(parser, "the figures")
     parser.add_argument(
         "--report",
         dest="figures",
-        type=path,
+        type=values.path,
         metavar="FILE.json",
         help="write the figures there, turbo: anew after each contestant",
     )
@@ -71,10 +73,12 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--limit", type=int, metavar="SECONDS", help="end a contestant after so long"
     )
-    group.add_argument("--plot", type=path, metavar="FILE.png", help="draw frames and stages there")
+    group.add_argument(
+        "--plot", type=values.path, metavar="FILE.png", help="draw frames and stages there"
+    )
     group.add_argument(
         "--pictures",
-        type=path,
+        type=values.path,
         metavar="FILE.png",
         help="what each made of one frame, side by side",
     )
@@ -83,8 +87,9 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Measure, then tell; 1 where a contestant failed."""
     for name in _OF_TURBO if arguments.what != "turbo" else ():
-        if getattr(arguments, name) is not None:
-            raise ConfigError(f"--{name.replace('_', '-')}: that is for bench turbo")
+        if (value := getattr(arguments, name)) is not None:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} {value!r}: that is for bench turbo")
     for flag, file in (
         ("report", arguments.figures),
         ("plot", arguments.plot),
@@ -112,14 +117,14 @@ def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
 
     if arguments.random_weights:
         raise ConfigError("--random-weights: that is for bench turbo and bench floor")
-    return bench_lite(config_of(arguments, _SETTINGS))
+    return bench_lite(config_of(arguments, _OF_FILES))
 
 
 def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
     config = settle_turbo(
-        config_of(arguments, _SETTINGS), say, with_model=not arguments.random_weights
+        config_of(arguments, _OF_FILES), say, with_model=not arguments.random_weights
     )
     from livestyle.bench.floor import bench_floor
 
@@ -139,7 +144,7 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
             flag = name.replace("_", "-")
             raise ConfigError(f"--{flag} {number}: a number from 1 on is expected")
     random = arguments.random_weights
-    config = settle_turbo(config_of(arguments, _SETTINGS), say, with_model=not random)
+    config = settle_turbo(config_of(arguments, _OF_FILES), say, with_model=not random)
     if arguments.plot or arguments.pictures:
         from livestyle.bench import plot
     from livestyle.bench.turbo import Options, bench_turbo

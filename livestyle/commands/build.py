@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from livestyle.commands.terminal import (
+    add_config,
     add_json,
     config_of,
     end_in_order,
-    path,
     say,
     tell,
     tell_json,
@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe",
         metavar="RECIPE",
-        type=path,
         help="one of engines/, such as sdxl-turbo, one of yours, or a FILE.toml",
     )
     parser.add_argument(
@@ -52,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the recipe's exact architecture without its weights, for speed alone",
     )
     add_flags(parser, _SETTINGS)
+    add_config(parser)
     add_json(parser, "where the engine is, and what each phase took and found,")
 
 
@@ -64,7 +64,7 @@ def call(arguments: argparse.Namespace) -> int:
     config = settle_turbo(config_of(arguments, _SETTINGS), say, with_model=not random)
     from livestyle.commands.figures import describe_build
     from livestyle.commands.status import build_bars
-    from livestyle.engines.build import build_engine, check_room
+    from livestyle.engines.build import PHASES, build_engine, check_room
     from livestyle.engines.cache import user_cache
     from livestyle.engines.plan import plan_build, with_levers
 
@@ -85,5 +85,5 @@ def call(arguments: argparse.Namespace) -> int:
     if arguments.json:
         tell_json({"engine": str(entry.folder), **phases})
     else:
-        tell(describe_build(str(entry.folder), phases))
+        tell(describe_build(str(entry.folder), phases, PHASES[build.spec.engine]))
     return 0

@@ -158,7 +158,7 @@ def _engines_of_turbo() -> Check:
 def _own_files() -> Check:
     """Settings, presets and recipes of the user's own: one that is wrong ends every run."""
     from livestyle.places import is_there
-    from livestyle.recipe import DiffusionRecipe, Recipe, list_recipes, load_recipe, user_recipes
+    from livestyle.recipe import DiffusionRecipe, Recipe, load_recipe, user_recipes
     from livestyle.settings import load_config, user_file
     from livestyle.stylizers.preset import list_presets, user_presets
 
@@ -166,9 +166,8 @@ def _own_files() -> Check:
     try:
         load_config({})
         list_presets()
-        of_lite = list_recipes(Recipe)
-        for recipe in recipes:
-            load_recipe(str(recipe), Recipe if recipe.stem in of_lite else DiffusionRecipe)
+        for recipe in recipes:  # there is one for lite
+            load_recipe(recipe.stem, Recipe if recipe.stem == "lite" else DiffusionRecipe)
     except LivestyleError as error:
         return Check(subject, "broken", str(error), "mend or remove that file")
     there = [str(file) for file in (user_file(), user_presets(), *recipes) if is_there(file)]

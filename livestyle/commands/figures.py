@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Figures = Mapping[str, Any]
@@ -18,10 +18,11 @@ def describe_bench(figures: Figures) -> str:
     return "\n".join([where, *described(figures)])
 
 
-def describe_build(folder: str, phases: Figures) -> str:
-    """Where the engine is, and what each phase took and found."""
+def describe_build(folder: str, phases: Figures, order: Iterable[str]) -> str:
+    """Where the engine is, and what each phase took and found. order: of the phases."""
     lines = [f"engine {folder}"]
-    for name, found in phases.items():
+    for name in order:
+        found = phases[name]
         rest = {key: value for key, value in found.items() if key != "seconds"}
         words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in rest.items())
         lines.append(f"  {name:10} {found['seconds']:7.1f} s  {words}")

@@ -8,18 +8,16 @@ import signal
 from livestyle.commands.terminal import (
     ENDINGS,
     INTERRUPTED,
+    add_config,
     add_json,
     check_stdout,
-    check_target,
     config_of,
     end_in_order,
-    path,
     say,
     tell,
     tell_json,
-    write_json,
 )
-from livestyle.config import Config, plain
+from livestyle.config import Config, key, plain, settings
 from livestyle.errors import ConfigError
 from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
@@ -31,12 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All settings are flags of it."""
     parser.usage = "%(prog)s [settings]"  # all of them would fill a screen before the first word
     groups = add_flags(parser)
-    groups["run"].add_argument(
-        "--config",
-        metavar="FILE",
-        type=path,
-        help="read settings from this TOML file; flags win, and it wins over your own file",
-    )
+    add_config(groups["run"])
     groups["run"].add_argument(
         "--print-config",
         action="store_true",
@@ -49,7 +42,7 @@ def call(arguments: argparse.Namespace) -> int:
     """Run until the time is over, or Ctrl-C."""
     config = config_of(arguments)
     if arguments.print_config and arguments.json:
-        tell_json(plain(config))
+        tell_json(dict.fromkeys(map(key, settings())) | plain(config))
         return 0
     if arguments.print_config:
         there = "read first" if is_there(user_file()) else "would be read first"
@@ -57,9 +50,11 @@ def call(arguments: argparse.Namespace) -> int:
             f"# {user_file()} {there}; then --config FILE, then flags\n\n{to_toml(config)}".rstrip()
         )
         return 0
-    _check_targets(config, to_stdout=arguments.json)
+    if arguments.json:
+        _check_stdout_is_free(config)
     from livestyle.commands.status import StatusLine, summary
     from livestyle.front.front import Front
+    from livestyle.front.report import write_report
 
     end_in_order()
     code = 0
@@ -75,17 +70,14 @@ def call(arguments: argparse.Namespace) -> int:
                 signal.signal(ending, signal.SIG_IGN)
             report = front.finish()
     say(summary(report))
-    if config.report is not None:
-        write_json(config.report, report)
+    write_report(config, report)
     if arguments.json:
         tell_json(report)
     return code or int(bool(report["ended"]))
 
 
-def _check_targets(config: Config, *, to_stdout: bool) -> None:
-    """What is written at the end only: better refused before the run than after it."""
-    if to_stdout:
-        check_stdout()
-    if to_stdout and "raw:-" in config.sink:
+def _check_stdout_is_free(config: Config) -> None:
+    """For the report: better refused before the run than after it."""
+    check_stdout()
+    if "raw:-" in config.sink:
         raise ConfigError("--json and --sink raw:- both want stdout; write one of them to a file")
-    check_target("--report", config.report)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from livestyle.commands.terminal import add_json, tell, tell_json
-from livestyle.recipe import user_recipes
+from livestyle.errors import ConfigError
+from livestyle.recipe import DiffusionRecipe, list_recipes, load_recipe, user_recipes
 from livestyle.stylizers.preset import list_presets, user_presets
 from livestyle.stylizers.style import list_styles
 
@@ -29,5 +30,11 @@ def call(arguments: argparse.Namespace) -> int:
     tell(f"--stylizer turbo (your own: {user_presets()})")
     for preset in presets:
         tell(f"  {preset.name:16} {preset.description}")
-    tell(f"--recipe, of turbo (your own: {user_recipes()}/NAME.toml)")
+    tell(f"--stylizer turbo --recipe (your own: {user_recipes()}/NAME.toml)")
+    for name in list_recipes(DiffusionRecipe):
+        try:
+            recipe = load_recipe(name, DiffusionRecipe)
+            tell(f"  {name:16} {recipe.model}, steps {recipe.steps}; {recipe.licence}")
+        except ConfigError as error:  # the others are of use
+            tell(f"  {name:16} {error}")
     return 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from livestyle import values
 from livestyle.commands.terminal import (
     NowAndThen,
+    add_config,
     add_json,
     config_of,
     end_in_order,
-    path,
     say,
     tell_json,
 )
@@ -21,11 +22,12 @@ HELP = "restyle a picture or a video file"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Two files, and what concerns the stylizer."""
-    parser.add_argument("input", metavar="IN", type=path, help="a picture or a video file")
+    parser.add_argument("input", metavar="IN", type=values.path, help="a picture or a video file")
     parser.add_argument(
-        "output", metavar="OUT", type=path, help=".png, .jpg, .mp4 or .mkv (lossless)"
+        "output", metavar="OUT", type=values.path, help=".png, .jpg, .mp4 or .mkv (lossless)"
     )
     add_flags(parser, STYLIZER)
+    add_config(parser)
     add_json(parser, "the figures")
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
+from livestyle import values
 from livestyle.config import Config
-from livestyle.errors import ConfigError, LivestyleError, reason
+from livestyle.errors import LivestyleError, reason
 from livestyle.settings import load_config
 
 INTERRUPTED = 130
@@ -65,9 +63,14 @@ def add_json(parser: argparse._ActionsContainer, what: str = "it") -> None:
     parser.add_argument("--json", action="store_true", help=f"print {what} as JSON, on stdout")
 
 
-def path(text: str) -> str:
-    """A file's name from the command line: `~` is the home, also where no shell has seen it."""
-    return os.path.expanduser(text)
+def add_config(parser: argparse._ActionsContainer) -> None:
+    """Add --config."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=values.path,
+        help="read settings from this TOML file; flags win, and it wins over your own file",
+    )
 
 
 def config_of(arguments: argparse.Namespace, names: Iterable[str] | None = None) -> Config:
@@ -84,29 +87,3 @@ def end_in_order() -> None:
     """Make every polite way of ending a Ctrl-C, also where a shell has it ignored."""
     for ending in ENDINGS:
         signal.signal(ending, signal.default_int_handler)
-
-
-def check_target(flag: str, file: str | None) -> None:
-    """Better refused before the work than after it. Raises ConfigError."""
-    if file is None:
-        return
-    target = Path(file).absolute()
-    if not target.parent.is_dir():
-        raise ConfigError(f"{flag} {file!r}: its folder does not exist; make it first")
-    if target.is_dir():
-        raise ConfigError(f"{flag} {file!r}: that is a folder; name a file")
-
-
-def write_json(file: str, figures: dict[str, Any]) -> None:
-    """Write a file whole or not at all. Raises LivestyleError."""
-    write(file, (json.dumps(figures, indent=2) + "\n").encode())
-
-
-def write(file: str, content: bytes) -> None:
-    """Write a file whole or not at all. Raises LivestyleError."""
-    from livestyle.machine import write_atomically
-
-    try:
-        write_atomically(file, content)
-    except OSError as error:
-        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error

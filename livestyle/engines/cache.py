@@ -192,7 +192,7 @@ def _reported(folder: Path) -> Iterator[None]:
 
 def user_cache() -> Cache:
     """The cache of whoever runs this; LIVESTYLE_ENGINES names another folder."""
-    chosen = os.environ.get("LIVESTYLE_ENGINES")
+    chosen = os.path.expanduser(os.environ.get("LIVESTYLE_ENGINES", ""))
     return Cache(Path(chosen) if chosen else platformdirs.user_cache_path("livestyle") / "engines")
 
 

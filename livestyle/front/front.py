@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from livestyle.between.look import with_look
@@ -19,6 +19,7 @@ from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
+from livestyle.files import check_target
 from livestyle.frame import even
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.framelog import FrameLog
@@ -92,9 +93,10 @@ class Front:
         Raises LivestyleError when the worker never came up or no sink takes frames any more.
         """
         self._clock.card = self._starting
-        sys.setswitchinterval(0.0005)  # the clock's thread must not wait 5 ms for the page's
-        gc.collect()
-        gc.freeze()  # what was loaded stays: later collections need not look at it
+        with _undisturbed():
+            self._run(show)
+
+    def _run(self, show: Callable[[Status], None]) -> None:
         self._worker.start()
         self._clock.start(self.config.seconds)
         while self._clock.running:
@@ -153,8 +155,26 @@ class Front:
         return {"sinks": sinks, "ended": ended}
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """While the clock runs its thread must not wait 5 ms for the page's, nor for the collector to
+    look again at what was loaded and stays. The process may be somebody else's: then it is as it
+    was.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(usual)
+
+
 def _decide(config: Config, announce: Announce) -> Config:
     """The settings with every "auto" replaced by what this machine has, announced with the why."""
+    check_target("--report", config.report)
     if config.source == "auto":
         source, why = choose_source()
         announce(f"source {source}: {why}")

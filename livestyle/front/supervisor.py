@@ -49,6 +49,7 @@ class Supervisor:
         self._process: SpawnProcess | None = None
         self._front: Connection
         self._heard = 0.0
+        self._spoke = False  # any worker, ever
         self._styled = 0, 0.0  # frames, and when that count last changed
         self._restart_at = 0.0
         self._restarted: deque[float] = deque()
@@ -114,6 +115,13 @@ class Supervisor:
                 self._hear(self._front.recv())
                 timeout = 0
         except (EOFError, OSError, pickle.UnpicklingError):  # it may die in the middle of a word
+            if not self._spoke:
+                why = self._exit_reason()
+                self._reap()
+                raise WorkerError(
+                    f"{why} before it began; a script that runs livestyle does so under "
+                    'if __name__ == "__main__":, for the worker loads the script, too'
+                ) from None
             self._gone(self.message if self.state == "recovering" else self._exit_reason())
             return
         if reason := self._hung():
@@ -139,6 +147,7 @@ class Supervisor:
 
     def _hear(self, message: Loading | Running | Failed) -> None:
         self._heard = time.monotonic()
+        self._spoke = True
         match message:
             case Loading(what):
                 self.message = f"loading {what}"

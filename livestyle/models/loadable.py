@@ -18,9 +18,10 @@ import torch
 
 from livestyle.config import Config
 from livestyle.models.digest import canonical, digest
+from livestyle.models.fetch import Say
 from livestyle.models.folder import ModelFolder, weight_files
 from livestyle.models.pipeline import load_pipeline, quiet
-from livestyle.models.plan import Choice, Say, plan_model
+from livestyle.models.plan import Choice, plan_model
 from livestyle.models.random_weights import FAMILIES, SEED, random_pipeline, random_unet
 from livestyle.recipe import DiffusionRecipe, load_recipe
 

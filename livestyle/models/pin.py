@@ -15,7 +15,7 @@ import platformdirs
 from huggingface_hub import HfApi
 
 from livestyle.errors import ModelError
-from livestyle.machine import write_atomically
+from livestyle.files import write_atomically
 from livestyle.models.fetch import LAYOUT, Repo, reported
 from livestyle.models.folder import PICKLES
 

@@ -7,7 +7,7 @@ The hub is asked for what an id means (once, see `pin`) and for a model's settin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from livestyle.config import Config
 from livestyle.errors import ConfigError, ModelError
 from livestyle.models.checkpoint import ModelFile, is_checkpoint
-from livestyle.models.fetch import Repo, announce_download, layout, repos
+from livestyle.models.fetch import Repo, Say, announce_download, layout, repos
 from livestyle.models.folder import (
     ModelFolder,
     autoencoder_class,
@@ -26,7 +26,6 @@ from livestyle.models.folder import (
 from livestyle.models.pin import is_hub_id, pin
 from livestyle.recipe import DiffusionRecipe, load_recipe
 
-Say = Callable[[str], None]
 Parts = dict[str, Any]  # what is the same for every kind of model: fields of Plan
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import openvino as ov
@@ -72,6 +72,13 @@ def _to_255(output: ov.Output) -> ov.Node:
     return ops.add(ops.multiply(output, np.float32(255)), np.float32(0.5))
 
 
+class _Opened(NamedTuple):
+    """A compiled network and the memory that it reads, which must live as long."""
+
+    request: ov.InferRequest
+    picture: Pixels  # BGRX (h, w, 4)
+
+
 class Lite:
     """A Stylizer: one bundled style network in OpenVINO."""
 
@@ -87,20 +94,22 @@ class Lite:
         self._open(canvas)
 
     def _open(self, canvas: Canvas) -> None:
-        self._canvas = canvas
-        self.size = self.recipe.size_inside(canvas.size, self._wanted)
-        self._picture: Pixels = np.zeros((self.size[1], self.size[0], 4), np.uint8)
-        self._request = compile_network(self.style, self.size, self.recipe).create_infer_request()
-        self._request.set_input_tensor(ov.Tensor(self._picture[None], shared_memory=True))
-        self._request.infer()  # the first one allocates
-        self._styled: Pixels = self._request.get_output_tensor().data[0]
+        """All of it or nothing: what was there before is used until the last line."""
+        size = self.recipe.size_inside(canvas.size, self._wanted)
+        picture: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
+        request = compile_network(self.style, size, self.recipe).create_infer_request()
+        request.set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
+        request.infer()  # the first one allocates
+        self._canvas, self.size, self._opened = canvas, size, _Opened(request, picture)
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
-        scale(self._canvas.place(frame.pixels), self.size, into=self._picture)
-        self._request.infer()
+        opened = self._opened
+        scale(self._canvas.place(frame.pixels), self.size, into=opened.picture)
+        opened.request.infer()
+        styled: Pixels = opened.request.get_output_tensor().data[0]
         room = self._canvas.room
-        scale(self._styled, (room.shape[1], room.shape[0]), into=room)
+        scale(styled, (room.shape[1], room.shape[0]), into=room)
         return frame.with_pixels(self._canvas.pixels)
 
     def change(self, look: Look, *, wait: bool = False) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -46,6 +47,7 @@ class Turbo:
         then.
         """
         self.size = fit(canvas.size)
+        self.title = "the model"  # what people call it
         self._fit = fit
         self.engine = model.networks.engine
         self.why = model.networks.why
@@ -57,35 +59,39 @@ class Turbo:
         self._shown = self._from = self._to = self._prompts.newest[1]
         self._fade_began = 0  # ns
         try:
-            self._program = self._make(canvas.size)
+            self._program = self._make(canvas.size, canvas, self.size)
         except BaseException:
             self._prompts.close()
             raise
 
     def change(self, look: Look, *, wait: bool = False) -> None:
-        """Take another look, whole: from the next frame on, or when its prompt is encoded."""
+        """Take another look, whole: from the next frame on, or when its prompt is encoded.
+
+        wait: until it is. Raises StylizerError then where it can't be.
+        """
         if look.prompt != self._wanted.prompt:
             self._prompts.ask(look.prompt)
         self._wanted = look
         if wait:
             self._prompts.wait_for(look.prompt)
+            self._check_prompts()
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""
-        if self._prompts.failure:
-            raise StylizerError(f"a prompt can't be encoded: {self._prompts.failure}")
+        self._check_prompts()
         self._take_look()
         self._fade()
         height, width = frame.pixels.shape[:2]
         if (width, height) != self._program.source_size:
-            self._program = self._make((width, height))
+            self._program = self._make((width, height), self._canvas, self.size)
         return frame.with_pixels(self._program.run(frame.pixels))
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; the first frame on it is made here."""
-        self.size = self._fit(canvas.size)
-        self._canvas = canvas
-        self._program = self._make(canvas.size)
+        size = self._fit(canvas.size)
+        with _told_of_memory(self.title, size):
+            program = self._make(canvas.size, canvas, size)
+        self.size, self._canvas, self._program = size, canvas, program
 
     def __enter__(self) -> Turbo:
         return self
@@ -97,16 +103,20 @@ class Turbo:
         if on_gpu:  # PyTorch would keep the memory, and an engine that takes over has its own
             torch.cuda.empty_cache()
 
-    def _make(self, source_size: Size) -> Program:
+    def _make(self, source_size: Size, canvas: Canvas, size: Size) -> Program:
         steps = self._steps(self._look)
-        placement = Placement(source_size, self._canvas.size, self._canvas.aspect)
-        form = Form(len(steps), self._canvas.i420, self._from_text)
-        program = Program(self._model, self.size, placement, form)
+        placement = Placement(source_size, canvas.size, canvas.aspect)
+        form = Form(len(steps), canvas.i420, self._from_text)
+        program = Program(self._model, size, placement, form)
         program.set_steps(steps)
         program.set_noise(self._look.seed)
         program.set_prompt(self._shown)
         program.warm_up()
         return program
+
+    def _check_prompts(self) -> None:
+        if self._prompts.failure:
+            raise StylizerError(f"a prompt can't be encoded: {self._prompts.failure}")
 
     def _steps(self, look: Look) -> tuple[Step, ...]:
         strength = 1.0 if self._from_text else look.strength  # there is nothing to keep
@@ -125,7 +135,7 @@ class Turbo:
         self._look = wanted
         steps = self._steps(wanted)
         if len(steps) != self._program.form.steps:
-            self._program = self._make(self._program.source_size)
+            self._program = self._make(self._program.source_size, self._canvas, self.size)
             return
         self._program.set_steps(steps)
         if wanted.seed != before.seed:
@@ -154,18 +164,27 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     fit: Fit = functools.partial(recipe.size_inside, wanted=config.size)
     size = fit(canvas.size)
     wanted = Wanted(stored, size, stored.choice.precision)
-    try:
+    with _told_of_memory(stored.title, size):
         entry, why = choose_engine_for(config, wanted)
         say(f"the model {stored.title}")
         model = load_model(stored.choice) if entry is None else open_engine(entry, stored)
         model.networks = dataclasses.replace(model.networks, why=why)
         if entry is not None:  # it is made for one size
             fit = functools.partial(_always, size)
-        return Turbo(model, canvas, fit, look_of(config), from_text=config.source == "blank")
+        turbo = Turbo(model, canvas, fit, look_of(config), from_text=config.source == "blank")
+    turbo.title = stored.title
+    return turbo
+
+
+@contextlib.contextmanager
+def _told_of_memory(title: str, size: Size) -> Iterator[None]:
+    """Make a GPU's full memory an error that says what to do."""
+    try:
+        yield
     except torch.OutOfMemoryError as error:
         raise StylizerError(
-            f"the GPU's memory does not hold {stored.title} at {size[0]}x{size[1]}; close what "
-            "else uses it, or choose a smaller --size or --recipe sd-turbo"
+            f"the GPU's memory does not hold {title} at {size[0]}x{size[1]}; close what else uses "
+            "it, or choose a smaller --size or --recipe sd-turbo"
         ) from error
 
 

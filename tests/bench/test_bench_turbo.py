@@ -207,6 +207,11 @@ def test_a_target_that_cannot_be_is_refused_first(
     assert "its folder does not exist; make it first" in capsys.readouterr().err
 
 
+def _shown(flags: list[str]) -> str:
+    name, value = flags
+    return {"--peer": f"[{value!r}]", "--plot": repr(value)}.get(name, value)
+
+
 @pytest.mark.parametrize("what", ["lite", "floor"])
 @pytest.mark.parametrize(
     "flags", [["--peer", "torch"], ["--frames", "3"], ["--in-flight", "2"], ["--plot", "x.png"]]
@@ -215,7 +220,9 @@ def test_what_is_for_turbo_is_not_ignored_elsewhere(
     what: str, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bench", what, *flags]) == 2
-    assert capsys.readouterr().err == f"livestyle: {flags[0]}: that is for bench turbo\n"
+    assert capsys.readouterr().err == (
+        f"livestyle: {flags[0]} {_shown(flags)}: that is for bench turbo\n"
+    )
 
 
 @pytest.mark.parametrize("flag", ["--frames", "--in-flight", "--limit"])

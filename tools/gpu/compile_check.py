@@ -29,7 +29,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from livestyle.machine import describe_machine, write_atomically
+from livestyle.files import write_atomically
+from livestyle.machine import describe_machine
 
 TARGETS = ("sm_89", "sm_90", "sm_120")
 VARIANTS = (
