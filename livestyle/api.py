@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from livestyle.between.look import look_of, with_look
+from livestyle.between.look import finishing_of, live_of, with_live
 from livestyle.canvas import Canvas
 from livestyle.config import STYLIZER, Config, key
 from livestyle.errors import ConfigError, PictureError, StylizerError
+from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame
 from livestyle.settings import checked
 from livestyle.stylizers import Stylizer
@@ -39,6 +40,7 @@ class OpenStylizer:
         self._stylizer: Stylizer | None = None
         self._thread = 0
         self._size = config.output_size or _FIRST
+        self._finish: PictureFinish | None = None
         self._seq = 0
 
     def __enter__(self) -> OpenStylizer:
@@ -63,30 +65,37 @@ class OpenStylizer:
         stylizer = self._opened
         if threading.get_ident() != self._thread:
             raise StylizerError("a stylizer is used on the thread that opened it; open one on each")
-        bgra: Pixels = cv2.cvtColor(_checked(picture), cv2.COLOR_RGB2BGRA)  # type: ignore[assignment]
+        picture = _checked(picture)
+        bgra: Pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA)  # type: ignore[assignment]
         size = bgra.shape[1], bgra.shape[0]
         if size != self._size:
             stylizer.paint_on(Canvas(size, "stretch"))
             self._size = size
+            self._finish = None
         self._seq += 1
-        styled: Pixels = stylizer.stylize(Frame(bgra, self._seq, 0)).pixels.copy()
-        return styled
+
+        def style() -> Pixels:
+            return stylizer.stylize(Frame(bgra, self._seq, 0)).pixels
+
+        if stylizer.is_plain:
+            return style().copy()
+        if self._finish is None or not stylizer.is_settled:
+            self._finish = PictureFinish(picture, finishing_of(self._config))
+        return self._finish(picture, style).copy()
 
     def change(self, **look: Any) -> None:
-        """Change what may change: prompt, strength, steps, seed, prompt_fade. The next picture has
-        it, or begins to where there is a fade.
+        """Change what may change: detail, hold, colour, mix, keep; of turbo prompt, strength,
+        steps, seed, prompt_fade, too. The next picture has it, or begins to where there is a fade.
 
         Raises ConfigError for anything else, a value out of its limits, or a stylizer without;
         StylizerError where a prompt can't be encoded.
         """
         stylizer = self._opened
-        if self._config.stylizer != "turbo":
-            raise ConfigError(
-                f"stylizer {self._config.stylizer!r} has no prompt to change; open 'turbo'"
-            )
-        changed = with_look(self._config, {key(name): value for name, value in look.items()})
-        stylizer.change(look_of(changed), wait=True)
-        self._config = changed
+        changed = with_live(self._config, {key(name): value for name, value in look.items()})
+        live = live_of(changed)
+        if live.look is not None:
+            stylizer.change(live.look, wait=True)
+        self._config, self._finish = changed, None
 
     @property
     def _opened(self) -> Stylizer:
@@ -101,12 +110,13 @@ def open_stylizer(stylizer: str = "auto", **settings: Any) -> OpenStylizer:
     stylizer: lite, turbo, passthrough, or auto. settings: those of the TOML file that concern it:
     style, prompt, strength, seed, steps, size, model, recipe, lora, engine and so on; output_size
     is that of the pictures that are expected, so that the first of them does not wait. An engine is
-    made for one size: one is used only where size or output_size is given. What is decided, or has
+    made for one size: one is used only where size or output_size is given. hold, which carries over
+    from one picture to the next, is 0 unless it is given. What is decided, or has
     to be fetched, is logged as a warning of the logger "livestyle"; what is being loaded as info.
 
     Raises ConfigError, MissingPackage, ModelError.
     """
-    config = _config({"stylizer": stylizer, **settings}, _SETTINGS)
+    config = _config({"stylizer": stylizer, "hold": 0.0, **settings}, _SETTINGS)
     if config.size is None and config.output_size is None:
         if config.engine not in ("auto", "torch"):
             raise ConfigError(

@@ -47,6 +47,19 @@ class Canvas:
             self.pixels.fill(0)
         return self._placement.crop(source)
 
+    def paint(self, source: Pixels) -> None:
+        """Paint a source picture, BGRA (h, w, 4), as it is."""
+        seen, room = self.place(source), self.room
+        cv2.cvtColor(scale(seen, (room.shape[1], room.shape[0])), cv2.COLOR_BGRA2RGB, dst=room)
+
+    def show(self, source: Pixels, into: Pixels) -> None:
+        """Write what `paint` paints as I420 (H * 3 / 2, W)."""
+        if (source.shape[1], source.shape[0]) == self.size:  # the same bytes, without a detour
+            cv2.cvtColor(source, cv2.COLOR_BGRA2YUV_I420, dst=into)
+            return
+        self.paint(source)
+        to_i420(self.pixels, into.data.cast("B"))
+
     @property
     def room(self) -> Pixels:
         """The part of the canvas that the placed source picture fills: a view to paint into."""

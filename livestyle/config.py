@@ -61,7 +61,7 @@ class Config:
     style: str | None = _setting(
         "look",
         None,
-        "which style; `livestyle styles` lists them (lite: wave; turbo: none)",
+        "which style; `livestyle styles` lists them (lite: comic; turbo: none)",
         values.text,
         "NAME",
     )
@@ -81,6 +81,33 @@ class Config:
         "turbo: of the noise, the same for every frame (0)",
         values.number(0, 2**32 - 1, int),
         "N",
+    )
+    detail: float | None = _setting(
+        "look",
+        None,
+        "how much of the source's fine detail comes back, 0 to 1: text, outlines (the style's)",
+        values.number(0, 1),
+        "X",
+    )
+    hold: float = _setting(
+        "look",
+        0.5,
+        "how firmly what stands still in the source stands still in the result, 0 (off) to 1",
+        values.number(0, 1),
+        "X",
+    )
+    colour: float = _setting(
+        "look", 0.0, "how much of the source's colour stays, 0 to 1", values.number(0, 1), "X"
+    )
+    mix: float = _setting(
+        "look", 0.0, "how much of the source stays altogether, 0 to 1", values.number(0, 1), "X"
+    )
+    keep: tuple[values.Rectangle, ...] = _setting(
+        "look",
+        (),
+        "a rectangle of the output that shows the source, X,Y,W,H[,FEATHER] in pixels, repeatable",
+        values.each(values.rectangle),
+        "X,Y,W,H",
     )
     prompt_fade: float = _setting(
         "look", 0.0, "turbo: seconds from one prompt to the next", values.number(0, 60), "N"
@@ -219,6 +246,11 @@ class Config:
 STYLIZER = (
     "stylizer",
     "style",
+    "detail",
+    "hold",
+    "colour",
+    "mix",
+    "keep",
     "prompt",
     "strength",
     "seed",
@@ -264,4 +296,5 @@ def plain(config: Config) -> dict[str, Any]:
         if values[name] is not None:
             values[name] = "{}x{}".format(*values[name])
     values["sink"], values["lora"] = list(config.sink), list(config.lora)
+    values["keep"] = [",".join(map(str, rectangle)) for rectangle in config.keep]
     return {name: value for name, value in values.items() if value is not None}

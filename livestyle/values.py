@@ -12,6 +12,7 @@ from typing import Any
 from livestyle.frame import Size
 
 Parse = Callable[[Any], Any]
+Rectangle = tuple[int, int, int, int, int]  # left, top, width, height, feather: pixels
 
 
 def text(value: Any) -> str:
@@ -97,3 +98,18 @@ def size(value: Any) -> Size:
     if not (64 <= parsed[0] <= 7680 and 64 <= parsed[1] <= 4320) or parsed[0] % 2 or parsed[1] % 2:
         raise ValueError(expected)
     return parsed
+
+
+def rectangle(value: Any) -> Rectangle:
+    """(left, top, width, height, feather) from "X,Y,W,H" or "X,Y,W,H,FEATHER", or as it is."""
+    parts = value if isinstance(value, tuple | list) else str(value).split(",")
+    expected = "X,Y,W,H or X,Y,W,H,FEATHER is expected, in pixels, as in 0,640,320,80"
+    try:
+        left, top, width, height, feather = map(int, [*parts, 0][:5])
+    except (TypeError, ValueError):
+        raise ValueError(expected) from None
+    if len(parts) > 5 or min(left, top, feather) < 0 or min(width, height) < 1:
+        raise ValueError(expected)
+    if max(left, top, width, height, feather) > 8192:
+        raise ValueError(f"{expected}, of 8192 at most")
+    return left, top, width, height, feather

@@ -74,18 +74,19 @@ ROOMS: dict[str, set[str]] = {
     "sources": set(),
     "control": set(),
     "sinks": {"control"},
+    "finish": {"between"},
     "models": set(),
     "diffusion": {"between", "models"},
     "engines": {"models", "diffusion", "sources"},  # the testcard is what an engine is tried on
     "stylizers": {"between", "models", "diffusion", "engines"},
-    "worker": {"between", "sources", "engines", "stylizers"},
+    "worker": {"between", "sources", "finish", "engines", "stylizers"},
     "front": {"between", "sources", "sinks", "control", "engines", "stylizers", "worker"},
     "bench": {
         "between", "sources", "sinks", "models", "diffusion", "engines", "stylizers", "worker",
         "front",
     },
-    "api": {"between", "stylizers", "front"},
-    "commands": {"sources", "sinks", "stylizers", "engines", "front", "bench"},
+    "api": {"between", "finish", "stylizers", "front"},
+    "commands": {"between", "sources", "sinks", "finish", "stylizers", "engines", "front", "bench"},
 }  # fmt: skip
 PACKAGE = Path(__file__).parents[1] / "livestyle"
 

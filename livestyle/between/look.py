@@ -1,15 +1,18 @@
-"""Look: what of the turbo stylizer may change while it runs."""
+"""What may change while a run goes on: the look of turbo, and how every picture is finished."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from livestyle.config import Config, check, key
 from livestyle.errors import ConfigError
+from livestyle.values import Rectangle
 
-_LIVE = ("prompt", "prompt_fade", "strength", "steps", "seed")
+_OF_FINISHING = ("detail", "hold", "colour", "mix", "keep")
+_OF_LOOK = ("prompt", "prompt_fade", "strength", "steps", "seed")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,22 @@ class Look:
     fade: float  # s from one prompt to the next
 
 
+@dataclass(frozen=True)
+class Finishing:
+    """How styled pictures are finished, see livestyle.finish; 0 to 1 but for the rectangles."""
+
+    detail: float = 0.0
+    hold: float = 0.0
+    colour: float = 0.0
+    mix: float = 0.0
+    keep: tuple[Rectangle, ...] = ()
+
+
+def finishing_of(config: Config) -> Finishing:
+    """That of settled settings."""
+    return Finishing(config.detail or 0.0, config.hold, config.colour, config.mix, config.keep)
+
+
 def look_of(config: Config) -> Look:
     """The look that settled settings begin with."""
     assert config.prompt is not None and config.strength is not None
@@ -30,30 +49,53 @@ def look_of(config: Config) -> Look:
     return Look(config.prompt, config.strength, config.steps, config.seed, config.prompt_fade)
 
 
-def settled_with(config: Config, look: Look | None) -> Config:
-    """Settled settings with another look, where there is one."""
-    if look is None:
+@dataclass(frozen=True)
+class Live:
+    """All that may change. look: None for a stylizer that has none."""
+
+    finishing: Finishing
+    look: Look | None = None
+
+
+def live_of(config: Config) -> Live:
+    """What settled settings begin with."""
+    return Live(finishing_of(config), look_of(config) if config.stylizer == "turbo" else None)
+
+
+def settled_with(config: Config, live: Live | None) -> Config:
+    """Settled settings with what has changed since, where anything has."""
+    if live is None:
+        return config
+    config = dataclasses.replace(config, **dataclasses.asdict(live.finishing))
+    if live.look is None:
         return config
     return dataclasses.replace(
         config,
-        prompt=look.prompt,
-        strength=look.strength,
-        steps=look.steps,
-        seed=look.seed,
-        prompt_fade=look.fade,
+        prompt=live.look.prompt,
+        strength=live.look.strength,
+        steps=live.look.steps,
+        seed=live.look.seed,
+        prompt_fade=live.look.fade,
     )
 
 
-def with_look(config: Config, values: dict[str, Any]) -> Config:
-    """Settled settings with some of their look changed, by the names that flags have.
+def with_live(config: Config, values: Mapping[str, Any]) -> Config:
+    """Settled settings with some of what may change changed, by the names that flags have.
 
-    Raises ConfigError for another name, or a value out of its limits.
+    Raises ConfigError for another name, one that the stylizer has no use for, or a value out of its
+    limits.
     """
-    names = {key(name): name for name in _LIVE}
+    names = {key(name): name for name in (*_OF_LOOK, *_OF_FINISHING)}
     if unknown := sorted(set(values) - set(names)):
         raise ConfigError(
             f"{', '.join(map(repr, unknown))} can't change while running; "
             f"what can: {', '.join(names)}"
         )
     checked = {names[name]: check(names[name], value, name) for name, value in values.items()}
+    if config.stylizer == "passthrough" and checked:
+        raise ConfigError("stylizer 'passthrough' shows the source as it is; use lite or turbo")
+    if config.stylizer != "turbo" and set(checked) & set(_OF_LOOK):
+        raise ConfigError(f"stylizer {config.stylizer!r} has no prompt; use --stylizer turbo")
+    if "detail" in checked and checked["detail"] is None:
+        raise ConfigError("detail: a number from 0 to 1 is expected")
     return dataclasses.replace(config, **checked)

@@ -18,6 +18,7 @@ class Counts:
     reconnects: int = 0  # times a lost source was opened again
     superseded: int = 0  # captured, but replaced before the stylizer took them
     stylized: int = 0
+    held: int = 0  # of these: shown again as they were, for the source had not changed
     stylize: Timings = field(default_factory=Timings)  # ns from a frame taken to the slot filled
 
     def add(self, other: Counts) -> None:
@@ -28,6 +29,7 @@ class Counts:
         self.reconnects += other.reconnects
         self.superseded += other.superseded
         self.stylized += other.stylized
+        self.held += other.held
         self.stylize.add(other.stylize)
 
 
@@ -68,4 +70,4 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stop:
-    """Front to worker: finish and exit. The other thing that it may be told is a new Look."""
+    """Front to worker: finish and exit. The other thing that it may be told is a new Live."""

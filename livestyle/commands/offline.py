@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from livestyle.between.look import Finishing, finishing_of
 from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
 from livestyle.encoder import SUFFIXES, Encoder
 from livestyle.errors import ConfigError, LivestyleError, reason
+from livestyle.finish.live import LiveFinish
+from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame, Size, even
 from livestyle.sources.file import FileInfo, decode_timed, probe
 from livestyle.stylizers import Stylizer, open_stylizer
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 _TIME_BASE = Fraction(1, 90_000)  # s, what MPEG counts in: all usual rates are whole numbers of it
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+Write = Callable[[memoryview], None]  # I420 of a frame
 Advance = Callable[[int, int], None]  # frames done, frames in all (0: not known)
 
 
@@ -51,12 +56,13 @@ def stylize_file(
     size = clip.size if suffix in _PICTURES else even(clip.size)
     canvas = Canvas(size, "stretch")  # by an odd row and column at most
     with open_stylizer(config, canvas, say) as stylizer:
-        frames = _styled(stylizer, input)
+        finishing = Finishing() if stylizer.is_plain else finishing_of(config)
         count = 1
         if suffix in _PICTURES:
-            write_picture(output, next(frames)[1])
+            write_picture(output, _styled_picture(stylizer, input, finishing))
             advance(1, 1)
         else:
+            frames = _styled(stylizer, input, LiveFinish(Canvas(size, "stretch"), finishing))
             count = _write_clip(output, frames, clip, size, advance)
         used = {name: getattr(stylizer, name) for name in ("name", "engine", "size")}
     return {
@@ -69,10 +75,24 @@ def stylize_file(
     }
 
 
-def _styled(stylizer: Stylizer, file: str) -> Iterator[tuple[float, Pixels]]:
-    """When each frame of a file is shown, s, and what the stylizer makes of it."""
+def _styled_picture(stylizer: Stylizer, file: str, finishing: Finishing) -> Pixels:
+    """The first frame of a file, as RGB."""
+    _, pixels = next(decode_timed(file))
+    source: Pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB)  # type: ignore[assignment]
+    finish = PictureFinish(source, finishing)
+    return finish(source, lambda: stylizer.stylize(Frame(pixels, 0, captured_at=0)).pixels)
+
+
+def _styled(stylizer: Stylizer, file: str, finish: LiveFinish) -> Iterator[tuple[float, Write]]:
+    """When each frame of a file is shown, s, and what writes what is made of it, as live."""
     for seq, (at, pixels) in enumerate(decode_timed(file)):
-        yield at, stylizer.stylize(Frame(pixels, seq, captured_at=0)).pixels
+        frame = Frame(pixels, seq, captured_at=0)
+        if not finish.is_on:
+            yield at, functools.partial(to_i420, stylizer.stylize(frame).pixels)
+            continue
+        if finish.look_at(pixels):
+            finish.style(stylizer.stylize(frame).pixels)
+        yield at, finish.write
 
 
 def write_picture(file: str, rgb: Pixels) -> None:
@@ -90,7 +110,7 @@ def write_picture(file: str, rgb: Pixels) -> None:
 
 def _write_clip(
     file: str,
-    frames: Iterator[tuple[float, Pixels]],
+    frames: Iterator[tuple[float, Write]],
     clip: FileInfo,
     size: Size,
     advance: Advance,
@@ -100,8 +120,8 @@ def _write_clip(
     picture = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
     count, tick = 0, -1
     try:
-        for at, rgb in frames:
-            to_i420(rgb, picture.data.cast("B"))
+        for at, write in frames:
+            write(picture.data.cast("B"))
             tick = max(tick + 1, round(at / _TIME_BASE))
             encoder.write(picture, tick)
             count += 1

@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from livestyle.between.look import with_look
+from livestyle.between.look import with_live
 from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.engines.cache import user_cache
-from livestyle.errors import ConfigError, SinkError
+from livestyle.errors import SinkError
 from livestyle.files import check_target
 from livestyle.frame import even
 from livestyle.front.card import draw_card, draw_hud
@@ -108,14 +108,12 @@ class Front:
             raise self._clock.failure
 
     def change(self, values: dict[str, Any]) -> None:
-        """Change what may change while running: prompt, prompt-fade, strength, steps, seed.
+        """Change what may change while running: of turbo prompt, prompt-fade, strength, steps and
+        seed; of all but passthrough detail, hold, colour, mix and keep.
 
         Called on any thread. Raises ConfigError for anything else or a value out of its limits.
         """
-        config = self.config
-        if config.stylizer != "turbo":
-            raise ConfigError(f"stylizer {config.stylizer!r} has no prompt; use --stylizer turbo")
-        self.config = self._reporter.config = with_look(config, values)
+        self.config = self._reporter.config = with_live(self.config, values)
         self._worker.change(self.config)
 
     def finish(self) -> Status:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from livestyle.between.look import look_of
+from livestyle.between.look import live_of
 from livestyle.between.messages import Counts, Running
 from livestyle.between.slot import Slot
 from livestyle.config import Config
@@ -35,7 +35,7 @@ class InProcess:
     def change(self, config: Config) -> None:
         """Have the stylizer take the look of these settings."""
         if self._pipeline:
-            self._pipeline.change(look_of(config))
+            self._pipeline.change(live_of(config))
 
     def poll(self, timeout: float) -> None:
         """Wait for `timeout` s and look. Raises what ended a stage."""

@@ -91,6 +91,7 @@ class Reporter:
                 "style": self.config.style,
                 "size": list(running.stylizer_size) if running else None,
                 "frames": counts.stylized,
+                "held": counts.held,
                 "superseded": counts.superseded + self._clock.counts.superseded,
                 "ms": counts.stylize.milliseconds(),
             },

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from livestyle.between.look import look_of
+from livestyle.between.look import live_of
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
 from livestyle.between.slot import Slot
 from livestyle.config import Config
@@ -169,7 +169,7 @@ class Supervisor:
     def _tell(self) -> None:
         if self.state == "running" and self._told is not self._config:
             with contextlib.suppress(OSError):  # it is gone: the next one begins with this look
-                self._front.send(look_of(self._config))
+                self._front.send(live_of(self._config))
             self._told = self._config
 
     def _hung(self) -> str:

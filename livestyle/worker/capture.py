@@ -33,6 +33,10 @@ class Forecast:
         self._started = time.monotonic_ns()
         self.free_at = self._started + int(self.estimate)
 
+    def skip(self) -> None:
+        """A frame needed no work: that tells nothing of the next one that does."""
+        self.free_at = time.monotonic_ns()
+
     def end(self) -> int:
         """The stylizer ends a frame. Returns how long it took, in ns."""
         self.free_at = time.monotonic_ns()

@@ -6,11 +6,12 @@ import functools
 import threading
 from collections.abc import Callable
 
-from livestyle.between.look import Look
+from livestyle.between.look import Live
 from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.between.messages import Counts, Running
 from livestyle.between.slot import Slot
 from livestyle.canvas import to_i420
+from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
 from livestyle.sources import Source
 from livestyle.stylizers import Stylizer
@@ -24,21 +25,27 @@ class Pipeline:
     """
 
     def __init__(
-        self, open_source: Callable[[], Source], stylizer: Stylizer, slot: Slot, fps: float
+        self,
+        open_source: Callable[[], Source],
+        stylizer: Stylizer,
+        slot: Slot,
+        fps: float,
+        finish: LiveFinish | None = None,
     ) -> None:
         """Opens the source (errors appear here, before any thread exists) and starts nothing.
 
-        stylizer: open; `stop` closes it.
+        stylizer: open; `stop` closes it. finish: what happens to its pictures; None: nothing.
         """
         self.failure: BaseException | None = None
         self.loading = ""  # what is, while another stylizer stands in for the one wanted
         self.building = ""  # how far an engine is that will take over, or why there is none
-        self.look: Look | None = None  # the newest that was asked for
+        self.live: Live | None = None  # the newest that was asked for
         self._changing = threading.Lock()  # protects it, and whose turn it is
         self._counts = Counts()
         self._capture = Capture(open_source, slot, fps, self._counts)
         self._stylizer = self._used = stylizer
         self._slot = slot
+        self._finish = finish
         self._captured: Mailbox[Frame] = Mailbox()
         self._forecast = Forecast()
         self._stopping = threading.Event()
@@ -63,20 +70,25 @@ class Pipeline:
         if self._stylizer is not self._used:  # it never came to a frame
             self._stylizer.__exit__(None, None, None)
 
-    def change(self, look: Look) -> None:
-        """Take another look, from the next frame on. Raises ConfigError where there is none."""
+    def change(self, live: Live) -> None:
+        """Take another look and finish, from the next frame on.
+
+        Raises ConfigError where there is none.
+        """
         with self._changing:
-            self.look = look
-            if not self.loading:
-                self._stylizer.change(look)
+            self.live = live
+            if self._finish is not None:
+                self._finish.change(live.finishing)
+            if live.look is not None and not self.loading:
+                self._stylizer.change(live.look)
 
     def swap(self, stylizer: Stylizer) -> None:
         """Go on with another stylizer, from the next frame on; then the one before is closed."""
         with self._changing:
             self._stylizer = stylizer
             self.loading = ""  # from here on a change reaches it; one that came before is given now
-            if self.look:
-                stylizer.change(self.look)
+            if self.live is not None and self.live.look is not None:
+                stylizer.change(self.live.look)
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""
@@ -106,12 +118,28 @@ class Pipeline:
             if stylizer is not self._used:
                 self._used.__exit__(None, None, None)
                 self._used = stylizer
-            styled = stylizer.stylize(frame)
-            self._slot.put(
-                styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels)
-            )
-            self._counts.stylize.record(self._forecast.end())
+                if self._finish is not None:
+                    self._finish.forget()
+            held = self._counts.held
+            self._slot.put(frame.seq, frame.captured_at, self._styled(frame, stylizer))
             self._counts.stylized += 1
+            if self._counts.held == held:
+                self._counts.stylize.record(self._forecast.end())
+            else:
+                self._forecast.skip()
+
+    def _styled(self, frame: Frame, stylizer: Stylizer) -> Callable[[memoryview], None]:
+        """What writes the frame's picture."""
+        finish = self._finish
+        if finish is None or stylizer.is_plain or not finish.is_on:
+            return functools.partial(to_i420, stylizer.stylize(frame).pixels)
+        if not stylizer.is_settled:  # it may take another look in this frame
+            finish.forget()
+        if finish.look_at(frame.pixels):
+            finish.style(stylizer.stylize(frame).pixels)
+        else:
+            self._counts.held += 1
+        return finish.write
 
     def _guard(self, stage: Callable[[], None]) -> None:
         try:

@@ -18,11 +18,13 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 from livestyle.aside import Aside, leave, run_aside
-from livestyle.between.look import Look, settled_with
+from livestyle.between.look import Live, finishing_of, settled_with
 from livestyle.between.messages import Failed, Loading, Stop
 from livestyle.between.slot import Slot
+from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.errors import LivestyleError
+from livestyle.finish.live import LiveFinish
 from livestyle.frame import Size
 from livestyle.sources import open_source
 from livestyle.streams import leave_stdout
@@ -45,7 +47,9 @@ def running_pipeline(
     first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
     stylizer = _opened(first if stand_in else config, output_size, say)
     try:
-        pipeline = Pipeline(source, stylizer, slot, config.fps)
+        shown = Canvas(output_size, config.aspect)
+        finish = LiveFinish(shown, finishing_of(config))
+        pipeline = Pipeline(source, stylizer, slot, config.fps, finish)
     except BaseException:
         stylizer.__exit__(None, None, None)
         raise
@@ -64,8 +68,6 @@ def running_pipeline(
 
 
 def _opened(config: Config, output_size: Size, say: Callable[[str], None]) -> Stylizer:
-    from livestyle.canvas import Canvas
-
     canvas = Canvas(output_size, config.aspect, i420=True)
     # PyTorch keeps an OpenMP team for every thread that has computed, as long as that thread lives.
     # A second one, though idle, makes the stylize thread's sleep at each barrier: 20 % of a frame.
@@ -84,7 +86,7 @@ def _go_on_better(pipeline: Pipeline, config: Config, output_size: Size, stand_i
 
     try:
         if stand_in:
-            pipeline.swap(_opened(settled_with(config, pipeline.look), output_size, say))
+            pipeline.swap(_opened(settled_with(config, pipeline.live), output_size, say))
         if _builds(config):
             _build(pipeline, config, output_size)
     except Exception as error:  # raised where the front is served
@@ -100,7 +102,7 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
     try:
         if build_beside(config, output_size, report):
             report("loading it")
-            pipeline.swap(_opened(settled_with(config, pipeline.look), output_size, report))
+            pipeline.swap(_opened(settled_with(config, pipeline.live), output_size, report))
         pipeline.building = ""
     except LivestyleError as error:  # the run goes on as it is
         pipeline.building = f"no engine is built: {error}"
@@ -150,9 +152,9 @@ def _serve(front: Connection, config: Config, output_size: Size, slot_name: str)
         front.send(pipeline.progress())
 
 
-def _heard(front: Connection, until: float) -> Look | Stop | None:
+def _heard(front: Connection, until: float) -> Live | Stop | None:
     """What the front says, or None if it says nothing until then."""
     if not front.poll(max(0.0, until - time.monotonic())):
         return None
-    message: Look | Stop = front.recv()
+    message: Live | Stop = front.recv()
     return message

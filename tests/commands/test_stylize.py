@@ -26,10 +26,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _live(folder: Path, source: str, style: str, seconds: int) -> list[tuple[int, bytes]]:
+# Hold depends on the frames before, of which a live run may leave some out; and a picture's colours
+# are finished at full size.
+PLAIN = ["--detail", "0", "--hold", "0"]
+
+
+def _live(
+    folder: Path, source: str, style: str, seconds: int, flags: list[str]
+) -> list[tuple[int, bytes]]:
     """Every new frame of a live run: its number at the source and its I420 bytes."""
     command = [sys.executable, "-m", "livestyle", "run", "--source", source, "--style", style]
-    command += ["--sink", "raw:live.yuv", "--frame-log", "live.csv", "--seconds", str(seconds)]
+    command += [
+        *flags,
+        "--sink",
+        "raw:live.yuv",
+        "--frame-log",
+        "live.csv",
+        "--seconds",
+        str(seconds),
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     with (folder / "live.csv").open() as log:
@@ -46,16 +61,27 @@ def _live(folder: Path, source: str, style: str, seconds: int) -> list[tuple[int
 @pytest.mark.parametrize("style", ["wave", "udnie"])
 def test_picture_is_what_the_live_path_shows(folder: Path, style: str) -> None:
     cv2.imwrite("in.png", draw(60, SIZE)[:, :, :3])
-    assert main(["stylize", "in.png", "out.png", "--style", style]) == 0
+    assert main(["stylize", "in.png", "out.png", "--style", style, *PLAIN]) == 0
     rgb = np.ascontiguousarray(cv2.imread("out.png")[:, :, ::-1])
     expected = bytearray(FRAME_BYTES)
     to_i420(rgb, memoryview(expected))
-    frames = _live(folder, "file:in.png", style, seconds=6)
+    frames = _live(folder, "file:in.png", style, 6, PLAIN)
     assert frames
     assert {pixels for _, pixels in frames} == {bytes(expected)}
     assert sorted(path.name for path in folder.iterdir()) == [
         "in.png", "live.csv", "live.yuv", "out.png",
     ]  # fmt: skip
+
+
+def test_a_kept_rectangle_of_a_picture_is_the_source_s_bytes(folder: Path) -> None:
+    cv2.imwrite("in.png", draw(60, SIZE)[:, :, :3])
+    keep = ["--keep", "33,17,101,55", "--keep", "400,200,64,64,8"]
+    assert main(["stylize", "in.png", "out.png", "--style", "oil", *keep]) == 0
+    source, styled = cv2.imread("in.png"), cv2.imread("out.png")
+    for left, top, width, height in ((33, 17, 101, 55), (400, 200, 64, 64)):
+        here = np.s_[top : top + height, left : left + width]
+        assert (source[here] == styled[here]).all()
+    assert (source != styled).mean() > 0.5
 
 
 def test_clip_is_what_the_live_path_shows(folder: Path) -> None:
@@ -67,12 +93,13 @@ def test_clip_is_what_the_live_path_shows(folder: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert main(["stylize", "in.mkv", "out.mkv", "--style", "wave"]) == 0
+    flags = ["--hold", "0", "--keep", "8,8,64,32"]
+    assert main(["stylize", "in.mkv", "out.mkv", "--style", "wave", *flags]) == 0
     with av.open("out.mkv") as container:
         assert float(container.streams.video[0].average_rate or 0) == 10
         offline = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
     assert len(offline) == 50
-    frames = _live(folder, "file:in.mkv", "wave", seconds=9)
+    frames = _live(folder, "file:in.mkv", "wave", 9, flags)
     assert len({seq % 50 for seq, _ in frames}) > 10
     for seq, pixels in frames:
         assert pixels == offline[seq % 50], f"frame {seq}"

@@ -1,0 +1,60 @@
+"""The finish of a live picture: from source frames and styled ones to I420."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from livestyle.between.look import Finishing
+from livestyle.canvas import Canvas, to_i420
+from livestyle.finish.finish import Finish
+from livestyle.finish.planes import Planes
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+
+class LiveFinish:
+    """For outputs of one size, frame after frame, on one thread but for `change`."""
+
+    def __init__(self, canvas: Canvas, finishing: Finishing) -> None:
+        """canvas: where the source is put to be seen at the output's size; of this alone."""
+        self._canvas = canvas
+        width, height = canvas.size
+        self._source, self._styled = (np.empty((height * 3 // 2, width), np.uint8) for _ in "ab")
+        self._source_planes = Planes.of_i420(self._source)
+        self._styled_planes = Planes.of_i420(self._styled)
+        self._finish = Finish(self._source_planes, finishing)
+        self._new = True
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it does anything; if not, the styled picture is what is shown."""
+        return self._finish.wanted != Finishing()
+
+    def change(self, finishing: Finishing) -> None:
+        """Take other settings, from the next frame on. Called on any thread."""
+        self._finish.change(finishing)
+
+    def forget(self) -> None:
+        """The next frame has nothing to do with those before: another look, another stylizer."""
+        self._finish.forget()
+
+    def look_at(self, source: Pixels) -> bool:
+        """Begin a frame: BGRA (h, w, 4). Returns whether it has to be styled, or what was shown
+        may stay.
+        """
+        self._canvas.show(source, self._source)
+        self._new = self._finish.look_at(self._source_planes)
+        return self._new
+
+    def style(self, styled: Pixels) -> None:
+        """What the stylizer made of it: RGB (H, W, 3) or I420 (H * 3 / 2, W) of the output."""
+        to_i420(styled, self._styled.data.cast("B"))
+        self._new = True
+
+    def write(self, into: memoryview) -> None:
+        """End it: I420, H * W * 3 / 2 bytes."""
+        planes = Planes.of_i420(np.frombuffer(into, np.uint8).reshape(self._source.shape))
+        self._finish.apply(self._styled_planes if self._new else None, planes)

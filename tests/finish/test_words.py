@@ -1,0 +1,40 @@
+"""What a game writes on its panels can be read whatever the style, at its usual settings."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from words import found, with_words
+
+import livestyle
+from livestyle.sources.testcard import draw
+from livestyle.stylizers.style import list_styles
+
+LEAST = 0.9  # of what is read of the source
+
+
+@pytest.fixture(scope="module")
+def page() -> tuple[np.ndarray, Counter[str], float]:
+    picture, written = with_words(np.ascontiguousarray(draw(40, (1280, 720))[..., 2::-1]))
+    return picture, written, found(picture, written)
+
+
+def test_the_source_itself_is_read(page: tuple[np.ndarray, Counter[str], float]) -> None:
+    assert page[2] > 0.9 and page[1].total() > 80
+
+
+@pytest.mark.parametrize("style", [style.name for style in list_styles()])
+def test_words_are_read_in_every_style(
+    style: str, page: tuple[np.ndarray, Counter[str], float]
+) -> None:
+    picture, written, of_source = page
+    with livestyle.open_stylizer("lite", style=style) as stylize:
+        styled = stylize(picture)
+    assert found(styled, written) >= LEAST * of_source
+    assert np.abs(styled.astype(int) - picture).mean() >= 8  # and it still is the style
+
+
+def test_without_detail_they_are_not(page: tuple[np.ndarray, Counter[str], float]) -> None:
+    picture, written, of_source = page
+    with livestyle.open_stylizer("lite", style="wave", detail=0) as stylize:
+        assert found(stylize(picture), written) < 0.5 * of_source

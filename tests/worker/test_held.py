@@ -1,0 +1,127 @@
+"""The finish in the pipeline: what is held, when it is not, and that nothing waits for it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from livestyle.between.look import Finishing, Live
+from livestyle.between.slot import Slot
+from livestyle.canvas import Canvas
+from livestyle.finish.live import LiveFinish
+from livestyle.frame import Frame, Size
+from livestyle.sources.testcard import draw
+from livestyle.stylizers.passthrough import Passthrough
+from livestyle.worker.pipeline import Pipeline
+
+SIZE = (320, 180)
+BYTES = SIZE[0] * SIZE[1] * 3 // 2
+
+
+class Still:
+    """A source that shows the same until it is told to show something else."""
+
+    name, size, fps = "still", SIZE, None
+
+    def __init__(self) -> None:
+        self.picture = draw(3, SIZE)
+        self.seq = 0
+
+    def read(self) -> Frame:
+        self.seq += 1
+        return Frame(self.picture.copy(), self.seq, time.monotonic_ns())
+
+    def __enter__(self) -> "Still":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Inverts(Passthrough):
+    """A Stylizer that can be told that a change waits."""
+
+    name, is_plain, is_settled = "inverts", False, True
+    frames = 0
+
+    def stylize(self, frame: Frame) -> Frame:
+        self.frames += 1
+        return super().stylize(frame.with_pixels(255 - frame.pixels))
+
+
+def _until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _shown(slot: Slot) -> np.ndarray:
+    picture = np.zeros(BYTES, np.uint8)
+    slot.take(picture.data)
+    return picture.reshape(SIZE[1] * 3 // 2, SIZE[0])
+
+
+def _i420(bgra: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(bgra, cv2.COLOR_BGRA2YUV_I420)
+
+
+def _pipeline(slot: Slot, stylizer: Inverts, finishing: Finishing) -> tuple[Pipeline, Still]:
+    source = Still()
+    finish = LiveFinish(Canvas(SIZE, "fit"), finishing)
+    return Pipeline(lambda: source, stylizer, slot, 100, finish), source
+
+
+def test_an_idle_source_is_styled_once_and_frames_go_on() -> None:
+    stylizer = Inverts(Canvas(SIZE, "fit"))
+    with Slot(BYTES) as slot:
+        pipeline, source = _pipeline(slot, stylizer, Finishing(hold=0.5))
+        pipeline.start()
+        try:
+            _until(lambda: pipeline.progress().counts.held > 20)
+            counts = pipeline.progress().counts
+            assert stylizer.frames == 1 == counts.stylize.count
+            assert counts.stylized > 20
+            assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
+            source.picture = draw(90, SIZE)[::-1].copy()
+            _until(lambda: stylizer.frames > 1)
+            _until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
+            stylizer.is_settled = False  # another look waits: it may be taken in any frame
+            before = stylizer.frames
+            _until(lambda: stylizer.frames > before + 5)
+            stylizer.is_settled = True
+            pipeline.change(Live(Finishing(hold=0.5, mix=1.0)))
+            _until(lambda: (_shown(slot) == _i420(source.picture)).all())
+            successor = Inverts(Canvas(SIZE, "fit"))
+            pipeline.swap(successor)
+            _until(lambda: successor.frames == 1)
+        finally:
+            pipeline.stop()
+        assert pipeline.failure is None
+
+
+def test_what_is_plain_is_shown_as_it_is() -> None:
+    class Plain(Inverts):
+        is_plain = True
+
+    with Slot(BYTES) as slot:
+        pipeline, _ = _pipeline(slot, Plain(Canvas(SIZE, "fit")), Finishing(1.0, 1.0, 1.0, 1.0))
+        pipeline.start()
+        try:
+            _until(lambda: pipeline.progress().counts.stylized > 10)
+            assert pipeline.progress().counts.held == 0
+            assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
+        finally:
+            pipeline.stop()
+
+
+def test_the_finish_is_of_the_size_that_is_shown() -> None:
+    size: Size = (640, 360)
+    finish = LiveFinish(Canvas(size, "fill"), Finishing(detail=0.5, hold=0.5))
+    assert finish.look_at(draw(3, SIZE))
+    finish.style(np.zeros((360, 640, 3), np.uint8))
+    shown = np.zeros(640 * 360 * 3 // 2, np.uint8)
+    finish.write(shown.data)
+    assert shown[: 640 * 360].std() > 1  # the source's detail over black
