@@ -104,7 +104,7 @@ def test_what_can_not_be_is_refused() -> None:
         closed(np.zeros((9, 9, 3), np.uint8))
     with (
         livestyle.open_stylizer("passthrough") as stylize,
-        pytest.raises(livestyle.ConfigError, match="'passthrough' has no prompt to change"),
+        pytest.raises(livestyle.ConfigError, match="'passthrough' shows the source as it is"),
     ):
         stylize.change(prompt="a cat")
 
@@ -153,7 +153,7 @@ def test_a_change_of_size_that_fails_leaves_what_was(
     from livestyle.stylizers import lite
 
     picture, other = _picture(320, 180), _picture(200, 400)
-    with livestyle.open_stylizer("lite") as stylize:
+    with livestyle.open_stylizer("lite", style="wave") as stylize:
         before = stylize(picture)
 
         def fail(*_: object) -> None:

@@ -1,6 +1,6 @@
-"""Draw docs/styles.jpg: every bundled style on a game frame, a photograph and the testcard.
+"""Draw a contact sheet: pictures, and each of them in every bundled style, at the usual settings.
 
-Usage: python tools/contact_sheet.py game.png photograph.jpg
+Usage: python tools/contact_sheet.py docs/styles.jpg game.png photograph.jpg …
 """
 
 from __future__ import annotations
@@ -11,79 +11,62 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from livestyle.recipe import Recipe, load_recipe
+import livestyle
 from livestyle.sources.testcard import draw
-from livestyle.stylizers.lite import compile_network
-from livestyle.stylizers.style import find_style
+from livestyle.stylizers.style import list_styles
 
-SIZE = (640, 360)
-GAP = 8
-LABEL = 34
+TILE = (480, 270)
+GAP = 6
+LABEL = 26
 PAPER = (245, 245, 245)
 
 
 def read(path: Path) -> np.ndarray:
-    """uint8 BGR, scaled to SIZE."""
+    """uint8 RGB (720, 1280, 3): styles are for what a screen shows."""
     picture = cv2.imread(str(path))
     if picture is None:
         raise SystemExit(f"cannot read {path}")
-    return cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture, (1280, 720), interpolation=cv2.INTER_AREA)[..., ::-1].copy()
 
 
-def tiles(pictures: list[np.ndarray], names: list[str]) -> list[list[np.ndarray]]:
-    """Rows of uint8 BGR tiles: the picture itself, then the picture in each style."""
-    rows = [[picture] for picture in pictures]
+def rows_of(pictures: list[np.ndarray], names: list[str]) -> list[list[np.ndarray]]:
+    """For each style the pictures in it, RGB, after a row of the pictures themselves."""
+    rows = [pictures]
     for name in names:
-        network = compile_network(find_style(name), SIZE, load_recipe("lite", Recipe))
-        for row in rows:
-            pixels = cv2.cvtColor(row[0], cv2.COLOR_BGR2BGRA)
-            row.append(cv2.cvtColor(network([pixels[None]])[0][0], cv2.COLOR_RGB2BGR))
+        with livestyle.open_stylizer("lite", style=name) as stylize:
+            rows.append([stylize(picture) for picture in pictures])
     return rows
 
 
 def sheet(rows: list[list[np.ndarray]], labels: list[str]) -> np.ndarray:
-    """All tiles on one page, a label above each column."""
-    width, height = SIZE
-    page = np.full(
-        (LABEL + len(rows) * (height + GAP), len(labels) * (width + GAP) - GAP, 3), PAPER, np.uint8
-    )
-    for column, label in enumerate(labels):
-        left = column * (width + GAP)
+    """All as tiles on one page, RGB, a label above each row."""
+    width, height = TILE
+    columns, step = len(rows[0]), height + LABEL + GAP
+    page = np.full((len(rows) * step, columns * (width + GAP) - GAP, 3), PAPER, np.uint8)
+    for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
+        top = index * step + LABEL
         cv2.putText(
-            page, label, (left + 4, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (40, 40, 40), 1, cv2.LINE_AA
+            page, label, (2, top - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA
         )
-        for index, row in enumerate(rows):
-            top = LABEL + index * (height + GAP)
-            page[top : top + height, left : left + width] = row[column]
+        for column, picture in enumerate(row):
+            left = column * (width + GAP)
+            tile = cv2.resize(picture, TILE, interpolation=cv2.INTER_AREA)
+            page[top : top + height, left : left + width] = tile
     return page
 
 
-def write(page: np.ndarray, path: Path, limit: int) -> None:
-    """As good a JPEG as fits into `limit` bytes."""
-    for quality in range(92, 40, -4):
-        _, data = cv2.imencode(".jpg", page, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if len(data) <= limit:
-            path.write_bytes(data.tobytes())
-            return
-    raise SystemExit(f"{path} does not fit into {limit} bytes")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Draw the contact sheet of the bundled styles.")
-    parser.add_argument("pictures", type=Path, nargs="+", help="a game frame, a photograph, ...")
-    parser.add_argument("--styles", nargs="+", default=["wave", "starry_night", "udnie"])
-    parser.add_argument("--output", type=Path, default=Path("docs/styles.jpg"))
-    parser.add_argument("--width", type=int, default=1920, help="of the page, in pixels")
-    args = parser.parse_args()
-    pictures = [read(path) for path in args.pictures]
-    pictures.append(draw(200, SIZE)[:, :, :3])
-    page = sheet(
-        tiles(pictures, args.styles),
-        ["original", *(find_style(name).title for name in args.styles)],
-    )
-    scale = args.width / page.shape[1]
-    page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    write(page, args.output, limit=600_000)
+    """Draw it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sheet", type=Path, help="a .jpg or .png")
+    parser.add_argument("pictures", nargs="+", type=Path, help="each is a column")
+    parser.add_argument("--style", action="append", help="of these alone, repeatable")
+    arguments = parser.parse_args()
+    pictures = [read(path) for path in arguments.pictures]
+    pictures.append(np.ascontiguousarray(draw(40, (1280, 720))[..., 2::-1]))
+    names = arguments.style or [style.name for style in list_styles()]
+    page = sheet(rows_of(pictures, names), ["source", *names])
+    cv2.imwrite(str(arguments.sheet), page[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 if __name__ == "__main__":

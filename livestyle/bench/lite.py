@@ -15,6 +15,7 @@ from openvino import opset13 as ops
 from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
+from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
 from livestyle.machine import describe_machine
 from livestyle.sources.testcard import draw
@@ -38,7 +39,9 @@ def bench_lite(config: Config) -> dict[str, Any]:
 
     Raises ConfigError for an unknown style.
     """
-    style = find_style(config.style or "wave")
+    style = find_style(config.style or "wave")  # a network: that is what is measured beside
+    if style.network is None:
+        raise ConfigError(f"--style {style.name}: it has no network to time; name another")
     output = config.output_size or (1280, 720)
     lite = Lite(style, Canvas(output, config.aspect), config.size)
     stage, network = _time_both(lite, output)

@@ -26,7 +26,8 @@ def call(arguments: argparse.Namespace) -> int:
         return 0
     tell("--stylizer lite")
     for style in styles:
-        tell(f"  {style.name:16} {style.title}, {style.artist}: {style.description}")
+        title = ", ".join(filter(None, (style.title, style.artist)))
+        tell(f"  {style.name:16} {title}: {style.description}")
     tell(f"--stylizer turbo (your own: {user_presets()})")
     for preset in presets:
         tell(f"  {preset.name:16} {preset.description}")

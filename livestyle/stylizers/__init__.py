@@ -9,6 +9,7 @@ from livestyle.between.look import Look
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
+from livestyle.stylizers.style import USUAL, Style, find_style
 
 if TYPE_CHECKING:
     from livestyle.canvas import Canvas
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 class Stylizer(Protocol):
     """Restyles one frame at a time. Opened and called on one thread, closed by `with`.
 
+    `is_plain` says whether its pictures are shown as they are, whatever the settings of the finish;
+    `is_settled` whether the next frame is made as the last one was: no change waits for it.
     `engine` says what computes it (openvino, …), `why` that one, or "" where there is no choice;
     `size` is (width, height) of the picture inside.
     """
@@ -32,6 +35,12 @@ class Stylizer(Protocol):
 
     @property
     def size(self) -> Size: ...
+
+    @property
+    def is_plain(self) -> bool: ...
+
+    @property
+    def is_settled(self) -> bool: ...
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) of any size in, RGB (H, W, 3) of the output size out.
@@ -63,6 +72,16 @@ class Stylizer(Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
 
 
+def _open_lite(style: Style, canvas: Canvas, size: Size | None) -> Stylizer:
+    if style.filter:
+        from livestyle.stylizers.filtered import Filtered
+
+        return Filtered(style.filter, canvas, size)
+    from livestyle.stylizers.lite import Lite
+
+    return Lite(style, canvas, size)
+
+
 def open_stylizer(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Stylizer:
     """Open the stylizer that settled settings name; it paints on `canvas`.
 
@@ -71,10 +90,7 @@ def open_stylizer(config: Config, canvas: Canvas, say: Callable[[str], None]) ->
     Raises StylizerError when it can't be opened.
     """
     if config.stylizer == "lite":
-        from livestyle.stylizers.lite import Lite
-        from livestyle.stylizers.style import find_style
-
-        return Lite(find_style(config.style or "wave"), canvas, config.size)
+        return _open_lite(find_style(config.style or USUAL), canvas, config.size)
     if config.stylizer == "turbo":
         from livestyle.stylizers.turbo import open_turbo
 

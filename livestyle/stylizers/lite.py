@@ -85,6 +85,8 @@ class Lite:
     name = "lite"
     engine = "openvino"
     why = ""
+    is_plain = False
+    is_settled = True
 
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""

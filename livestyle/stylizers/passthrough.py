@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
-
 from livestyle.between.look import Look
-from livestyle.canvas import Canvas, scale
+from livestyle.canvas import Canvas
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame
 
@@ -16,15 +14,15 @@ class Passthrough:
     name = "passthrough"
     engine = "opencv"
     why = ""
+    is_plain = True
+    is_settled = True
 
     def __init__(self, canvas: Canvas) -> None:
         self.paint_on(canvas)
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in, RGB (H, W, 3) of the canvas out."""
-        seen = self._canvas.place(frame.pixels)
-        room = self._canvas.room
-        cv2.cvtColor(scale(seen, (room.shape[1], room.shape[0])), cv2.COLOR_BGRA2RGB, dst=room)
+        self._canvas.paint(frame.pixels)
         return frame.with_pixels(self._canvas.pixels)
 
     def change(self, look: Look, *, wait: bool = False) -> None:

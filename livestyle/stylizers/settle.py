@@ -13,7 +13,7 @@ from livestyle.config import Config
 from livestyle.errors import ConfigError, MissingPackage
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.preset import find_preset
-from livestyle.stylizers.style import find_style
+from livestyle.stylizers.style import DETAIL, USUAL, find_style
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "huggingface_hub")
 _STRENGTH = 0.5
@@ -35,7 +35,10 @@ def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
         announce(f"stylizer {name}: {why}")
         config = dataclasses.replace(config, stylizer=name)
     if config.stylizer == "lite":
-        return dataclasses.replace(config, style=find_style(config.style or "wave").name)
+        style = find_style(config.style or USUAL)
+        return dataclasses.replace(
+            config, style=style.name, detail=_first(config.detail, style.detail)
+        )
     if config.stylizer == "turbo":
         return settle_turbo(config, announce)
     return config
@@ -76,6 +79,7 @@ def settle_turbo(
         seed=_first(config.seed, preset and preset.seed, 0),
         steps=_first(config.steps, recipe.steps),
         size=_size(config, recipe, announce),
+        detail=_first(config.detail, DETAIL),
     )
 
 

@@ -39,6 +39,7 @@ class Turbo:
     """
 
     name = "turbo"
+    is_plain = False
 
     def __init__(
         self, model: Model, canvas: Canvas, fit: Fit, look: Look, *, from_text: bool = False
@@ -75,6 +76,11 @@ class Turbo:
         if wait:
             self._prompts.wait_for(look.prompt)
             self._check_prompts()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no look, prompt or part of a fade waits."""
+        return self._wanted is self._look and self._shown is self._to
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""

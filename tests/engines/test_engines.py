@@ -32,7 +32,7 @@ from random_pipelines import random_diffusers_unet, save_pipeline
 from torch import nn
 
 from livestyle.aside import run_aside
-from livestyle.between.look import Look, settled_with
+from livestyle.between.look import Finishing, Live, Look, settled_with
 from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas
 from livestyle.commands import main
@@ -549,8 +549,8 @@ def test_a_successor_has_the_look_and_the_memory_of_what_was_before(
     ):
         first = weakref.ref(pipeline._stylizer)
         network = weakref.ref(pipeline._stylizer._model.networks.denoiser.run)  # type: ignore[attr-defined]
-        pipeline.change(changed)
-        wanted = settled_with(dataclasses.replace(config, engine="openvino"), pipeline.look)
+        pipeline.change(Live(Finishing(), changed))
+        wanted = settled_with(dataclasses.replace(config, engine="openvino"), pipeline.live)
         pipeline.swap(run_aside(lambda: open_turbo(wanted, Canvas(SIZE, "fit"), _silent), "load"))
         deadline = time.monotonic() + 20
         while first() or network():

@@ -208,7 +208,7 @@ def test_the_command_gives_what_diffusers_gives(saved: Callable[..., Path], tmp_
     folder, bgra = saved("sdxl"), draw(40, (640, 384))
     cv2.imwrite(str(tmp_path / "in.png"), bgra[:, :, :3])
     flags = ["--stylizer", "turbo", "--model", str(folder), "--strength", "0.25", "--seed", "9"]
-    flags += ["--prompt", PROMPT, "--size", "640x384"]
+    flags += ["--prompt", PROMPT, "--size", "640x384", "--detail", "0", "--hold", "0"]
     assert main(["stylize", str(tmp_path / "in.png"), str(tmp_path / "out.png"), *flags]) == 0
     ours = cv2.imread(str(tmp_path / "out.png"))
     assert ours is not None

@@ -1,0 +1,63 @@
+"""Filtered: the lite stylizer without a network, by a filter of OpenCV calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from livestyle.between.look import Look
+from livestyle.canvas import Canvas, scale
+from livestyle.errors import ConfigError
+from livestyle.frame import Frame, Size
+from livestyle.recipe import Recipe, load_recipe
+from livestyle.stylizers.filters import FILTERS
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
+
+
+class Filtered:
+    """A Stylizer: one of FILTERS on a small picture."""
+
+    name = "lite"
+    engine = "opencv"
+    why = ""
+    is_plain = False
+    is_settled = True
+
+    def __init__(self, filter: str, canvas: Canvas, size: Size | None) -> None:
+        """size: (width, height) of the small picture, None: the recipe's, in the canvas' shape."""
+        self._make = FILTERS[filter]
+        self._recipe = load_recipe("lite", Recipe)
+        self._wanted = size
+        self.size: Size = 0, 0
+        self.paint_on(canvas)
+
+    def paint_on(self, canvas: Canvas) -> None:
+        """Go on with another canvas; where that wants another small picture, draw for it anew."""
+        size = self._recipe.size_inside(canvas.size, self._wanted)
+        if size != self.size:
+            self._filter, self.size = self._make(size), size
+            self._small: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
+        self._canvas = canvas
+
+    def stylize(self, frame: Frame) -> Frame:
+        """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
+        scale(self._canvas.place(frame.pixels), self.size, into=self._small)
+        layers = self._filter(cv2.cvtColor(self._small, cv2.COLOR_BGRA2BGR))  # type: ignore[arg-type]
+        styled: Pixels = cv2.cvtColor(cv2.merge(layers), cv2.COLOR_YCrCb2RGB)  # type: ignore[assignment]
+        room = self._canvas.room
+        scale(styled, (room.shape[1], room.shape[0]), into=room)
+        return frame.with_pixels(self._canvas.pixels)
+
+    def change(self, look: Look, *, wait: bool = False) -> None:
+        """Raises ConfigError: a filter has no look."""
+        raise ConfigError("stylizer 'lite' has no prompt to change; use --stylizer turbo")
+
+    def __enter__(self) -> Filtered:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass

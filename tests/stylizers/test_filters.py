@@ -1,0 +1,85 @@
+"""The filters: any size, the same every time, calm, and plainly not the source."""
+
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livestyle.canvas import Canvas
+from livestyle.frame import Frame
+from livestyle.sources.testcard import draw
+from livestyle.stylizers.filtered import Filtered
+from livestyle.stylizers.filters import FILTERS
+from livestyle.stylizers.style import FOLDER, USUAL, find_style, list_styles
+
+SIZE = (640, 360)
+
+
+def _styled(name: str, pixels: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+    shown = pixels.shape[1], pixels.shape[0]
+    with Filtered(name, Canvas(shown, "fit"), size) as filtered:
+        return filtered.stylize(Frame(pixels, 0, 0)).pixels.copy()
+
+
+def test_each_has_a_card_and_one_is_the_usual_style() -> None:
+    cards = {style.name: style.filter for style in list_styles() if style.filter}
+    assert {*cards.values()} == set(FILTERS) and len(FILTERS) >= 8
+    assert find_style(USUAL).filter
+    for name in cards:
+        card = tomllib.loads((FOLDER / f"{name}.toml").read_text())
+        assert card["title"] and card["description"] and card["licence"] == "MIT"
+        assert 0 < card["detail"] <= 1
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_it_is_the_same_every_time_and_leaves_its_source(name: str) -> None:
+    first, second = draw(7, SIZE), draw(90, SIZE)
+    with Filtered(name, Canvas(SIZE, "fit"), None) as filtered:
+        once = filtered.stylize(Frame(first, 0, 0)).pixels.copy()
+        other = filtered.stylize(Frame(second, 1, 0)).pixels.copy()
+        again = filtered.stylize(Frame(first, 2, 0)).pixels.copy()
+    assert (once == again).all() and (once != other).any()
+    assert (first == draw(7, SIZE)).all()
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_it_is_plainly_a_style_and_has_light_and_dark(name: str) -> None:
+    source = draw(7, SIZE)
+    styled = _styled(name, source)
+    assert np.abs(styled.astype(int) - source[..., 2::-1]).mean() >= 10
+    grey = cv2.cvtColor(styled, cv2.COLOR_RGB2GRAY)
+    assert grey.std() > 15
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+@pytest.mark.parametrize("size", [(64, 64), (1280, 720), (722, 406), (64, 1000)])
+def test_any_size(name: str, size: tuple[int, int]) -> None:
+    styled = _styled(name, draw(3, size))
+    assert styled.shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_noise_in_the_source_is_not_made_more(name: str) -> None:
+    """Sigma 2 in; what is drawn in steps or in relief gives a little more. Hold takes it away."""
+    noise = np.random.default_rng(1)
+    clean = draw(7, SIZE)
+    away = []
+    for _ in range(3):
+        noisy = clean.astype(float) + noise.normal(0, 2, clean.shape)
+        styled = _styled(name, noisy.round().clip(0, 255).astype(np.uint8))
+        away.append(np.abs(styled.astype(int) - _styled(name, clean)).mean())
+    assert np.mean(away) < 3.5
+
+
+def test_another_canvas_is_painted_on() -> None:
+    with Filtered("pencil", Canvas(SIZE, "fit"), None) as filtered:
+        inside = filtered.size
+        filtered.paint_on(Canvas((400, 400), "fit"))
+        styled = filtered.stylize(Frame(draw(3, (400, 400)), 0, 0)).pixels
+    assert styled.shape == (400, 400, 3) and filtered.size != inside
+
+
+def test_no_file_of_a_network_is_asked_for() -> None:
+    assert not Path(FOLDER, "comic.xml").exists()
