@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
@@ -12,9 +10,6 @@ from livestyle.finish.detail import Detail
 from livestyle.finish.hold import Hold
 from livestyle.finish.keep import keep_rectangles
 from livestyle.finish.planes import Planes
-
-if TYPE_CHECKING:
-    pass
 
 
 class Finish:

@@ -26,6 +26,7 @@ class LiveFinish:
         self._source_planes = Planes.of_i420(self._source)
         self._styled_planes = Planes.of_i420(self._styled)
         self._finish = Finish(self._source_planes, finishing)
+        self._shape: tuple[int, ...] = ()
         self._new = True
 
     @property
@@ -45,6 +46,9 @@ class LiveFinish:
         """Begin a frame: BGRA (h, w, 4). Returns whether it has to be styled, or what was shown
         may stay.
         """
+        if source.shape != self._shape:  # another resolution: every place shows something else
+            self._shape = source.shape
+            self._finish.forget()
         self._canvas.show(source, self._source)
         self._new = self._finish.look_at(self._source_planes)
         return self._new

@@ -305,6 +305,16 @@ def test_the_same_arithmetic_for_both_kinds_of_planes() -> None:
     assert away.mean() < 2
 
 
+def test_another_resolution_is_another_scene() -> None:
+    finish = LiveFinish(Canvas(SIZE, "stretch"), Finishing(hold=1.0))
+    for size in (SIZE, SIZE, (320, 180)):
+        new = finish.look_at(cv2.resize(np.full((*SIZE[::-1], 4), 90, np.uint8), size))
+        finish.style(np.zeros((*SIZE[::-1], 3), np.uint8))
+        shown = np.zeros(SIZE[0] * SIZE[1] * 3 // 2, np.uint8)
+        finish.write(shown.data)
+    assert new
+
+
 def test_settings_reach_the_next_frame_whole() -> None:
     live = _Live(Finishing())
     planes = Planes.of_i420(_i420(draw(1, SIZE)))
