@@ -165,6 +165,24 @@ def test_a_look_is_changed_as_one_writes(page: Page) -> None:
         expect(page.locator("#look-error")).to_have_text(run.refusal)
 
 
+def test_the_finish_is_changed_by_its_sliders(page: Page) -> None:
+    run = Run()
+    finish = {"detail": 0.8, "hold": 0.5, "colour": 0, "mix": 0}
+    run.state["config"] = {"stylizer": "lite", **finish}
+    with preview(run) as web:
+        page.goto(web.name)
+        expect(page.locator("#detail-value")).to_have_text("0.80")
+        expect(page.locator("#look")).to_be_hidden()
+        for name, value in (("detail", "0.3"), ("hold", "0"), ("colour", "1"), ("mix", "0.25")):
+            page.locator(f"#{name}").fill(value)
+            expect(page.locator(f"#{name}-value")).to_have_text(f"{float(value):.2f}")
+        page.wait_for_timeout(500)
+        sent = {name: value for change in run.changes for name, value in change.items()}
+        assert sent == {"detail": 0.3, "hold": 0, "colour": 1, "mix": 0.25}
+        run.state["config"] = {"stylizer": "passthrough", **finish}
+        expect(page.locator("#finish")).to_be_hidden()
+
+
 def test_there_is_no_look_without_turbo(page: Page) -> None:
     run = Run()
     run.state["config"] = {"stylizer": "lite"}

@@ -179,7 +179,9 @@ function sinkRow({ name, note }) {
   return row;
 }
 
-// ---- The look: what of the turbo stylizer changes while it runs ----
+// ---- What changes while it runs: the look of turbo, and how every picture is finished ----
+
+const RANGES = ["strength", "detail", "hold", "colour", "mix"];
 
 let changes = {};
 let sending = false;
@@ -187,22 +189,23 @@ let sending = false;
 /** Show what runs, but nothing over a field that someone is writing in. */
 function showLook(config) {
   $("look").hidden = config?.stylizer !== "turbo";
-  if ($("look").hidden || sending) return;
-  for (const name of ["prompt", "strength", "seed"]) {
+  $("finish").hidden = !["lite", "turbo"].includes(config?.stylizer);
+  if ($("finish").hidden || sending) return;
+  for (const name of ["prompt", "seed", ...RANGES]) {
     const field = $(name);
     if (field !== document.activeElement && name in config) field.value = config[name];
   }
-  showStrength();
+  showRanges();
 }
 
-function showStrength() {
-  $("strength-value").textContent = Number($("strength").value).toFixed(2);
+function showRanges() {
+  for (const name of RANGES) $(`${name}-value`).textContent = Number($(name).value).toFixed(2);
 }
 
 /** Send what was changed at once; what changes while it is sent goes along with the next. */
 async function changeLook({ target }) {
   changes[target.name] = target.type === "textarea" ? target.value : target.valueAsNumber;
-  showStrength();
+  showRanges();
   if (sending) return;
   sending = true;
   while (Object.keys(changes).length) {
@@ -219,8 +222,10 @@ async function changeLook({ target }) {
 
 const plot = new LatencyPlot($("plot"));
 
-$("look").oninput = changeLook;
-$("look").onsubmit = (event) => event.preventDefault();
+for (const form of ["look", "finish"]) {
+  $(form).oninput = changeLook;
+  $(form).onsubmit = (event) => event.preventDefault();
+}
 $("full").onclick = () =>
   document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen();
 addEventListener("hashchange", () => location.hash && connect()); // a new address, the same tab
