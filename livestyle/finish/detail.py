@@ -13,7 +13,7 @@ chosen by the words that a reader of text finds again on a game's panels.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -29,58 +29,64 @@ _GROUND = 0.5  # the source's share of the ground of what is fine and strong
 
 
 class Detail:
-    """For pictures of one size."""
+    """For pictures of a size or less."""
 
     def __init__(self, size: Size) -> None:
         """size: (width, height)."""
-        self._half, self._other_half = part(size, 2), part(size, 2)
-        self._quarter, self._ground = part(size, 4), part(size, 4)
-        self._low, self._edges, self._mask, self._soft = (part(size, 1) for _ in range(4))
+        self._whole = _Planes(*(part(size, divisor) for divisor in (1, 1, 1, 1, 2, 4, 4)))
         self._strips = np.empty((4, min(ROWS, size[1]), size[0]), np.int16)
 
     def add(self, source: Pixels, styled: Pixels, amount: float, into: Pixels) -> None:
         """Brightness (H, W), uint8, all three; `into` may be `styled`. amount: 0 … 1."""
-        self._see(source, amount)
-        shrink(styled, self._half)
-        shrink(self._half, self._quarter)
-        cv2.GaussianBlur(self._quarter, (5, 5), 1.2, dst=self._quarter)
-        cv2.addWeighted(self._quarter, 1 - _GROUND, self._ground, _GROUND, 0, dst=self._quarter)
-        grow(self._quarter, self._soft)
+        planes = self._whole.of(source.shape)
+        self._see(source, amount, planes)
+        shrink(styled, planes.half)
+        shrink(planes.half, planes.quarter)
+        cv2.GaussianBlur(planes.quarter, (5, 5), 1.2, dst=planes.quarter)
+        cv2.addWeighted(planes.quarter, 1 - _GROUND, planes.ground, _GROUND, 0, dst=planes.quarter)
+        grow(planes.quarter, planes.soft)
         weak, strong = (round(gain * amount * ONE) for gain in (_K, _G))
         for top in range(0, source.shape[0], ROWS):
             rows = slice(top, top + ROWS)
-            self._add_rows(source[rows], styled[rows], rows, (weak, strong - weak), into[rows])
+            seen = planes.low[rows], planes.soft[rows], planes.mask[rows]
+            self._add_rows(source[rows], styled[rows], seen, (weak, strong - weak), into[rows])
 
-    def _see(self, source: Pixels, amount: float) -> None:
+    def _see(self, source: Pixels, amount: float, planes: _Planes) -> None:
         """Part the source into what is coarse and what is fine, and find where that is strong."""
-        shrink(source, self._half)
-        cv2.GaussianBlur(self._half, (5, 5), 1.2, dst=self._half)
-        grow(self._half, self._low)
-        shrink(self._half, self._ground)
-        cv2.absdiff(source, self._low, dst=self._edges)
-        shrink(self._edges, self._half)
-        shrink(self._half, self._quarter)
-        cv2.GaussianBlur(self._quarter, (5, 5), 1.0, dst=self._quarter)
+        shrink(source, planes.half)
+        cv2.GaussianBlur(planes.half, (5, 5), 1.2, dst=planes.half)
+        grow(planes.half, planes.low)
+        shrink(planes.half, planes.ground)
+        cv2.absdiff(source, planes.low, dst=planes.edges)
+        shrink(planes.edges, planes.half)
+        shrink(planes.half, planes.quarter)
+        cv2.GaussianBlur(planes.quarter, (5, 5), 1.0, dst=planes.quarter)
         most = ONE * min(1.0, 1.25 * amount)
         ramp = (np.arange(256) - _WEAK) / (_STRONG - _WEAK)
-        cv2.LUT(self._quarter, (ramp.clip(0, 1) * most).astype(np.uint8), dst=self._quarter)
-        grow(self._quarter, self._mask)
+        cv2.LUT(planes.quarter, (ramp.clip(0, 1) * most).astype(np.uint8), dst=planes.quarter)
+        grow(planes.quarter, planes.mask)
 
     def _add_rows(
-        self, source: Pixels, styled: Pixels, rows: slice, gains: tuple[int, int], into: Pixels
+        self,
+        source: Pixels,
+        styled: Pixels,
+        seen: tuple[Pixels, Pixels, Pixels],
+        gains: tuple[int, int],
+        into: Pixels,
     ) -> None:
-        """gains: k and g - k, in parts of ONE."""
-        fine, change, other, was = (strip[: len(source)] for strip in self._strips)
+        """seen: low, soft, mask. gains: k and g - k, in parts of ONE."""
+        low, soft, mask = seen
+        fine, change, other, was = self._strips[:, : source.shape[0], : source.shape[1]]
         np.copyto(fine, source)
-        np.copyto(other, self._low[rows])
+        np.copyto(other, low)
         fine -= other
-        np.copyto(change, self._soft[rows])
+        np.copyto(change, soft)
         np.copyto(was, styled)
         change -= was
         np.multiply(fine, np.int16(gains[1]), out=other)
         other >>= 6
         change += other
-        np.copyto(other, self._mask[rows])
+        np.copyto(other, mask)
         change *= other
         change >>= 6
         fine *= np.int16(gains[0])
@@ -89,3 +95,25 @@ class Detail:
         change += was
         np.clip(change, 0, 255, out=change)
         np.copyto(into, change, casting="unsafe")
+
+
+class _Planes(NamedTuple):
+    """Where it computes: at full size the source's coarse part, its edges, m, and the ground."""
+
+    low: Pixels
+    edges: Pixels
+    mask: Pixels
+    soft: Pixels
+    half: Pixels
+    quarter: Pixels
+    ground: Pixels
+
+    def of(self, shape: tuple[int, ...]) -> _Planes:
+        """As much of it as a picture of that shape takes."""
+        sizes = (1, 1, 1, 1, 2, 4, 4)
+        return _Planes(
+            *(
+                plane[: -(-shape[0] // divisor), : -(-shape[1] // divisor)]
+                for plane, divisor in zip(self, sizes, strict=True)
+            )
+        )

@@ -50,7 +50,9 @@ class Finish:
         else:
             shown = styled
             if finishing.detail:
-                self._detail.add(self._source.y, styled.y, finishing.detail, self._detailed.y)
+                part = self._hold.new_part if finishing.hold else np.s_[:, :]
+                source, made, into_y = self._source.y[part], styled.y[part], self._detailed.y[part]
+                self._detail.add(source, made, finishing.detail, into_y)
                 shown = Planes(self._detailed.y, styled.u, styled.v)
             if finishing.hold:
                 shown = self._hold.update(shown)

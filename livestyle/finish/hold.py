@@ -22,6 +22,7 @@ _CELLS = 320  # across the picture: what is compared are the means of cells
 _FIRM = 12.0  # of 255: how far a cell may come away from the copy, for an amount of 1
 _SOFT = 6  # of 255 more, until what is new is all that is shown
 _REACH = np.ones((5, 5), np.uint8)  # cells: strokes reach beyond what they are of
+_AROUND = 40  # px: as far as detail looks
 _CUT = 0.7  # part of the picture: where more is new, it is another scene
 
 
@@ -81,6 +82,23 @@ class Hold:
         cv2.copyTo(result.u, colour, self._shown.u)  # a seam in colour alone is not seen
         cv2.copyTo(result.v, colour, self._shown.v)
         return self._shown
+
+    @property
+    def new_part(self) -> tuple[slice, slice]:
+        """The rows and columns outside of which nothing is new, and some around them: what is made
+        there is enough for `update`. They begin and end at multiples of eight, as cells of a half
+        and a quarter of the size do.
+        """
+        height, width = self._shown.y.shape
+        if not self._knows or height % 8 or width % 8:
+            return slice(0, height), slice(0, width)
+        parts = []
+        for axis, side in ((1, height), (0, width)):
+            new = np.flatnonzero(self._new.any(axis=axis))
+            cells = self._new.shape[1 - axis]
+            first, last = (int(cell) * side // cells // 8 * 8 for cell in (new[0], new[-1] + 8))
+            parts.append(slice(max(0, first - _AROUND), min(side, last + _AROUND)))
+        return parts[0], parts[1]
 
     @property
     def shown(self) -> Planes:

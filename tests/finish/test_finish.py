@@ -100,6 +100,31 @@ def test_detail_is_what_its_formula_says(amount: float) -> None:
     assert np.abs(result.astype(int) - styled).mean() > 1  # there was something to add
 
 
+def test_detail_of_a_part_is_that_part_of_it() -> None:
+    """Away from its edges, and where it begins and ends at multiples of eight."""
+    source = cv2.cvtColor(draw(7, SIZE), cv2.COLOR_BGRA2GRAY)
+    styled = cv2.cvtColor(_styled(draw(7, SIZE)), cv2.COLOR_RGB2GRAY)
+    detail = Detail(SIZE)
+    whole, part = np.empty_like(source), np.zeros_like(source)
+    detail.add(source, styled, 0.8, whole)
+    here = np.s_[88:304, 64:552]
+    detail.add(source[here], styled[here], 0.8, part[here])
+    inside = np.s_[128:264, 104:512]
+    assert (part[inside] == whole[inside]).all()
+
+
+def test_what_is_new_is_finished_as_if_all_were() -> None:
+    """Only the part around it is computed."""
+    part, whole = _Live(Finishing(0.8, 0.5)), _Live(Finishing(0.8))
+    for seq in range(0, 24, 3):
+        bgra = draw(3, SIZE)
+        bgra[100:180, 300 + 4 * seq : 400 + 4 * seq] = draw(90 + seq, SIZE)[100:180, 300:400]
+        shown, wanted = _brightness(part(bgra)), _brightness(whole(bgra))
+        moving = np.s_[110:170, 310 + 4 * seq : 390 + 4 * seq]
+        assert np.abs(shown - wanted)[moving].mean() < 1
+    assert part.styled == whole.styled == 8
+
+
 def test_detail_does_not_wrap_around() -> None:
     source = np.zeros(SIZE[::-1], np.uint8)
     source[:, ::2] = 255
