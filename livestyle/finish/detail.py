@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from livestyle.finish.planes import ONE, ROWS, grow, part, shrink
+from livestyle.finish.planes import ONE, ROWS, Strips, grow, part, shrink
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels, Size
@@ -34,7 +34,7 @@ class Detail:
     def __init__(self, size: Size) -> None:
         """size: (width, height)."""
         self._whole = _Planes(*(part(size, divisor) for divisor in (1, 1, 1, 1, 2, 4, 4)))
-        self._strips = np.empty((4, min(ROWS, size[1]), size[0]), np.int16)
+        self._strips = Strips(4, size[0])
 
     def add(self, source: Pixels, styled: Pixels, amount: float, into: Pixels) -> None:
         """Brightness (H, W), uint8, all three; `into` may be `styled`. amount: 0 … 1."""
@@ -76,7 +76,7 @@ class Detail:
     ) -> None:
         """seen: low, soft, mask. gains: k and g - k, in parts of ONE."""
         low, soft, mask = seen
-        fine, change, other, was = self._strips[:, : source.shape[0], : source.shape[1]]
+        fine, change, other, was = self._strips.of(source.shape)
         np.copyto(fine, source)
         np.copyto(other, low)
         fine -= other

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from livestyle.frame import Pixels, Size
 
 ONE = 64  # a weight of 1 in fixed point: with a difference of 9 bits and a gain it fits into int16
@@ -74,12 +76,27 @@ def part(size: Size, divisor: int) -> Pixels:
     return np.empty([max(1, -(-side // divisor)) for side in size[::-1]], np.uint8)
 
 
+class Strips:
+    """int16 room for some rows of pictures up to a width; contiguous, or the arithmetic takes twice
+    as long.
+    """
+
+    def __init__(self, count: int, width: int) -> None:
+        self._count = count
+        self._room = np.empty(count * ROWS * width, np.int16)
+
+    def of(self, shape: tuple[int, ...]) -> NDArray[np.int16]:
+        """`count` of them, each of that shape of at most ROWS rows."""
+        height, width = shape
+        return self._room[: self._count * height * width].reshape(self._count, height, width)
+
+
 class Blender:
     """Brings pictures towards others, some rows at a time: that much stays in a core's cache."""
 
     def __init__(self, width: int) -> None:
         """width: of the widest picture."""
-        self._strips = np.empty((3, ROWS, width), np.int16)
+        self._strips = Strips(3, width)
 
     def __call__(self, shown: Pixels, new: Pixels, mask: Pixels) -> None:
         """Bring (H, W) towards what is new, in place: not at all where the mask is 0, wholly where
@@ -95,7 +112,7 @@ class Blender:
         if mask.min() == ONE:
             np.copyto(shown, new)
             return
-        was, change, share = self._strips[:, : shown.shape[0], : shown.shape[1]]
+        was, change, share = self._strips.of(shown.shape)
         np.copyto(was, shown)
         np.copyto(change, new)
         np.copyto(share, mask)
