@@ -14,7 +14,7 @@ import numpy as np
 
 from livestyle.between.look import finishing_of, live_of, with_live
 from livestyle.canvas import Canvas
-from livestyle.config import STYLIZER, Config, key
+from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError, PictureError, StylizerError
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("livestyle")
 _FIRST: Size = (1280, 720)  # of the pictures that are expected before one has come
-_SETTINGS = (*STYLIZER, "prompt_fade", "output_size")
+_SETTINGS = (*STYLIZER, *FINISH, "prompt_fade", "output_size")
 
 
 class OpenStylizer:
@@ -38,16 +38,16 @@ class OpenStylizer:
         """config: settled, see `settle_stylizer`."""
         self._config = config
         self._stylizer: Stylizer | None = None
-        self._thread = 0
-        self._size = config.output_size or _FIRST
         self._finish: PictureFinish | None = None
+        self._thread = 0
+        self._size = _FIRST
         self._seq = 0
 
     def __enter__(self) -> OpenStylizer:
         """Load it. Raises StylizerError; or where it is open already."""
         if self._stylizer is not None:
             raise StylizerError("the stylizer is open already; open another for another use")
-        self._size = self._config.output_size or _FIRST
+        self._size, self._finish = self._config.output_size or _FIRST, None
         self._stylizer = open_settled(self._config, Canvas(self._size, "stretch"), _LOG.info)
         self._thread = threading.get_ident()
         return self
@@ -81,7 +81,7 @@ class OpenStylizer:
             return style().copy()
         if self._finish is None or not stylizer.is_settled:
             self._finish = PictureFinish(picture, finishing_of(self._config))
-        return self._finish(picture, style).copy()
+        return self._finish(picture, style)
 
     def change(self, **look: Any) -> None:
         """Change what may change: detail, hold, colour, mix, keep; of turbo prompt, strength,

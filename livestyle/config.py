@@ -246,11 +246,6 @@ class Config:
 STYLIZER = (
     "stylizer",
     "style",
-    "detail",
-    "hold",
-    "colour",
-    "mix",
-    "keep",
     "prompt",
     "strength",
     "seed",
@@ -266,6 +261,10 @@ STYLIZER = (
 )
 
 
+# What is done to its pictures.
+FINISH = ("detail", "hold", "colour", "mix", "keep")
+
+
 def settings() -> dict[str, tuple[dataclasses.Field[Any], Setting]]:
     """All of them by their field's name."""
     return {field.name: (field, field.metadata[""]) for field in dataclasses.fields(Config)}
@@ -277,14 +276,9 @@ def key(name: str) -> str:
 
 
 def check(name: str, value: Any, where: str) -> Any:
-    """A value for the setting of that name, parsed. Nothing, or "" but for a prompt, is for one
-    that may be unset. Raises ConfigError, beginning with `where`.
-    """
-    field, setting = settings()[name]
-    if field.default is None and (value is None or (value == "" and name != "prompt")):
-        return None
+    """A value for the setting of that name, parsed. Raises ConfigError, beginning with `where`."""
     try:
-        return setting.parse(value)
+        return settings()[name][1].parse(value)
     except ValueError as error:
         raise ConfigError(f"{where} {value!r}: {error}") from None
 

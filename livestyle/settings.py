@@ -91,8 +91,8 @@ def _on_top(values: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def checked(
     given: Mapping[str, Any], where: str, spell: Callable[[str], str] = key
 ) -> dict[str, Any]:
-    """Settings, checked, by their fields' names. spell: how `given` spells these. where: what
-    errors begin with.
+    """Settings, checked, by their fields' names. Nothing, or "" but for a prompt, takes back one
+    that may be unset. spell: how `given` spells the names. where: what errors begin with.
 
     Raises ConfigError for an unknown key or a value out of its limits.
     """
@@ -101,7 +101,17 @@ def checked(
         raise ConfigError(
             f"{where}unknown key {', '.join(map(repr, unknown))}; known are: {', '.join(names)}"
         )
-    return {names[name]: check(names[name], value, where + name) for name, value in given.items()}
+    return {
+        names[name]: None
+        if _is_taken_back(names[name], value)
+        else check(names[name], value, where + name)
+        for name, value in given.items()
+    }
+
+
+def _is_taken_back(name: str, value: Any) -> bool:
+    may_be_unset = settings()[name][0].default is None
+    return may_be_unset and (value is None or (value == "" and name != "prompt"))
 
 
 def _read_toml(file: str) -> dict[str, Any]:

@@ -212,6 +212,10 @@ def test_opened_once_closed_once_and_on_one_thread() -> None:
         raise KeyError
     with opened as stylize:
         stylize(_picture(64, 64))
+    again = livestyle.open_stylizer("lite", style="noir")
+    for size in ((64, 64), (1280, 720)):  # as many as are expected, after others
+        with again as stylize:
+            assert stylize(_picture(*size)).shape == (size[1], size[0], 3)
 
 
 def test_an_engine_is_used_where_the_size_is_known(tmp_path: Path) -> None:

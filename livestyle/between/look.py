@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livestyle.config import Config, check, key
+from livestyle.config import FINISH, Config, check, key
 from livestyle.errors import ConfigError
 from livestyle.values import Rectangle
 
-_OF_FINISHING = ("detail", "hold", "colour", "mix", "keep")
 _OF_LOOK = ("prompt", "prompt_fade", "strength", "steps", "seed")
 
 
@@ -85,7 +84,7 @@ def with_live(config: Config, values: Mapping[str, Any]) -> Config:
     Raises ConfigError for another name, one that the stylizer has no use for, or a value out of its
     limits.
     """
-    names = {key(name): name for name in (*_OF_LOOK, *_OF_FINISHING)}
+    names = {key(name): name for name in (*_OF_LOOK, *FINISH)}
     if unknown := sorted(set(values) - set(names)):
         raise ConfigError(
             f"{', '.join(map(repr, unknown))} can't change while running; "
@@ -96,6 +95,4 @@ def with_live(config: Config, values: Mapping[str, Any]) -> Config:
         raise ConfigError("stylizer 'passthrough' shows the source as it is; use lite or turbo")
     if config.stylizer != "turbo" and set(checked) & set(_OF_LOOK):
         raise ConfigError(f"stylizer {config.stylizer!r} has no prompt; use --stylizer turbo")
-    if "detail" in checked and checked["detail"] is None:
-        raise ConfigError("detail: a number from 0 to 1 is expected")
     return dataclasses.replace(config, **checked)

@@ -14,10 +14,11 @@ from livestyle.commands.terminal import (
     say,
     tell_json,
 )
-from livestyle.config import STYLIZER
+from livestyle.config import FINISH, STYLIZER
 from livestyle.settings import add_flags
 
 HELP = "restyle a picture or a video file"
+_SETTINGS = (*STYLIZER, *FINISH)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "output", metavar="OUT", type=values.path, help=".png, .jpg, .mp4 or .mkv (lossless)"
     )
-    add_flags(parser, STYLIZER)
+    add_flags(parser, _SETTINGS)
     add_config(parser)
     add_json(parser, "the figures")
 
@@ -38,7 +39,7 @@ def call(arguments: argparse.Namespace) -> int:
     from livestyle.stylizers.settle import settle_stylizer
 
     end_in_order()
-    config = settle_stylizer(config_of(arguments, STYLIZER), say)
+    config = settle_stylizer(config_of(arguments, _SETTINGS), say)
     with progress_bar() as advance:
         figures = stylize_file(arguments.input, arguments.output, config, advance, NowAndThen())
     if arguments.json:

@@ -26,9 +26,11 @@ class PictureFinish:
         self._finish = Finish(self._finished, finishing)
 
     def __call__(self, source: Pixels, style: Callable[[], Pixels]) -> Pixels:
-        """The finished picture. style: called where the source has to be styled."""
+        """The finished picture, the caller's own. style: called where the source has to be styled;
+        what it returns is copied.
+        """
         if self._finishing == Finishing():
-            return style()
+            return style().copy()
         planes = Planes.of_rgb(source)
         styled = Planes.of_rgb(style()) if self._finish.look_at(planes) else None
         self._finish.apply(styled, self._finished)
