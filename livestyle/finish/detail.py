@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from livestyle.finish.planes import ONE, ROWS, Strips, grow, part, shrink
+from livestyle.finish.planes import ONE, ROWS, Strips, grow, part, ramp, shrink
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels, Size
 
 _WEAK, _STRONG = 4, 12  # mean of |fine| over an area, of 255: m is 0 below, 1 above
 _K, _G = 0.625, 1.625  # gains for an amount of 1
+_DIVISORS = (1, 1, 1, 1, 2, 4, 4)  # of a picture's sides, of the fields of _Planes
 _GROUND = 0.5  # the source's share of the ground of what is fine and strong
 
 
@@ -33,7 +34,7 @@ class Detail:
 
     def __init__(self, size: Size) -> None:
         """size: (width, height)."""
-        self._whole = _Planes(*(part(size, divisor) for divisor in (1, 1, 1, 1, 2, 4, 4)))
+        self._whole = _Planes(*(part(size, divisor) for divisor in _DIVISORS))
         self._strips = Strips(4, size[0])
 
     def add(self, source: Pixels, styled: Pixels, amount: float, into: Pixels) -> None:
@@ -61,9 +62,8 @@ class Detail:
         shrink(planes.edges, planes.half)
         shrink(planes.half, planes.quarter)
         cv2.GaussianBlur(planes.quarter, (5, 5), 1.0, dst=planes.quarter)
-        most = ONE * min(1.0, 1.25 * amount)
-        ramp = (np.arange(256) - _WEAK) / (_STRONG - _WEAK)
-        cv2.LUT(planes.quarter, (ramp.clip(0, 1) * most).astype(np.uint8), dst=planes.quarter)
+        table = ramp(_WEAK, _STRONG, ONE * min(1.0, 1.25 * amount))
+        cv2.LUT(planes.quarter, table, dst=planes.quarter)
         grow(planes.quarter, planes.mask)
 
     def _add_rows(
@@ -110,10 +110,9 @@ class _Planes(NamedTuple):
 
     def of(self, shape: tuple[int, ...]) -> _Planes:
         """As much of it as a picture of that shape takes."""
-        sizes = (1, 1, 1, 1, 2, 4, 4)
         return _Planes(
             *(
                 plane[: -(-shape[0] // divisor), : -(-shape[1] // divisor)]
-                for plane, divisor in zip(self, sizes, strict=True)
+                for plane, divisor in zip(self, _DIVISORS, strict=True)
             )
         )

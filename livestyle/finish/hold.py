@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from livestyle.finish.planes import ONE, Blender, Planes, grow, shrink
+from livestyle.finish.planes import ONE, Blender, Planes, grow, ramp, shrink
 
 if TYPE_CHECKING:
     from livestyle.frame import Size
@@ -55,8 +55,8 @@ class Hold:
             return True
         away = cv2.absdiff(self._now, self._seen).max(axis=0)
         cv2.dilate(away, _REACH, dst=away)
-        ramp = (np.arange(256) - _FIRM * amount) / _SOFT
-        cv2.LUT(away, (ramp.clip(0, 1) * ONE).astype(np.uint8), dst=self._new)
+        still = _FIRM * amount
+        cv2.LUT(away, ramp(still, still + _SOFT, ONE), dst=self._new)
         # a cell that is all new, and what it reaches, stays so: the blur is no wider than the reach
         cv2.blur(self._new, (3, 3), dst=self._new)
         cv2.blur(self._new, (3, 3), dst=self._new)

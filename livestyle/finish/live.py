@@ -56,7 +56,6 @@ class LiveFinish:
     def style(self, styled: Pixels) -> None:
         """What the stylizer made of it: RGB (H, W, 3) or I420 (H * 3 / 2, W) of the output."""
         to_i420(styled, self._styled.data.cast("B"))
-        self._new = True
 
     def write(self, into: memoryview) -> None:
         """End it: I420, H * W * 3 / 2 bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -69,6 +70,13 @@ def grow(plane: Pixels, into: Pixels) -> Pixels:
     size = into.shape[1], into.shape[0]
     grown: Pixels = cv2.resize(plane, size, dst=into, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return grown
+
+
+@functools.lru_cache(maxsize=64)
+def ramp(low: float, high: float, top: float) -> Pixels:
+    """A table of 256 levels: 0 up to low, from high on top, straight between."""
+    share = ((np.arange(256) - low) / (high - low)).clip(0, 1)
+    return (share * top).astype(np.uint8)
 
 
 def part(size: Size, divisor: int) -> Pixels:

@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from livestyle.between.look import Look
 from livestyle.canvas import Canvas, scale
-from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
 from livestyle.recipe import Recipe, load_recipe
 from livestyle.stylizers.filters import FILTERS
+from livestyle.stylizers.lookless import Lookless
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 
-class Filtered:
+class Filtered(Lookless):
     """A Stylizer: one of FILTERS on a small picture."""
 
     name = "lite"
     engine = "opencv"
-    why = ""
     is_plain = False
-    is_settled = True
 
     def __init__(self, filter: str, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) of the small picture, None: the recipe's, in the canvas' shape."""
@@ -51,13 +48,3 @@ class Filtered:
         room = self._canvas.room
         scale(styled, (room.shape[1], room.shape[0]), into=room)
         return frame.with_pixels(self._canvas.pixels)
-
-    def change(self, look: Look, *, wait: bool = False) -> None:
-        """Raises ConfigError: a filter has no look."""
-        raise ConfigError("stylizer 'lite' has no prompt to change; use --stylizer turbo")
-
-    def __enter__(self) -> Filtered:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        pass

@@ -10,11 +10,11 @@ from openvino import opset13 as ops
 from openvino.preprocess import ColorFormat, PrePostProcessor
 from openvino.utils.decorators import custom_preprocess_function
 
-from livestyle.between.look import Look
 from livestyle.canvas import Canvas, scale
-from livestyle.errors import ConfigError, StylizerError
+from livestyle.errors import StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.recipe import Recipe, load_recipe
+from livestyle.stylizers.lookless import Lookless
 from livestyle.stylizers.style import Style
 
 if TYPE_CHECKING:
@@ -79,14 +79,12 @@ class _Opened(NamedTuple):
     picture: Pixels  # BGRX (h, w, 4)
 
 
-class Lite:
+class Lite(Lookless):
     """A Stylizer: one bundled style network in OpenVINO."""
 
     name = "lite"
     engine = "openvino"
-    why = ""
     is_plain = False
-    is_settled = True
 
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
@@ -114,19 +112,9 @@ class Lite:
         scale(styled, (room.shape[1], room.shape[0]), into=room)
         return frame.with_pixels(self._canvas.pixels)
 
-    def change(self, look: Look, *, wait: bool = False) -> None:
-        """Raises ConfigError: lite has no look."""
-        raise ConfigError("stylizer 'lite' has no prompt to change; use --stylizer turbo")
-
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; where that wants another size inside, compile for it."""
         if self.recipe.size_inside(canvas.size, self._wanted) == self.size:
             self._canvas = canvas
         else:
             self._open(canvas)
-
-    def __enter__(self) -> Lite:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        pass

@@ -120,26 +120,28 @@ class Pipeline:
                 self._used = stylizer
                 if self._finish is not None:
                     self._finish.forget()
-            held = self._counts.held
-            self._slot.put(frame.seq, frame.captured_at, self._styled(frame, stylizer))
+            write, held = self._styled(frame, stylizer)
+            self._slot.put(frame.seq, frame.captured_at, write)
             self._counts.stylized += 1
-            if self._counts.held == held:
-                self._counts.stylize.record(self._forecast.end())
-            else:
+            if held:
+                self._counts.held += 1
                 self._forecast.skip()
+            else:
+                self._counts.stylize.record(self._forecast.end())
 
-    def _styled(self, frame: Frame, stylizer: Stylizer) -> Callable[[memoryview], None]:
-        """What writes the frame's picture."""
+    def _styled(
+        self, frame: Frame, stylizer: Stylizer
+    ) -> tuple[Callable[[memoryview], None], bool]:
+        """What writes the frame's picture, and whether that is what was shown before."""
         finish = self._finish
         if finish is None or stylizer.is_plain or not finish.is_on:
-            return functools.partial(to_i420, stylizer.stylize(frame).pixels)
+            return functools.partial(to_i420, stylizer.stylize(frame).pixels), False
         if not stylizer.is_settled:  # it may take another look in this frame
             finish.forget()
-        if finish.look_at(frame.pixels):
+        new = finish.look_at(frame.pixels)
+        if new:
             finish.style(stylizer.stylize(frame).pixels)
-        else:
-            self._counts.held += 1
-        return finish.write
+        return finish.write, not new
 
     def _guard(self, stage: Callable[[], None]) -> None:
         try:

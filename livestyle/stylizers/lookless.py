@@ -1,0 +1,26 @@
+"""Lookless: what stylizers have in common of which nothing changes while they run."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from livestyle.between.look import Look
+from livestyle.errors import ConfigError
+
+
+class Lookless:
+    """A part of a Stylizer."""
+
+    name: str
+    why = ""
+    is_settled = True
+
+    def change(self, look: Look, *, wait: bool = False) -> None:
+        """Raises ConfigError: there is no look."""
+        raise ConfigError(f"stylizer {self.name!r} has no prompt to change; use --stylizer turbo")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
