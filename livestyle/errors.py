@@ -10,6 +10,7 @@ LivestyleError
 │   ├── ModelError   its model is missing, damaged, of another kind, or not safe to load
 │   └── EngineError  an engine can't be built, or must not be used
 │       └── MissingEngine    the one that was asked for is not built
+├── TrainingError    a training can't go on
 ├── SinkError        the sink cannot be opened, or takes no more frames
 └── WorkerError      the worker process failed and is not restarted
 
@@ -67,6 +68,10 @@ class EngineError(StylizerError):
 
 class MissingEngine(EngineError):
     """The engine that was asked for is not built."""
+
+
+class TrainingError(LivestyleError):
+    """A training can't go on."""
 
 
 class SinkError(LivestyleError):

@@ -85,8 +85,12 @@ ROOMS: dict[str, set[str]] = {
         "between", "sources", "sinks", "models", "diffusion", "engines", "stylizers", "worker",
         "front",
     },
+    "training": {"finish", "sources"},
     "api": {"between", "finish", "stylizers", "front"},
-    "commands": {"between", "sources", "sinks", "finish", "stylizers", "engines", "front", "bench"},
+    "commands": {
+        "between", "sources", "sinks", "finish", "stylizers", "engines", "front", "bench",
+        "training",
+    },
 }  # fmt: skip
 PACKAGE = Path(__file__).parents[1] / "livestyle"
 

@@ -2,11 +2,10 @@
 
     tools/fetch_training_pictures.sh pictures
     python tools/pack_training.py training.tar --pictures pictures/wallpapers pictures/frames \
-        --paintings paintings/*.jpg --vgg vgg16_features.safetensors
+        pictures/doom --paintings paintings/*.jpg
 
-In the file: pictures/FOLDER/NUMBER.jpg, at most 560 high, which is as large as a crop's picture
-gets; paintings/NAME.jpg as they are; vgg16_features.safetensors, only the layers that are used and
-in half precision. The pictures are as good as the limit allows. tools/gpu/train_styles.py reads it.
+In the file: pictures/FOLDER/NUMBER.jpg, at most 720 high; paintings/NAME.jpg as they are. The
+pictures are as good as the limit allows. tools/gpu/train_styles.py reads it.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from lite_losses import VGG_LAYERS
-from lite_pictures import read_folder
-from safetensors.torch import load_file, save
 
 from livestyle.files import write_atomically
+from livestyle.training.pictures import read_folder
 
-HEIGHT = 560
+HEIGHT = 720
 QUALITIES = (95, 92, 88, 84, 80, 75, 70, 60)
 
 
@@ -39,13 +36,6 @@ def encode(folders: Mapping[str, list[np.ndarray]], quality: int) -> dict[str, b
         for folder, pictures in folders.items()
         for number, picture in enumerate(pictures)
     }
-
-
-def features(path: Path) -> bytes:
-    """The part of VGG16 that lite_losses.py uses, as float16 safetensors."""
-    weights = load_file(path)
-    wanted = [f"{layer}.{part}" for layer in VGG_LAYERS for part in ("weight", "bias")]
-    return save({name: weights[name].half() for name in wanted})
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -64,12 +54,10 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
     parser.add_argument("--paintings", type=Path, nargs="+", required=True, help="NAME.jpg")
-    parser.add_argument("--vgg", type=Path, required=True, help="VGG16 features, safetensors")
     parser.add_argument("--limit", type=float, default=40, help="MiB that it may have")
     args = parser.parse_args()
     folders = {folder.name: read_folder(folder, HEIGHT) for folder in args.pictures}
     others = {f"paintings/{path.name}": path.read_bytes() for path in args.paintings}
-    others["vgg16_features.safetensors"] = features(args.vgg)
     for quality in QUALITIES:
         packed = pack({**encode(folders, quality), **others})
         if len(packed) <= args.limit * 2**20:

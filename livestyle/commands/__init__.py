@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from livestyle.aside import leave
-from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize
+from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
 from livestyle.commands.terminal import INTERRUPTED, say, tell
 from livestyle.errors import LivestyleError
 from livestyle.streams import outlast_readers, write_or_drop
@@ -20,6 +20,7 @@ _COMMANDS = {
     "run": run,
     "stylize": stylize,
     "bench": bench,
+    "train": train,
     "build": build,
     "engines": engines,
     "doctor": doctor,

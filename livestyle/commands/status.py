@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -139,3 +139,27 @@ def build_bars() -> Iterator[Callable[[str, float], None]]:
         yield report
         for bar in bars.values():
             progress.update(bar, completed=1)
+
+
+@contextlib.contextmanager
+def training_bar(
+    name: str, iterations: int
+) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """A bar of iterations on stderr; call what it gives with (iterations done, losses or none)."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=iterations, losses="")
+
+        def show(done: int, losses: Mapping[str, float]) -> None:
+            progress.update(task, completed=done)
+            if losses:
+                told = ", ".join(f"{key} {losses[key]:.3f}" for key in ("style", "content"))
+                progress.update(task, losses=told)
+                if not console.is_terminal and done % 100 == 0:
+                    print(f"{name}: {done} of {iterations}: {told}", file=sys.stderr, flush=True)
+
+        yield show

@@ -8,7 +8,7 @@ from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.errors import ConfigError
 from livestyle.recipe import DiffusionRecipe, list_recipes, load_recipe, user_recipes
 from livestyle.stylizers.preset import list_presets, user_presets
-from livestyle.stylizers.style import list_styles
+from livestyle.stylizers.style import list_styles, user_styles
 
 HELP = "the styles there are"
 
@@ -24,7 +24,7 @@ def call(arguments: argparse.Namespace) -> int:
     if arguments.json:
         tell_json([*(style.plain() for style in styles), *(preset.plain() for preset in presets)])
         return 0
-    tell("--stylizer lite")
+    tell(f"--stylizer lite (your own: {user_styles()})")
     for style in styles:
         title = ", ".join(filter(None, (style.title, style.artist)))
         tell(f"  {style.name:16} {title}: {style.description}")

@@ -23,10 +23,12 @@ from livestyle.finish.planes import ONE, ROWS, Strips, grow, part, ramp, shrink
 if TYPE_CHECKING:
     from livestyle.frame import Pixels, Size
 
-_WEAK, _STRONG = 4, 12  # mean of |fine| over an area, of 255: m is 0 below, 1 above
-_K, _G = 0.625, 1.625  # gains for an amount of 1
+STRENGTH = 4, 12  # mean of |fine| over an area, of 255: m is 0 below, 1 above
+GAINS = 0.625, 1.625  # k and g for an amount of 1
 _DIVISORS = (1, 1, 1, 1, 2, 4, 4)  # of a picture's sides, of the fields of _Planes
-_GROUND = 0.5  # the source's share of the ground of what is fine and strong
+GROUND = 0.5  # the source's share of the ground of what is fine and strong
+BLUR, EDGES_BLUR = 1.2, 1.0  # sigma, at half and a quarter of the size
+_WIDTH = 5, 5  # of the blurs
 
 
 class Detail:
@@ -43,10 +45,10 @@ class Detail:
         self._see(source, amount, planes)
         shrink(styled, planes.half)
         shrink(planes.half, planes.quarter)
-        cv2.GaussianBlur(planes.quarter, (5, 5), 1.2, dst=planes.quarter)
-        cv2.addWeighted(planes.quarter, 1 - _GROUND, planes.ground, _GROUND, 0, dst=planes.quarter)
+        cv2.GaussianBlur(planes.quarter, _WIDTH, BLUR, dst=planes.quarter)
+        cv2.addWeighted(planes.quarter, 1 - GROUND, planes.ground, GROUND, 0, dst=planes.quarter)
         grow(planes.quarter, planes.soft)
-        weak, strong = (round(gain * amount * ONE) for gain in (_K, _G))
+        weak, strong = (round(gain * amount * ONE) for gain in GAINS)
         for top in range(0, source.shape[0], ROWS):
             rows = slice(top, top + ROWS)
             seen = planes.low[rows], planes.soft[rows], planes.mask[rows]
@@ -55,14 +57,14 @@ class Detail:
     def _see(self, source: Pixels, amount: float, planes: _Planes) -> None:
         """Part the source into what is coarse and what is fine, and find where that is strong."""
         shrink(source, planes.half)
-        cv2.GaussianBlur(planes.half, (5, 5), 1.2, dst=planes.half)
+        cv2.GaussianBlur(planes.half, _WIDTH, BLUR, dst=planes.half)
         grow(planes.half, planes.low)
         shrink(planes.half, planes.ground)
         cv2.absdiff(source, planes.low, dst=planes.edges)
         shrink(planes.edges, planes.half)
         shrink(planes.half, planes.quarter)
-        cv2.GaussianBlur(planes.quarter, (5, 5), 1.0, dst=planes.quarter)
-        table = ramp(_WEAK, _STRONG, ONE * min(1.0, 1.25 * amount))
+        cv2.GaussianBlur(planes.quarter, _WIDTH, EDGES_BLUR, dst=planes.quarter)
+        table = ramp(*STRENGTH, ONE * min(1.0, 1.25 * amount))
         cv2.LUT(planes.quarter, table, dst=planes.quarter)
         grow(planes.quarter, planes.mask)
 

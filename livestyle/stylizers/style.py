@@ -1,13 +1,16 @@
-"""Style: a bundled network or filter of the lite stylizer, as its card tells it."""
+"""Style: a network or filter of the lite stylizer, as its card tells it."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from livestyle.config import check
 from livestyle.errors import ConfigError, StylizerError
+from livestyle.places import is_there, user_folder
 
 USUAL = "comic"  # looks well on any game
 _TEXTS = ("name", "title", "artist", "description", "filter")
@@ -27,26 +30,47 @@ class Style:
     filter: str = ""  # one of livestyle.stylizers.filters, where there is no network
     detail: float = DETAIL  # of the source, that comes back where no other is asked for
 
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it came with the package."""
+        return self.network is None or self.network.parent == FOLDER
+
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return {"stylizer": "lite"} | asdict(self) | {"network": self.network and str(self.network)}
 
 
+def user_styles() -> Path:
+    """Where a user's own styles are looked for: NAME.toml, .xml and .bin, as `livestyle train`
+    writes them.
+    """
+    return user_folder() / "styles"
+
+
 def list_styles() -> list[Style]:
-    """All bundled styles, by name. Raises StylizerError when a card or network is missing."""
-    styles = []
-    for file in sorted(FOLDER.glob("*.toml")):
-        card = tomllib.loads(file.read_text(encoding="utf-8"))
-        styles.append(
-            Style(
-                **{field: str(card.get(field, "")) for field in _TEXTS},
-                network=None if "filter" in card else file.with_suffix(".xml"),
-                detail=float(card.get("detail", DETAIL)),
-            )
-        )
+    """The bundled styles and the user's, by name; of two with one name the bundled one.
+
+    Raises StylizerError when there is none, ConfigError for a user's card that can't be read.
+    """
+    styles = {style.name: style for style in _styles(FOLDER)}
     if not styles:
         raise StylizerError(f"no styles in {FOLDER}; install livestyle again")
-    return styles
+    if is_there(own := user_styles()):
+        styles = {style.name: style for style in _styles(own)} | styles
+    return [styles[name] for name in sorted(styles)]
+
+
+def _styles(folder: Path) -> Iterator[Style]:
+    for file in sorted(folder.glob("*.toml")):
+        try:
+            card = tomllib.loads(file.read_text(encoding="utf-8"))
+            yield Style(
+                **{field: str(card.get(field, "")) for field in _TEXTS} | {"name": file.stem},
+                network=None if "filter" in card else file.with_suffix(".xml"),
+                detail=check("detail", card.get("detail", DETAIL), "detail"),
+            )
+        except (OSError, ConfigError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read the style {str(file)!r}: {error}") from error
 
 
 def find_style(name: str) -> Style:

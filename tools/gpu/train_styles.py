@@ -66,10 +66,8 @@ def _data(data: Path) -> list[str]:
     """What is the same for every style; a picture of each folder is on the sheet."""
     folders = sorted((data / "pictures").iterdir())
     shown = [str(min(folder.iterdir())) for folder in folders]
-    features = data / "vgg16_features.safetensors"
-    flags = ["--pictures", *map(str, folders), "--preview", *shown, "--vgg", str(features)]
-    flags += ["--iterations", "1000000", "--side", "256", "--batch", "16"]  # the time ends it
-    return [*flags, "--no-export"]
+    flags = ["--pictures", *map(str, folders), "--preview", *shown]
+    return [*flags, "--iterations", "1000000", "--side", "256", "--batch", "16"]  # the time ends it
 
 
 def _carded(name: str) -> list[str]:
@@ -79,8 +77,8 @@ def _carded(name: str) -> list[str]:
         return []
     stage = tomllib.loads(card.read_text())["training"][-1]
     weights = {key.removesuffix("_weight"): stage[key] for key in stage if key.endswith("_weight")}
-    flags = {"painting-width": stage["painting_width"], "content-layer": stage["content_layer"]}
-    return [word for key, value in (flags | weights).items() for word in (f"--{key}", str(value))]
+    flags = {"painting-width": stage["painting_width"]} | weights
+    return [word for key, value in flags.items() for word in (f"--{key}", str(value))]
 
 
 def _start(args: argparse.Namespace, name: str) -> list[str]:

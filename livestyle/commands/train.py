@@ -1,0 +1,146 @@
+"""Train a style of your own from a picture of one, for the lite stylizer."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import re
+from pathlib import Path
+
+from livestyle import values
+from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
+from livestyle.errors import ConfigError, MissingPackage
+from livestyle.stylizers.style import list_styles, user_styles
+
+HELP = "train a style of your own from a picture of one"
+_SAVE_EVERY = 60.0  # s
+_LOOK = 5  # iterations, of which the last few say how long all of them take
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The picture, what to learn on, and how long."""
+    parser.add_argument(
+        "picture", metavar="PICTURE", type=values.path, help="a painting or drawing, as JPEG or PNG"
+    )
+    parser.add_argument(
+        "--on",
+        action="append",
+        required=True,
+        type=values.path,
+        metavar="WHAT",
+        help="what it will restyle: a recording of the game, or a folder of pictures of it; "
+        "repeatable",
+    )
+    parser.add_argument("--name", help="what to call the style (the picture's file name)")
+    parser.add_argument(
+        "--iterations",
+        type=values.number(1, 1_000_000, int),
+        default=4000,
+        metavar="N",
+        help="how long: how often it is shown some of the pictures (4000)",
+    )
+    parser.add_argument(
+        "--stroke-width",
+        type=values.number(160, 2560, int),
+        default=640,
+        metavar="PX",
+        help="how wide the painting is held beside the game's picture, in px of 640: more makes "
+        "larger strokes (640)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what trains (a GPU where PyTorch finds one)",
+    )
+    add_json(parser, "what was trained, and for how long,")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Train it, or go on; Ctrl-C ends it with the style as it is by then."""
+    end_in_order()
+    name = _name(arguments)
+    try:
+        from livestyle.training.export import export_style
+        from livestyle.training.material import choose_device, read_material
+        from livestyle.training.training import Subject, Training
+    except ModuleNotFoundError as missing:
+        raise MissingPackage(missing.name or "torch", "train") from missing
+    from livestyle.commands.status import training_bar
+    from livestyle.training.checkpoint import START
+    from livestyle.training.trainer import Course
+
+    device = choose_device(arguments.device)
+    folder = user_styles()
+    work = folder / "training"
+    work.mkdir(parents=True, exist_ok=True)
+    say(f"livestyle: reading {', '.join(arguments.on)}")
+    material = [read_material(Path(what)) for what in arguments.on]
+    course = Course(iterations=arguments.iterations, freeze_at=0.0)
+    picture = Path(arguments.picture)
+    shown = [some[len(some) // 2] for some in material]
+    subject = Subject(name, picture, arguments.stroke_width, material, shown)
+    training = Training(subject, course, work / f"{name}.safetensors", START, device)
+    begun = training.trainer.reached
+    if begun.iteration >= course.iterations:
+        raise ConfigError(
+            f"style {name!r} has had its {begun.iteration} iterations; give more of --iterations "
+            "to go on, or another --name"
+        )
+    say(f"livestyle: {name}: what it makes of your pictures can be seen in {training.record.sheet}")
+    with contextlib.suppress(KeyboardInterrupt), training_bar(name, course.iterations) as show:
+        saved = begun.seconds
+        for reached in training.run():
+            done = reached.iteration - begun.iteration
+            if done == _LOOK:
+                left = (reached.seconds - begun.seconds) / done * course.iterations
+                say(f"livestyle: about {_duration(left)} here; Ctrl-C ends it sooner, and the same "
+                    "command goes on")  # fmt: skip
+            if reached.seconds - saved >= _SAVE_EVERY or done == _LOOK:
+                saved = reached.seconds
+                training.record.save()
+            show(reached.iteration, training.record.losses if done % 20 == 0 else {})
+    training.record.save()
+    export_style(*training.style(), folder / name, _words(name, arguments.picture))
+    say(f"livestyle: use it with: livestyle run --style {name}")
+    if arguments.json:
+        reached = training.trainer.reached
+        tell_json({
+            "style": name,
+            "network": str(folder / f"{name}.xml"),
+            "sheet": str(training.record.sheet),
+            "iterations": reached.iteration,
+            "minutes": round(reached.seconds / 60, 1),
+            "losses": training.record.losses,
+            "course": dataclasses.asdict(course),
+        })  # fmt: skip
+    return 0
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    """The style's, checked. Raises ConfigError."""
+    name: str = arguments.name or Path(arguments.picture).stem
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ConfigError(
+            f"a style can't be called {name!r}; give --name with letters, digits, - and _ alone"
+        )
+    if name in {style.name for style in list_styles() if style.is_bundled}:
+        raise ConfigError(f"there is a bundled style {name!r}; give another --name")
+    return name
+
+
+def _words(name: str, picture: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "title": name.replace("_", " ").replace("-", " ").capitalize(),
+        "description": f"trained here on {Path(picture).name}",
+    }
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "a minute"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
