@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("livestyle")
 _FIRST: Size = (1280, 720)  # of the pictures that are expected before one has come
-_SETTINGS = (*STYLIZER, *FINISH, "prompt_fade", "output_size")
+_SETTINGS = (*STYLIZER, *FINISH, "keep_sets", "prompt_fade", "output_size")
 
 
 class OpenStylizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,12 @@ from livestyle.errors import ConfigError
 from livestyle.frame import Size
 
 GROUPS = ("source", "look", "turbo", "output", "run")
+IN_FILES = "sets"  # no flag, but a table of a settings file
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What one field of Config is, beside its default. group: one of GROUPS."""
+    """What one field of Config is, beside its default. group: one of GROUPS, or IN_FILES."""
 
     group: str
     help: str
@@ -27,6 +29,8 @@ def _setting(
     group: str, default: Any, help: str, parse: values.Parse, metavar: str | None = None
 ) -> Any:
     metadata = {"": Setting(group, help, parse, metavar)}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -102,11 +106,12 @@ class Config:
     mix: float = _setting(
         "look", 0.0, "how much of the source stays altogether, 0 to 1", values.number(0, 1), "X"
     )
-    keep: tuple[values.Rectangle, ...] = _setting(
+    keep: tuple[values.Rectangle | str, ...] = _setting(
         "look",
         (),
-        "a rectangle of the output that shows the source, X,Y,W,H[,FEATHER] in pixels, repeatable",
-        values.each(values.rectangle),
+        "a rectangle of the output that shows the source, X,Y,W,H[,FEATHER] in pixels, or a set of "
+        "them, by its name in your settings file; repeatable",
+        values.each(values.rectangle_or_set),
         "X,Y,W,H",
     )
     prompt_fade: float = _setting(
@@ -240,6 +245,32 @@ class Config:
         "restart a failed worker; without, all runs in one process and ends with it",
         values.switch,
     )
+    keep_sets: Mapping[str, tuple[values.Rectangle, ...]] = _setting(
+        IN_FILES,
+        {},
+        "rectangles by the name that keep calls them, one set for each game, as in "
+        'supertux = ["0,640,320,80", "900,0,380,60,8"]',
+        values.rectangle_sets,
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a set of rectangles that is none."""
+        for kept in self.keep:
+            if isinstance(kept, str) and kept not in self.keep_sets:
+                known = ", ".join(self.keep_sets) or "none yet"
+                raise ConfigError(
+                    f"keep {kept!r} is neither X,Y,W,H nor one of your keep-sets ({known}); the "
+                    "settings file names them under [keep-sets]"
+                )
+
+    @property
+    def kept(self) -> tuple[values.Rectangle, ...]:
+        """The rectangles of `keep`, those of its sets among them."""
+        return tuple(
+            rectangle
+            for kept in self.keep
+            for rectangle in (self.keep_sets[kept] if isinstance(kept, str) else (kept,))
+        )
 
 
 # What concerns the stylizer alone, offline as well as live.
@@ -290,5 +321,13 @@ def plain(config: Config) -> dict[str, Any]:
         if values[name] is not None:
             values[name] = "{}x{}".format(*values[name])
     values["sink"], values["lora"] = list(config.sink), list(config.lora)
-    values["keep"] = [",".join(map(str, rectangle)) for rectangle in config.keep]
+    values["keep"] = [_spelled(kept) for kept in config.keep]
+    values["keep-sets"] = {
+        name: [_spelled(rectangle) for rectangle in rectangles]
+        for name, rectangles in config.keep_sets.items()
+    }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _spelled(kept: values.Rectangle | str) -> str:
+    return kept if isinstance(kept, str) else ",".join(map(str, kept))

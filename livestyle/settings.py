@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from livestyle.config import GROUPS, Config, Setting, check, key, plain, settings
+from livestyle.config import GROUPS, IN_FILES, Config, Setting, check, key, plain, settings
 from livestyle.errors import ConfigError, reason
 from livestyle.places import is_there, user_folder
 
@@ -139,6 +139,10 @@ def to_toml(config: Config) -> str:
                 value = values.get(key(name))
                 shown = _example(setting) if value is None else _toml(value)
                 lines.append(f"{'# ' if value is None else ''}{key(name)} = {shown}")
+    for name, (_, setting) in settings().items():  # tables come last
+        if setting.group == IN_FILES:
+            lines += ["", *textwrap.wrap(setting.help, _WIDTH, **_COMMENT), f"[{key(name)}]"]
+            lines += [f"{of} = {_toml(value)}" for of, value in values[key(name)].items()]
     return "\n".join(lines[1:]) + "\n"
 
 

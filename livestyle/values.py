@@ -6,6 +6,7 @@ They raise ValueError, saying what fits.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -113,3 +114,26 @@ def rectangle(value: Any) -> Rectangle:
     if max(left, top, width, height, feather) > 8192:
         raise ValueError(f"{expected}, of 8192 at most")
     return left, top, width, height, feather
+
+
+def rectangle_or_set(value: Any) -> Rectangle | str:
+    """A rectangle, or the name of a set of them."""
+    if isinstance(value, str) and is_name(value):
+        return value
+    try:
+        return rectangle(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or the name of one of your keep-sets") from None
+
+
+def rectangle_sets(value: Any) -> dict[str, tuple[Rectangle, ...]]:
+    """Rectangles by the names of their sets."""
+    if not isinstance(value, dict) or not all(map(is_name, value)):
+        raise ValueError("sets by name are expected, names of letters, digits, - and _")
+    parse = each(rectangle)
+    return {name: parse(rectangles) for name, rectangles in value.items()}
+
+
+def is_name(text: str) -> bool:
+    """Whether it is one: it begins with a letter; then letters, digits, - and _."""
+    return re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", text) is not None

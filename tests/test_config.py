@@ -27,8 +27,8 @@ def test_every_setting_has_a_flag_and_help() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     help_text = parser.format_help()
-    for field in dataclasses.fields(Config):
-        assert "--" + field.name.replace("_", "-") in help_text
+    for name in {field.name for field in dataclasses.fields(Config)} - {"keep_sets"}:
+        assert "--" + name.replace("_", "-") in help_text
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_print_config_is_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = load_config({"strength": "0.4"})
     text = to_toml(config)
     for name in (field.name.replace("_", "-") for field in dataclasses.fields(Config)):
-        assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), name
+        assert re.search(rf"^((# )?{name} = |\[{name}\]$)", text, re.MULTILINE), name
     file = tmp_path / "c.toml"
     file.write_text(text)
     assert load_config({}, str(file)) == config
@@ -107,6 +107,23 @@ def test_print_config_is_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file.write_text(re.sub(r" = [NX]$", " = 1", bare, flags=re.MULTILINE).replace("WxH", "96x64"))
     filled = load_config({}, str(file))
     assert None not in dataclasses.asdict(filled).values()
+
+
+def test_rectangles_have_names_in_a_settings_file(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(
+        'keep = ["tux", "1,2,3,4"]\n[keep-sets]\ntux = ["0,0,40,6", "9,0,38,6,8"]\ndoom = []\n'
+    )
+    config = load_config({}, str(path))
+    assert config.kept == ((0, 0, 40, 6, 0), (9, 0, 38, 6, 8), (1, 2, 3, 4, 0))
+    (tmp_path / "again.toml").write_text(to_toml(config))
+    assert load_config({}, str(tmp_path / "again.toml")) == config
+    assert load_config({"keep": ["doom"]}, str(path)).kept == ()
+    with pytest.raises(ConfigError, match="'quake' is neither .* keep-sets \\(tux, doom\\)"):
+        load_config({"keep": ["quake"]}, str(path))
+    path.write_text('[keep-sets]\n"a b" = []\n')
+    with pytest.raises(ConfigError, match="keep-sets .*names of letters"):
+        load_config({}, str(path))
 
 
 @pytest.mark.parametrize(

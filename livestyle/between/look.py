@@ -38,7 +38,7 @@ class Finishing:
 
 def finishing_of(config: Config) -> Finishing:
     """That of settled settings."""
-    return Finishing(config.detail or 0.0, config.hold, config.colour, config.mix, config.keep)
+    return Finishing(config.detail or 0.0, config.hold, config.colour, config.mix, config.kept)
 
 
 def look_of(config: Config) -> Look:

@@ -18,7 +18,7 @@ from livestyle.config import FINISH, STYLIZER
 from livestyle.settings import add_flags
 
 HELP = "restyle a picture or a video file"
-_SETTINGS = (*STYLIZER, *FINISH)
+_SETTINGS = (*STYLIZER, *FINISH, "keep_sets")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from livestyle.frame import Pixels, Size
 
@@ -58,10 +58,10 @@ class Planes(NamedTuple):
             np.copyto(mine, theirs)
 
 
-def shrink(plane: Pixels, into: Pixels) -> Pixels:
+def shrink(plane: NDArray[Any], into: NDArray[Any]) -> NDArray[Any]:
     """Means over areas."""
     size = into.shape[1], into.shape[0]
-    shrunk: Pixels = cv2.resize(plane, size, dst=into, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    shrunk: NDArray[Any] = cv2.resize(plane, size, dst=into, interpolation=cv2.INTER_AREA)
     return shrunk
 
 
@@ -79,9 +79,9 @@ def ramp(low: float, high: float, top: float) -> Pixels:
     return (share * top).astype(np.uint8)
 
 
-def part(size: Size, divisor: int) -> Pixels:
+def part(size: Size, divisor: int, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
     """An empty plane for a picture of (width, height), shrunk by that, at least one pixel."""
-    return np.empty([max(1, -(-side // divisor)) for side in size[::-1]], np.uint8)
+    return np.empty([max(1, -(-side // divisor)) for side in size[::-1]], dtype)
 
 
 class Strips:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from words import with_words
 
 from livestyle.between.look import Finishing
 from livestyle.canvas import Canvas, to_i420
@@ -98,6 +99,22 @@ def test_detail_is_what_its_formula_says(amount: float) -> None:
     away = np.abs(result - _detail_in_floats(source, styled, amount).clip(0, 255))
     assert away.mean() < 1 and np.percentile(away, 99) < 3
     assert np.abs(result.astype(int) - styled).mean() > 1  # there was something to add
+
+
+@pytest.mark.parametrize("amount", [0.3, 0.8, 1.0])
+def test_detail_in_pytorch_is_that_of_opencv(amount: float) -> None:
+    torch = pytest.importorskip("torch")
+    from livestyle.finish.tensors import add_detail
+
+    picture = with_words(draw(40, (1280, 720))[:, :, 2::-1].copy())[0]
+    source = np.ascontiguousarray(picture[:, :, 1])
+    styled = cv2.GaussianBlur(255 - source, (0, 0), 3)
+    wanted = np.empty_like(source)
+    Detail((1280, 720)).add(source, styled, amount, wanted)
+    planes = (torch.from_numpy(plane)[None, None].float() for plane in (source, styled))
+    away = np.abs(add_detail(*planes, amount)[0, 0].numpy() - wanted)
+    assert (away <= 2).mean() > 0.98 and away.max() <= 8
+    assert np.abs(wanted - styled.astype(float)).mean() > 0.3  # there was something to do
 
 
 def test_detail_of_a_part_is_that_part_of_it() -> None:
