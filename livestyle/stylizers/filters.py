@@ -24,6 +24,7 @@ from livestyle.stylizers.brushes import (
     hatching,
     kuwahara,
     layers_of,
+    lit,
     paper_colours,
     rounded_to,
     staircase,
@@ -64,7 +65,7 @@ def ink(size: Size) -> Filter:
     colours = paper_colours(size)
 
     def draw(picture: Pixels) -> Layers:
-        grey = _cv.medianBlur(brightness_of(picture), 3)
+        grey = lit(_cv.medianBlur(brightness_of(picture), 3))
         tone = _cv.GaussianBlur(grey, (0, 0), 1.5)
         y = _cv.max(_cv.LUT(_cv.subtract(tone, screen), dots), _cv.LUT(tone, light))
         y = _cv.min(y, _cv.LUT(tone, dark))
