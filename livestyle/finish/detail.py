@@ -2,13 +2,16 @@
 
     fine   = source - blur(source)
     m      = 0 … 1, where fine differences are strong over some area: text, outlines
-    ground = a mean of blur(styled) and blur(source)
+    t      = 0 … 1, around where they are stronger than a texture's: text
+    ground = (1 + t) / 2 of blur(source), the rest of blur(styled)
     result = styled + m * (ground - styled) + (k + (g - k) * m) * fine
+    colour = styled + t * (source - styled)
 
 Style lives in colours and strokes; what people read lives in what is fine. Where that is strong the
 style's own strokes give way to it, and the ground comes near enough to the source's for dark to
-stay dark: on one that the style has made bright, bright letters would be lost. The constants were
-chosen by the words that a reader of text finds again on a game's panels.
+stay dark: on one that the style has made bright, bright letters would be lost. Under text so does
+the colour: a strong one leaves brightness no room to differ, and red letters stay red. The
+constants were chosen by the words that a reader of text finds again on a game's panels.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
-from livestyle.finish.planes import ONE, ROWS, Strips, grow, part, shrink
+from livestyle.finish.planes import ONE, ROWS, Blender, Planes, Strips, grow, part, shrink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,11 +30,14 @@ if TYPE_CHECKING:
 
 STRENGTH = 4, 12  # mean of |fine| over an area, of 255: m is 0 below, 1 above
 GAINS = 0.625, 1.625  # k and g for an amount of 1
-_DIVISORS = (1, 1, 1, 1, 2, 4, 4, 2, 4)  # of a picture's sides, of the fields of _Planes
-_TYPES = (*[np.uint8] * 7, np.float32, np.float32)
+_DIVISORS = (1, 1, 1, 1, 2, 4, 4, 4, 2, 4)  # of a picture's sides, of the fields of _Planes
+_TYPES = (*[np.uint8] * 8, np.float32, np.float32)
 GROUND = 0.5  # the source's share of the ground of what is fine and strong
 BLUR, EDGES_BLUR = 1.2, 1.0  # sigma, at half and a quarter of the size
 _WIDTH = 5, 5  # of the blurs
+TEXT = 14, 26  # as STRENGTH, of t
+REACH = 5  # pixels of a quarter of the size, across, that t is spread over
+_REACH = np.ones((REACH, REACH), np.uint8)
 
 
 class Detail:
@@ -41,15 +47,31 @@ class Detail:
         """size: (width, height)."""
         self._whole = _Planes(*(part(size, *kind) for kind in zip(_DIVISORS, _TYPES, strict=True)))
         self._strips = Strips(4, size[0])
+        self._blend = Blender(size[0])
 
-    def add(self, source: Pixels, styled: Pixels, amount: float, into: Pixels) -> None:
-        """Brightness (H, W), uint8, all three; `into` may be `styled`. amount: 0 … 1."""
-        planes = self._whole.of(source.shape)
+    def add(self, source: Planes, styled: Planes, amount: float, into: Pixels) -> None:
+        """What is seen of the source, into the styled picture's colours in place, and its
+        brightness, (H, W), into another. amount: 0 … 1.
+        """
+        planes = self._whole.of(source.y.shape)
+        self._add_brightness(source.y, styled.y, amount, planes, into)
+        self._add_colours(source, styled, planes)
+
+    def _add_colours(self, source: Planes, styled: Planes, planes: _Planes) -> None:
+        mask = planes.edges[: styled.u.shape[0], : styled.u.shape[1]]
+        grow(planes.text, mask)
+        self._blend(styled.u, source.u, mask)
+        self._blend(styled.v, source.v, mask)
+
+    def _add_brightness(
+        self, source: Pixels, styled: Pixels, amount: float, planes: _Planes, into: Pixels
+    ) -> None:
         self._see(source, amount, planes)
         shrink(styled, planes.half)
         shrink(planes.half, planes.quarter)
         cv2.GaussianBlur(planes.quarter, _WIDTH, BLUR, dst=planes.quarter)
         cv2.addWeighted(planes.quarter, 1 - GROUND, planes.ground, GROUND, 0, dst=planes.quarter)
+        self._blend(planes.quarter, planes.ground, planes.text)
         grow(planes.quarter, planes.soft)
         weak, strong = (round(gain * amount * ONE) for gain in GAINS)
         for top in range(0, source.shape[0], ROWS):
@@ -69,12 +91,10 @@ class Detail:
         np.copyto(planes.around, planes.half)
         share = shrink(planes.around, planes.share)
         cv2.GaussianBlur(share, _WIDTH, EDGES_BLUR, dst=share)
-        weak, strong = STRENGTH
         most = ONE * min(1.0, 1.25 * amount)
-        share -= weak
-        share *= most / (strong - weak)
-        np.clip(share, 0, most, out=share)
-        np.copyto(planes.quarter, share, casting="unsafe")
+        _ramp(share, STRENGTH, most, planes.quarter)
+        cv2.dilate(share, _REACH, dst=share)
+        _ramp(share, TEXT, most, planes.text)
         grow(planes.quarter, planes.mask)
 
     def _add_rows(
@@ -108,6 +128,12 @@ class Detail:
         np.copyto(into, change, casting="unsafe")
 
 
+def _ramp(level: NDArray[np.float32], ends: tuple[int, int], most: float, into: Pixels) -> None:
+    """0 up to the first of the ends, `most` from the second on."""
+    low, high = ends
+    np.copyto(into, ((level - low) * (most / (high - low))).clip(0, most), casting="unsafe")
+
+
 class _Planes(NamedTuple):
     """Where it computes: at full size the source's coarse part, its edges, m, and the ground."""
 
@@ -118,6 +144,7 @@ class _Planes(NamedTuple):
     half: Pixels
     quarter: Pixels
     ground: Pixels
+    text: Pixels
     around: NDArray[np.float32]
     share: NDArray[np.float32]
 

@@ -20,7 +20,7 @@ class Finish:
     def __init__(self, planes: Planes, finishing: Finishing) -> None:
         """planes: of a picture of that size."""
         self.wanted = self._finishing = finishing
-        self._detailed = planes.empty()
+        self._detailed = planes.empty().y
         self._detail = Detail(planes.size)
         self._hold = Hold(planes)
         self._source = planes
@@ -51,9 +51,9 @@ class Finish:
             shown = styled
             if finishing.detail:
                 part = self._hold.new_part if finishing.hold else np.s_[:, :]
-                source, made, into_y = self._source.y[part], styled.y[part], self._detailed.y[part]
-                self._detail.add(source, made, finishing.detail, into_y)
-                shown = Planes(self._detailed.y, styled.u, styled.v)
+                into_y = self._detailed[part]
+                self._detail.add(self._source.cut(part), styled.cut(part), finishing.detail, into_y)
+                shown = Planes(self._detailed, styled.u, styled.v)
             if finishing.hold:
                 shown = self._hold.update(shown)
         self._mix(shown, into)

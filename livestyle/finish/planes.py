@@ -48,6 +48,13 @@ class Planes(NamedTuple):
         """(width, height) of the picture."""
         return self.y.shape[1], self.y.shape[0]
 
+    def cut(self, part: tuple[slice, slice]) -> Planes:
+        """Views of some rows and columns, which begin at even ones."""
+        if self.u.shape == self.y.shape:
+            return Planes(*(plane[part] for plane in self))
+        halved = tuple(slice(*(at and -(-at // 2) for at in (of.start, of.stop))) for of in part)
+        return Planes(self.y[part], self.u[halved], self.v[halved])
+
     def empty(self) -> Planes:
         """New ones of the same sizes."""
         return Planes(*map(np.empty_like, self))

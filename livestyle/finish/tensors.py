@@ -8,29 +8,46 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from livestyle.finish.detail import BLUR, EDGES_BLUR, GAINS, GROUND, STRENGTH
+from livestyle.finish.detail import (
+    BLUR,
+    EDGES_BLUR,
+    GAINS,
+    GROUND,
+    REACH,
+    STRENGTH,
+    TEXT,
+)
 from livestyle.finish.planes import ONE
 
 
 def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
     """Brightness [N, 1, H, W] in 0..255, all three: what `Detail.add` does, rounded as there.
 
-    For even sizes 98 of 100 pixels are within 2 of it, all within 8: OpenCV is not exact where it
-    enlarges. amount: 0 … 1. By `styled` it can be differentiated; that is not rounded then.
+    For even sizes 999 of 1000 pixels are within 2 of it; OpenCV is not exact where it enlarges, so
+    that an edge of strong contrast can be further off. amount: 0 … 1. By `styled` it can be differentiated; that is not rounded then.
     """
     half = _whole(_blurred(_whole(_shrunk(source)), BLUR))
     low = _whole(_grown(half, source))
     edges = _shrunk(_whole(_shrunk((source - low).abs())))
-    weak, strong = STRENGTH
-    share = (_blurred(edges, EDGES_BLUR) - weak) / (strong - weak)
-    share = (share.clamp(0, 1) * min(1.0, 1.25 * amount) * ONE).floor()
-    mask = _whole(_grown(share, source)) / ONE
+    level = _blurred(edges, EDGES_BLUR)
+    most = min(1.0, 1.25 * amount)
+    mask = _whole(_grown(_ramp(level, STRENGTH, most), source)) / ONE
+    around = F.max_pool2d(level, REACH, 1, REACH // 2)
+    text = _ramp(around, TEXT, most) / ONE
     soft = _whole(_blurred(_whole(_shrunk(_whole(_shrunk(styled)))), BLUR))
-    ground = _whole(_grown(_whole(soft.lerp(_whole(_shrunk(half)), GROUND)), source))
+    coarse = _whole(_shrunk(half))
+    soft = _whole(soft.lerp(coarse, GROUND))
+    ground = _whole(_grown(soft + _floor((coarse - soft) * text), source))
     fine = source - low
     k, g = (round(gain * amount * ONE) / ONE for gain in GAINS)
     there = _floor((ground - styled + _floor(fine * (g - k))) * mask)
     return (styled + there + _floor(fine * k)).clamp(0, 255)
+
+
+def _ramp(level: Tensor, ends: tuple[int, int], most: float) -> Tensor:
+    """In parts of ONE."""
+    low, high = ends
+    return (((level - low) / (high - low)).clamp(0, 1) * (most * ONE)).floor()
 
 
 def _floor(x: Tensor) -> Tensor:
