@@ -24,7 +24,8 @@ def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
     """Brightness [N, 1, H, W] in 0..255, all three: what `Detail.add` does, rounded as there.
 
     For even sizes 999 of 1000 pixels are within 2 of it; OpenCV is not exact where it enlarges, so
-    that an edge of strong contrast can be further off. amount: 0 … 1. By `styled` it can be differentiated; that is not rounded then.
+    that an edge of strong contrast can be further off. amount: 0 … 1. By `styled` it can be
+    differentiated; that is not rounded then.
     """
     half = _whole(_blurred(_whole(_shrunk(source)), BLUR))
     low = _whole(_grown(half, source))

@@ -18,7 +18,7 @@ from openvino import opset13 as ops
 from torch import Tensor, nn
 
 from livestyle.errors import TrainingError
-from livestyle.training.network import HALF, MOST_GAIN, LiteNetwork, Norm
+from livestyle.training.network import BORDER, HALF, MOST_GAIN, LiteNetwork, Norm
 
 _RARE = 1e-4
 """Part of the values at each end that may lie outside of what eight bits span."""
@@ -85,7 +85,8 @@ class _Writer:
         self._ranges = ranges
 
     def write(self, image: ov.Node) -> ov.Node:
-        half = ops.relu(self._conv_norm("to_half", image))
+        around = np.array([0, 0, BORDER, BORDER])
+        half = ops.relu(self._conv_norm("to_half", ops.pad(image, around, around, "edge")))
         quarter = ops.relu(self._conv_norm("to_quarter", half))
         x = ops.relu(self._conv_norm("to_eighth", quarter))
         x = self._residuals("at_eighth", x)
@@ -94,7 +95,7 @@ class _Writer:
         x = ops.add(ops.relu(self._conv_norm("from_quarter", _grown(x, 2))), half)
         folded = fold(self._network.to_picture)
         assert folded.bias is not None
-        made = self._conv("to_picture", _edged(x), folded.weight, folded.bias, (1, 0))
+        made = self._conv("to_picture", _inner(x), folded.weight, folded.bias, (1, 0))
         made = ops.sigmoid(made)
         parts = ops.variadic_split(made, 1, np.array([12, 4]))
         base, gain = (ops.depth_to_space(part, "depth_first", 2) for part in parts.outputs())
@@ -158,10 +159,12 @@ def _grown(x: ov.Node, times: int) -> ov.Node:
     )  # fmt: skip
 
 
-def _edged(x: ov.Node) -> ov.Node:
-    """A pixel more on each side, as the one beside it."""
-    ends = np.array([0, 0, 1, 1])
-    return ops.pad(x, ends, ends, "edge")
+def _inner(x: ov.Node) -> ov.Node:
+    """Without what is of the border, but for the pixel that the last convolution takes."""
+    off = BORDER // 2 - 1
+    return ops.slice(
+        x, np.array([off] * 2), np.array([-off] * 2), np.array([1, 1]), np.array([2, 3])
+    )
 
 
 def fold(conv: nn.Conv2d) -> nn.Conv2d:
@@ -176,7 +179,7 @@ def fold(conv: nn.Conv2d) -> nn.Conv2d:
     mix = torch.stack([mix[0:3], mix[1:4]])  # [output phase, tap, neighbour]
     # o, c: channels; t, s: taps; p, q: output phases; a, b: neighbours.
     weight = torch.einsum("octs,pta,qsb->opqcab", conv.weight.detach().cpu(), mix, mix)
-    folded = nn.Conv2d(HALF, 16, 3, padding=1, padding_mode="replicate")
+    folded = nn.Conv2d(HALF, 16, 3)
     with torch.no_grad():
         folded.weight.copy_(weight.reshape(16, HALF, 3, 3))
         if conv.bias is not None and folded.bias is not None:

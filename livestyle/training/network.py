@@ -10,6 +10,9 @@ HALF, QUARTER, EIGHTH = 16, 32, 64
 """Channels at 1/2, 1/4 and 1/8 of the picture's resolution."""
 MOST_GAIN = 1.5
 """Of the picture's own detail."""
+BORDER = 8
+"""Pixels around the picture that the network sees as its outermost ones go on; convolutions see
+zeros beyond, and would draw a frame."""
 
 
 class Norm(nn.Module):
@@ -103,7 +106,9 @@ class LiteNetwork(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, 3, H, W], the restyled picture, float32."""
-        features = F.pad(_doubled(self.features(picture)), (1, 1, 1, 1), mode="replicate")
+        features = _doubled(self.features(F.pad(picture, (BORDER,) * 4, mode="replicate")))
+        off = BORDER - 1  # the last convolution takes one
+        features = features[:, :, off:-off, off:-off]
         made = torch.sigmoid(self.to_picture(features).float())
         return (made[:, :3] + MOST_GAIN * made[:, 3:] * detail(picture)).clamp(0, 1)
 
