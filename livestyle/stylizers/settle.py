@@ -12,6 +12,7 @@ from typing import Any
 from livestyle.config import Config
 from livestyle.errors import ConfigError, MissingPackage
 from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.stylizers.blend import find_blend, needs_package
 from livestyle.stylizers.preset import find_preset
 from livestyle.stylizers.style import DETAIL, USUAL, find_style
 
@@ -34,6 +35,9 @@ def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
         name, why = choose_stylizer(config)
         announce(f"stylizer {name}: {why}")
         config = dataclasses.replace(config, stylizer=name)
+    if config.stylizer == "lite" and find_blend(config.style):
+        needs_package()
+        return dataclasses.replace(config, detail=_first(config.detail, DETAIL))
     if config.stylizer == "lite":
         style = find_style(config.style or USUAL)
         return dataclasses.replace(
