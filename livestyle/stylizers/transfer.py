@@ -165,21 +165,22 @@ def _after_doubling(layer: Layer) -> Layer:
 
 def _of_four(layer: Layer, weights: Floats) -> Layer:
     """weights: (4, out, in, k, k)."""
-    return layer._replace(weights=weights.reshape(-1, *weights.shape[2:]), bias=np.tile(layer.bias, 4))
+    return layer._replace(
+        weights=weights.reshape(-1, *weights.shape[2:]), bias=np.tile(layer.bias, 4)
+    )
 
 
 def _of_bgrx(layer: Layer) -> Layer:
     """A layer on RGB in 0 … 1 as one on BGRX in 0 … 255."""
-    weights = np.pad(layer.weights[:, ::-1] / 255, ((0, 0), (0, 1), (0, 0), (0, 0)))
+    weights = np.pad(layer.weights[:, ::-1] / np.float32(255), ((0, 0), (0, 1), (0, 0), (0, 0)))
     return layer._replace(weights=weights, low=0.0, high=255.0)
 
 
 def _grain(size: Size) -> Floats:
     """Noise (1, 1, h, w), the same every time."""
     noise = np.random.default_rng(0).standard_normal(size[::-1], np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), _GRAIN_BLUR)
-    grain: Floats = noise * np.float32(_GRAIN / noise.std())
-    return grain[None, None]
+    grain = np.asarray(cv2.GaussianBlur(noise, (0, 0), _GRAIN_BLUR), np.float32)
+    return grain[None, None] * np.float32(_GRAIN / grain.std())
 
 
 def _padded(x: ov.Node, before: int, after: int, border: str) -> ov.Node:
