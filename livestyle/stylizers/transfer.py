@@ -2,7 +2,7 @@
 
 What it computes is what Magenta's computes. How differs in three points:
 
-- The inputs of convolutions are rounded to 8 bits, and nothing else.
+- What goes into a convolution is rounded to 8 bits, as its weights are, and nothing else.
 - At full size there are 3 or 8 channels, too few for a CPU's vectors. So the 2 x 2 pixels of a
   block become channels of their own, at half the size: the same sums, four times as wide. Channel
   phase * channels + c is pixel (phase // 2, phase % 2) of c, as DepthToSpace has it.
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _GRAIN = 2.0  # of 255, its standard deviation
 _GRAIN_BLUR = 4.0  # pixels, sigma
 _EPSILON = 1e-5
-# Of the package's ranges, which hold the largest value that was met. All but 1 in 5000 lie in half
-# of them, and are told apart twice as well: noise in the source makes 0.7 times the noise.
+# Of the package's ranges, which hold the largest values. Nearly all lie in half of them, where they
+# are told apart twice as well: noise in the source comes out as 0.7 times the noise.
 _RANGE = 0.5
 
 
