@@ -27,7 +27,7 @@ from livestyle.bench.picture.scene import (
 )
 from livestyle.bench.picture.sheet import draw_sheet, tile
 from livestyle.bench.picture.style_distance import Painting
-from livestyle.bench.picture.words import can_read, share_read, write_words
+from livestyle.bench.picture.words import can_read, read_words, write_words
 from livestyle.between.look import Finishing
 from livestyle.canvas import Canvas
 from livestyle.commands import main
@@ -54,7 +54,7 @@ def scene() -> Scene:
 def _judged(scene: Scene, shown: Restyle, unheld: Restyle | None = None) -> Figures:
     readable = {}
     if can_read():
-        readable = {scene.name: share_read(*write_words(scene.picture))}
+        readable = {scene.name: read_words(*write_words(scene.picture))}
     judge = Judge(Task((), SIZE, readable))
     plain = unheld or shown
     return judge.judge_all(Contestant(shown, plain, plain), [scene], lambda _: None)
@@ -268,7 +268,8 @@ def test_a_filter_is_judged_from_end_to_end(
     assert found["here"]["stylize_ms"] > 0 and found["here"]["finish_ms"] > 0
     for figure in ("colour_distance", "warping_error", "sharpness"):
         both = [found["scenes"][scene][figure] for scene in ("testcard", "game")]
-        assert found[figure] == pytest.approx(np.mean(both), rel=1e-3)
+        mean = np.sqrt(both[0] * both[1]) if figure == "sharpness" else np.mean(both)
+        assert found[figure] == pytest.approx(mean, rel=1e-3)
         assert both[0] != both[1]
     if can_read():
         both = [found["scenes"][scene]["legibility"] for scene in ("testcard", "game")]
@@ -313,7 +314,7 @@ def test_a_contestant_that_fails_is_told_and_the_next_one_runs(
 @pytest.mark.timeout(600)
 def test_turbo_is_judged_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("diffusers")
-    model = save_pipeline(tmp_path / "model")
+    model = save_pipeline(tmp_path / "model", shape="pico")
     flags = ["--stylizer", "turbo", "--model", str(model), "--size", "256x256"]
     assert main(["bench", "picture", *flags, "--output-size", "320x180", "--json"]) == 0
     ((name, found),) = json.loads(capsys.readouterr().out)["contestants"].items()

@@ -6,6 +6,7 @@ One contestant after the other, each in a process of its own.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from livestyle.bench.picture.peer import Peer, parse_peer
 from livestyle.bench.picture.scene import Scene, load_scenes
 from livestyle.bench.picture.sheet import draw_sheet, tile
 from livestyle.bench.picture.style_distance import Painting
-from livestyle.bench.picture.words import can_read, share_read, write_words
+from livestyle.bench.picture.words import can_read, read_words, write_words
 from livestyle.config import Config
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.machine import describe_machine
@@ -137,13 +138,12 @@ def _peer_entries(texts: Sequence[str]) -> list[_Entry]:
     return [(peer.name, peer) for text in texts for peer in parse_peer(text)]
 
 
-def _readable(scenes: Sequence[Scene], say: Callable[[str], None]) -> dict[str, float]:
-    """Which share of the words is read of each scene itself, by its name; where there are any."""
+def _readable(scenes: Sequence[Scene], say: Callable[[str], None]) -> dict[str, Counter[str]]:
+    """The words that are read of each scene itself, by its name."""
     if not can_read():
         say("tesseract is not installed, legibility is left out; on Debian: tesseract-ocr")
         return {}
-    pages = {scene.name: write_words(scene.picture) for scene in scenes}
-    return {name: share_read(*page) for name, page in pages.items() if page[1]}
+    return {scene.name: read_words(*write_words(scene.picture)) for scene in scenes}
 
 
 def _begun(config: Config, scenes: Sequence[Scene], task: Task) -> Figures:
@@ -157,7 +157,7 @@ def _begun(config: Config, scenes: Sequence[Scene], task: Task) -> Figures:
         "scenes": {
             scene.name: {
                 "frames": len(scene.frames),
-                "readable": task.readable.get(scene.name),
+                "words": task.readable[scene.name].total() if task.readable else None,
             }
             for scene in scenes
         },

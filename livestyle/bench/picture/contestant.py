@@ -5,11 +5,11 @@ Blur must not win: beside how calm something is stands how sharp it is.
 
 from __future__ import annotations
 
+import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from livestyle.bench.picture.measures import (
     Step,
@@ -20,7 +20,7 @@ from livestyle.bench.picture.measures import (
     warping_error,
 )
 from livestyle.bench.picture.scene import Scene, moved, noisy, still_part
-from livestyle.bench.picture.words import share_read, write_words
+from livestyle.bench.picture.words import read_words, write_words
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels, Size
@@ -52,14 +52,14 @@ class Contestant:
 class Task:
     """What all contestants are judged on.
 
-    files: see `load_scenes`. size: (width, height) of every picture. readable: the share of the
-    words that is read of each scene itself, by its name; of those that are not there, and where it
-    is 0, legibility is left out. sheet: whether the pictures are wanted.
+    files: see `load_scenes`. size: (width, height) of every picture. readable: the words that are
+    read of each scene itself, by its name; where there are none, legibility is left out. sheet:
+    whether the pictures are wanted.
     """
 
     files: tuple[str, ...]
     size: Size
-    readable: Mapping[str, float]
+    readable: Mapping[str, Counter[str]]
     sheet: bool = False
 
 
@@ -75,8 +75,9 @@ class Judge:
     def judge_all(
         self, contestant: Contestant, scenes: Sequence[Scene], advance: Advance
     ) -> Figures:
-        """The means over all scenes, the least legibility of any, and the figures of each by its
-        name; with "pictures", RGB, in the scenes' order, where they are wanted.
+        """The means over all scenes, geometric ones of sharpness, the least legibility of any, and
+        the figures of each by its name; with "pictures", RGB, in the scenes' order, where they are
+        wanted.
         """
         by_scene, pictures = {}, []
         for scene in scenes:
@@ -108,8 +109,9 @@ class Judge:
     def _legibility(self, contestant: Contestant, scene: Scene) -> Figures:
         if not (readable := self.task.readable.get(scene.name)):
             return {}
-        page, written = write_words(scene.picture)
-        return {"legibility": _ratio(share_read(contestant.shown([page])[0], written), readable)}
+        (page,) = contestant.shown([write_words(scene.picture)[0]])
+        read = read_words(page, readable)
+        return {"legibility": _rounded(read.total() / readable.total())}
 
     def _style_distance(self, picture: Pixels, source: Pixels) -> Figures:
         if self.style_distance is None:
@@ -148,8 +150,8 @@ def _motion(restyle: Restyle, source: Pixels, energy: float) -> Figures:
         errors.append(warping_error(clip, step))
         sharp += map(sharpness, clip[1:])
     return {
-        "warping_error": _rounded(float(np.mean(errors))),
-        "sharpness_in_motion": _ratio(float(np.mean(sharp)), energy),
+        "warping_error": _rounded(statistics.fmean(errors)),
+        "sharpness_in_motion": _ratio(statistics.fmean(sharp), energy),
     }
 
 
@@ -157,9 +159,15 @@ def _means(figures: Sequence[Figures]) -> Figures:
     """Of each figure over those scenes that have it."""
     names = dict.fromkeys(name for found in figures for name in found)
     known = {name: _known(figures, name) for name in names}
-    return {
-        name: _rounded(float(np.mean(values))) if values else None for name, values in known.items()
-    }
+    return {name: _mean(name, values) for name, values in known.items()}
+
+
+def _mean(name: str, values: list[float]) -> float | None:
+    if not values:
+        return None
+    # of ratios a half and a double come to one
+    geometric = name.startswith("sharpness") and min(values) > 0
+    return _rounded(statistics.geometric_mean(values) if geometric else statistics.fmean(values))
 
 
 def _known(figures: Iterable[Figures], name: str) -> list[float]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 _WARM_UP, _TIMED = 3, 30  # frames
-_SECONDS = 20  # after which so many need not be
+_SECONDS = 10  # after which so many need not be
 
 
 @dataclasses.dataclass(frozen=True)

@@ -94,8 +94,8 @@ def write_words(rgb: Pixels) -> tuple[Pixels, Counter[str]]:
     return np.array(picture), written
 
 
-def share_read(rgb: Pixels, written: Counter[str]) -> float:
-    """Which part of the words on the panels the reader finds, 0 to 1.
+def read_words(rgb: Pixels, written: Counter[str]) -> Counter[str]:
+    """Those of the words on the panels, RGB (H, W, 3), that the reader finds.
 
     Raises LivestyleError where tesseract fails.
     """
@@ -112,8 +112,7 @@ def share_read(rgb: Pixels, written: Counter[str]) -> float:
         cv2.copyMakeBorder(crop, 0, 0, 0, wide - crop.shape[1], cv2.BORDER_REPLICATE)
         for crop in crops
     ])  # fmt: skip
-    there = Counter(re.findall("[a-z]+", _read(np.asarray(page, np.uint8)).lower()))
-    return (there & written).total() / written.total()
+    return written & Counter(re.findall("[a-z]+", _read(np.asarray(page, np.uint8)).lower()))
 
 
 def _read(page: Pixels) -> str:
