@@ -191,7 +191,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _config(arguments: argparse.Namespace) -> Config:
     """The settings; with the style where it is one of these."""
-    config = config_of(arguments, _OF_FILES)
+    of_files = _OF_FILES + (_OF_FINISH if arguments.what == "picture" else ())
+    config = config_of(arguments, of_files)
     if arguments.what == "picture" or not arguments.styles:
         return config
     return dataclasses.replace(config, style=arguments.styles[0])

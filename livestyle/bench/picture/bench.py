@@ -24,6 +24,7 @@ from livestyle.machine import describe_machine
 from livestyle.stylizers.settle import settle_stylizer, settle_turbo
 from livestyle.stylizers.style import find_style, list_styles
 
+_Entry = tuple[str, Own | Peer]  # a contestant by its name
 _SIZE = (1280, 720)
 
 
@@ -89,9 +90,6 @@ def bench_picture(config: Config, options: Options, listener: Listener) -> Figur
     return run.figures
 
 
-_Entry = tuple[str, Own | Peer]  # a contestant by its name
-
-
 def _own_entries(config: Config, options: Options, say: Callable[[str], None]) -> list[_Entry]:
     """livestyle's, settled. say: told what was chosen or corrected."""
     _check_paintings(config, options)
@@ -101,20 +99,27 @@ def _own_entries(config: Config, options: Options, say: Callable[[str], None]) -
         names = options.styles or [style.name for style in list_styles()]
         settled = [settle_stylizer(dataclasses.replace(config, style=name), say) for name in names]
     elif config.stylizer == "turbo":
-        random = options.random_weights
-        settled = [
-            settle_turbo(dataclasses.replace(config, style=name), say, with_model=not random)
-            for name in options.styles or (None,)
-        ]
-        if not random:
-            from livestyle.models.loadable import stored_model
-
-            stored_model(settled[0], say)  # fetched here, where it is told
+        settled = _settled_turbo(config, options, say)
     else:
         raise ConfigError(f"stylizer {config.stylizer!r} has no style to judge; use lite or turbo")
     return [
         (each.style or each.stylizer, Own(each, options.random_weights, _painting(each, options)))
         for each in settled
+    ]
+
+
+def _settled_turbo(config: Config, options: Options, say: Callable[[str], None]) -> list[Config]:
+    """One for each preset, or one without; their model, if there is any, is on this disk then."""
+    first, *others = options.styles or (None,)
+    stored = not options.random_weights
+    settled = [settle_turbo(dataclasses.replace(config, style=first), say, with_model=stored)]
+    if stored:
+        from livestyle.models.loadable import stored_model
+
+        stored_model(settled[0], say)
+    return settled + [
+        settle_turbo(dataclasses.replace(config, style=name), lambda _: None, with_model=stored)
+        for name in others
     ]
 
 
