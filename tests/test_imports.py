@@ -82,8 +82,8 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"between", "sources", "finish", "engines", "stylizers"},
     "front": {"between", "sources", "sinks", "control", "engines", "stylizers", "worker"},
     "bench": {
-        "between", "sources", "sinks", "models", "diffusion", "engines", "stylizers", "worker",
-        "front",
+        "between", "sources", "sinks", "finish", "models", "diffusion", "engines", "stylizers",
+        "worker", "front", "training",
     },
     "training": {"finish", "sources"},
     "api": {"between", "finish", "stylizers", "front"},

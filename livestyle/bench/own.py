@@ -21,6 +21,7 @@ from livestyle.bench.stages import count_kernels, time_stages
 from livestyle.bench.variant import Variant
 from livestyle.between.look import look_of
 from livestyle.canvas import Canvas
+from livestyle.config import Config
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.program import Form, Program
@@ -28,6 +29,8 @@ from livestyle.diffusion.step import SAMPLERS
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
 from livestyle.errors import LivestyleError
+from livestyle.frame import Size
+from livestyle.models.loadable import Loadable
 from livestyle.models.precision import choose_precision, dtype_of
 from livestyle.placement import Placement
 from livestyle.recipe import DiffusionRecipe, load_recipe
@@ -43,7 +46,7 @@ def measure_livestyle(task: Task, tell: Tell) -> Figures:
     def closed_loop() -> tuple[Model, Figures]:
         started = time.perf_counter()
         wake(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-        model, precision = _chosen(task)
+        model, precision = chosen_model(task.config, task.model, task.size)
         found = _measure_program(Own(model, precision, started, floor=True), task, tell)
         return model, found
 
@@ -80,12 +83,13 @@ def measure_variant(
     return _measure_program(Own(model, used, started, floor), task, tell) | agreement
 
 
-def _chosen(task: Task) -> tuple[Model, str]:
-    """The model as `run` would open it, and its precision."""
-    config, loadable = task.config, task.model
+def chosen_model(config: Config, loadable: Loadable, size: Size) -> tuple[Model, str]:
+    """The model as `run` would open it with these settled settings, and its precision. size:
+    (width, height) of the picture inside.
+    """
     recipe = load_recipe(config.recipe, DiffusionRecipe)
     precision = recipe.precision_for(config.precision)
-    entry, why = choose_engine_for(config, Wanted(loadable, task.size, precision))
+    entry, why = choose_engine_for(config, Wanted(loadable, size, precision))
     if entry is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         precision = choose_precision(precision, device, loadable.stored)

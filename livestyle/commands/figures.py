@@ -10,7 +10,8 @@ Figures = Mapping[str, Any]
 
 def describe_bench(figures: Figures) -> str:
     """The figures of one bench, on which machine, in a few lines."""
-    described = {"lite": _lite, "turbo": _turbo, "floor": _floor}[figures["bench"]]
+    benches = {"lite": _lite, "turbo": _turbo, "floor": _floor, "picture": _picture}
+    described = benches[figures["bench"]]
     machine = figures["machine"]
     where = f"{machine['cpu']}, {machine['cores']} cores"
     if machine.get("device", "cpu") != "cpu":
@@ -80,6 +81,64 @@ def _turbo(figures: Figures) -> list[str]:
             f"{_times(loop['latency_ms'])}"
         )
     return lines
+
+
+# of the table of `bench picture`: two lines of title, the figure's name, and how it is written
+_COLUMNS = (
+    ("words", "read", "legibility", ".2f"),
+    ("", "least", "legibility_least", ".2f"),
+    ("still", "flicker", "still_flicker", ".2g"),
+    ("", "unheld", "still_flicker_unheld", ".2g"),
+    ("noise", "gain", "noise_gain", ".2g"),
+    ("", "unheld", "noise_gain_unheld", ".2g"),
+    ("moving", "warping", "warping_error", ".1f"),
+    ("", "sharp", "sharpness_in_motion", ".2f"),
+    ("sharp", "/source", "sharpness", ".2f"),
+    ("", "/unfinished", "sharpness_to_unfinished", ".2f"),
+    ("colour", "distance", "colour_distance", ".0f"),
+    ("style", "distance", "style_distance", ".2f"),
+    ("", "source's", "style_distance_of_source", ".2f"),
+)
+
+
+def _picture(figures: Figures) -> list[str]:
+    contestants = figures["contestants"]
+    columns = [
+        column
+        for column in _COLUMNS
+        if any(found.get(column[2]) is not None for found in contestants.values())
+    ]
+    finish = ", ".join(
+        f"{name} {'of each style' if value is None else format(value, 'g')}"
+        for name, value in figures["finish"].items()
+    )
+    rows = [
+        ["", *(above for above, *_ in columns), "ms here", ""],
+        ["", *(below for _, below, *_ in columns), "stylize", "finish"],
+        *([name, *_judged(found, columns)] for name, found in contestants.items()),
+    ]
+    widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(len(rows[0]))]
+    return [
+        f"{figures['stylizer']}, {_size(figures['output_size'])}, {finish}; on "
+        + ", ".join(figures["scenes"]),
+        *(f"  {row[0]:{widths[0]}}  {_right(row[1:], widths[1:])}" for row in rows),
+    ]
+
+
+def _judged(found: Figures, columns: Iterable[tuple[str, str, str, str]]) -> list[str]:
+    if "error" in found:
+        return ["failed"]
+    cells = [_cell(found.get(name), form) for _, _, name, form in columns]
+    here = found["here"]
+    return cells + [_cell(here.get(name), ".1f") for name in ("stylize_ms", "finish_ms")]
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _right(cells: list[str], widths: list[int]) -> str:
+    return "  ".join(map(str.rjust, cells, widths)).rstrip()
 
 
 def _times(ms: Figures) -> str:

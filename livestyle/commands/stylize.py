@@ -40,7 +40,7 @@ def call(arguments: argparse.Namespace) -> int:
 
     end_in_order()
     config = settle_stylizer(config_of(arguments, _SETTINGS), say)
-    with progress_bar() as advance:
+    with progress_bar("stylize") as advance:
         figures = stylize_file(arguments.input, arguments.output, config, advance, NowAndThen())
     if arguments.json:
         tell_json(figures)

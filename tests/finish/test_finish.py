@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from words import with_words
 
+from livestyle.bench.picture.words import write_words
 from livestyle.between.look import Finishing
 from livestyle.canvas import Canvas, to_i420
 from livestyle.finish.detail import Detail
@@ -115,7 +115,7 @@ def test_detail_in_pytorch_is_that_of_opencv(amount: float) -> None:
     torch = pytest.importorskip("torch")
     from livestyle.finish.tensors import add_detail
 
-    picture = with_words(draw(40, (1280, 720))[:, :, 2::-1].copy())[0]
+    picture = write_words(draw(40, (1280, 720))[:, :, 2::-1].copy())[0]
     source = np.ascontiguousarray(picture[:, :, 1])
     styled = cv2.GaussianBlur(source, (0, 0), 3) // 2 + 60
     wanted = np.empty_like(source)
@@ -127,7 +127,7 @@ def test_detail_in_pytorch_is_that_of_opencv(amount: float) -> None:
 
 
 def test_under_text_the_colour_is_the_source_s() -> None:
-    picture = with_words(np.full((720, 1280, 3), 90, np.uint8))[0]
+    picture = write_words(np.full((720, 1280, 3), 90, np.uint8))[0]
     source = Planes.of_i420(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420))
     styled = Planes(source.y.copy(), np.full_like(source.u, 240), np.full_like(source.v, 16))
     Detail((1280, 720)).add(source, styled, 0.8, np.empty_like(source.y))

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from words import found, with_words
 
 import livestyle
 from livestyle.api import OpenStylizer
+from livestyle.bench.picture.words import can_read, read_words, write_words
 from livestyle.config import Config
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.style import list_styles
@@ -23,13 +23,15 @@ LEAST = 0.9  # of what is read of the source
 
 
 @pytest.fixture(scope="module")
-def page() -> tuple[np.ndarray, Counter[str], float]:
-    picture, written = with_words(np.ascontiguousarray(draw(40, (1280, 720))[..., 2::-1]))
-    return picture, written, found(picture, written)
+def page() -> tuple[np.ndarray, Counter[str], int]:
+    if not can_read():
+        pytest.skip("tesseract is not installed")
+    picture, written = write_words(np.ascontiguousarray(draw(40, (1280, 720))[..., 2::-1]))
+    return picture, written, read_words(picture, written).total()
 
 
-def test_the_source_itself_is_read(page: tuple[np.ndarray, Counter[str], float]) -> None:
-    assert page[2] > 0.9 and page[1].total() > 80
+def test_the_source_itself_is_read(page: tuple[np.ndarray, Counter[str], int]) -> None:
+    assert page[2] > 0.9 * page[1].total() > 72
 
 
 STYLES = [("lite", style.name) for style in list_styles()]
@@ -57,12 +59,10 @@ def stylize(request: pytest.FixtureRequest) -> Iterator[OpenStylizer]:
 
 
 @pytest.mark.parametrize("stylize", [*STYLES, ("turbo", "")], indirect=True, ids="-".join)
-def test_words_are_read(
-    stylize: OpenStylizer, page: tuple[np.ndarray, Counter[str], float]
-) -> None:
+def test_words_are_read(stylize: OpenStylizer, page: tuple[np.ndarray, Counter[str], int]) -> None:
     picture, written, of_source = page
     styled = stylize(picture)
-    assert found(styled, written) >= LEAST * of_source
+    assert read_words(styled, written).total() >= LEAST * of_source
     assert np.abs(styled.astype(int) - picture).mean() >= 8  # and it still is the style
 
 
@@ -78,7 +78,7 @@ def test_what_stands_still_does(stylize: OpenStylizer) -> None:
         assert np.abs(before[:, 320:] - after[:, 320:]).mean() > 1
 
 
-def test_without_detail_they_are_not(page: tuple[np.ndarray, Counter[str], float]) -> None:
+def test_without_detail_they_are_not(page: tuple[np.ndarray, Counter[str], int]) -> None:
     picture, written, of_source = page
     with livestyle.open_stylizer("lite", style="wave", detail=0) as stylize:
-        assert found(stylize(picture), written) < 0.5 * of_source
+        assert read_words(stylize(picture), written).total() < 0.5 * of_source

@@ -74,10 +74,10 @@ def _game() -> Picture:
 
 
 def _photograph() -> Picture:
-    """Boats on a lake, BGR (720, 1280, 3)."""
-    sheet = cv2.imread(str(DOCS / "styles.jpg"))
-    assert sheet is not None
-    return cv2.resize(sheet[300:564, 2:472], (1280, 720), interpolation=cv2.INTER_CUBIC)
+    """A bird on a tree, BGR (720, 1280, 3)."""
+    picture = cv2.imread(str(DOCS / "pictures" / "photograph.jpg"))
+    assert picture is not None
+    return picture
 
 
 def _plain(bgr: Picture, size: Size) -> Picture:

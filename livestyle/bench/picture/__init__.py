@@ -1,0 +1,4 @@
+"""`livestyle bench picture`: what stylizers make of a picture, judged.
+
+Scene ─► Contestant ─► judge ─► figures, and the pictures for a sheet
+"""
