@@ -19,6 +19,12 @@ def scale(pixels: Pixels, size: Size, into: Pixels | None = None) -> Pixels:
     height, width = pixels.shape[:2]
     if (width, height) == size and into is None:
         return pixels
+    # OpenCV takes a tenth of the time to halve a picture that it takes for another factor
+    while width % size[0] or height % size[1]:
+        if width % 2 or height % 2 or width < 2 * size[0] or height < 2 * size[1]:
+            break
+        width, height = width // 2, height // 2
+        pixels = cast("Pixels", cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
     shrinks = size[0] < width or size[1] < height
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cast("Pixels", cv2.resize(pixels, size, dst=into, interpolation=interpolation))

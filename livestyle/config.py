@@ -214,6 +214,14 @@ class Config:
         values.number(1, 240),
         "N",
     )
+    hold_fps: float | None = _setting(
+        "output",
+        None,
+        "keep so many styled frames per second, --fps at most, by a smaller picture inside the "
+        "stylizer while the machine has no time for more; lite, and turbo without an engine (off)",
+        values.number(1, 240),
+        "N",
+    )
     hud: bool = _setting(
         "output",
         False,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Rectangle = tuple[int, int, int, int]  # left, top, width, height
 ASPECTS = ("fit", "fill", "stretch")
+_RUNGS, _RUNG = 5, 0.8
 
 
 class Placement:
@@ -56,6 +57,19 @@ def network_size(output: Size, wanted: Size | None, usual: Size, grid: range) ->
     shrink = 1.0 if wanted else min(1.0, math.sqrt(area / (output[0] * output[1])))
     width, height = (_nearest(side * shrink, grid) for side in wanted or output)
     return width, height
+
+
+def ladder(size: Size, grid: range) -> list[Size]:
+    """That (width, height) and smaller ones of its shape, the largest first: sides out of `grid`,
+    each about four fifths of those before, so that the smallest has a sixth of the pixels.
+    """
+    sizes = [size]
+    for rung in range(1, _RUNGS):
+        width, height = (side * _RUNG**rung for side in size)
+        if min(width, height) + grid.step / 2 < grid[0]:  # it would have another shape
+            break
+        sizes.append((_nearest(width, grid), _nearest(height, grid)))
+    return list(dict.fromkeys(sizes))
 
 
 def _nearest(side: float, grid: range) -> int:

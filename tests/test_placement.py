@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from livestyle.errors import ConfigError
-from livestyle.placement import ASPECTS, Placement
+from livestyle.placement import ASPECTS, Placement, ladder
+from livestyle.recipe import DiffusionRecipe, Recipe
 
 OUTPUTS = [(1280, 720), (640, 480), (720, 1280), (512, 512), (2, 2), (1920, 800), (642, 362)]
 SOURCES = [*OUTPUTS, (1366, 768), (1, 1), (3, 999), (853, 480), (3440, 1440), (1079, 1919)]
@@ -114,3 +115,20 @@ def test_crop_is_a_view_of_the_middle():
 def test_unknown_aspect():
     with pytest.raises(ConfigError, match=r"unknown aspect 'zoom'; choose from: fit, fill"):
         Placement((1, 1), (2, 2), "zoom")
+
+
+@pytest.mark.parametrize(
+    ("size", "grid", "smaller"),
+    [
+        ((640, 360), Recipe.GRID, [(512, 288), (408, 232), (328, 184), (264, 144)]),
+        ((1280, 720), Recipe.GRID, [(1024, 576), (816, 464), (656, 368), (528, 296)]),
+        ((64, 64), Recipe.GRID, [(48, 48), (40, 40), (32, 32), (24, 24)]),
+        ((16, 400), Recipe.GRID, [(16, 320)]),
+        ((640, 384), DiffusionRecipe.GRID, [(512, 320), (416, 256)]),
+        ((512, 512), DiffusionRecipe.GRID, [(416, 416), (320, 320), (256, 256)]),
+        ((256, 256), DiffusionRecipe.GRID, []),
+    ],
+)
+def test_a_ladder_has_smaller_sizes_of_the_same_shape(size, grid, smaller):
+    assert ladder(size, grid) == [size, *smaller]
+    assert all(side in grid for size in smaller for side in size)

@@ -39,6 +39,7 @@ def figures() -> dict[str, Any]:
             "engine": "openvino",
             "frames": 350,
             "superseded": 10,
+            "resizes": 3,
             "ms": {"p50": 20.0, "p95": 25.0, "p99": None, "max": 40.0},
         },
         "output": {

@@ -19,6 +19,7 @@ class Counts:
     superseded: int = 0  # captured, but replaced before the stylizer took them
     stylized: int = 0
     held: int = 0  # of these: shown again as they were, for the source had not changed
+    resizes: int = 0  # of the picture inside the stylizer
     stylize: Timings = field(default_factory=Timings)  # ns from a frame taken to the slot filled
 
     def add(self, other: Counts) -> None:
@@ -30,6 +31,7 @@ class Counts:
         self.superseded += other.superseded
         self.stylized += other.stylized
         self.held += other.held
+        self.resizes += other.resizes
         self.stylize.add(other.stylize)
 
 
@@ -50,6 +52,7 @@ class Running:
     engine: str
     engine_why: str
     stylizer_size: Size
+    size_why: str  # why it has that size and no other, where there is a reason, or ""
     counts: Counts
     trouble: str  # one line on what is wrong (a lost source), or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""

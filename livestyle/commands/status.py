@@ -39,6 +39,7 @@ def describe(status: dict[str, Any]) -> str:
         source["name"],
         f"{name} on {stylizer['engine'] or '…'}",
         stylizer["building"],
+        stylizer["size_why"],
         f"{output['unique_fps']:.1f} unique fps, {output['fps']:.1f} output fps",
         f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} ms",
         f"dropped {stylizer['superseded']}, late {output['late']}",
@@ -73,13 +74,18 @@ class StatusLine:
         self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
-        """Show the live report; an engine that was chosen, and what ended for good, get a line of
-        their own, once.
+        """Show the live report; an engine that was chosen, another size inside, and what ended for
+        good, get a line of their own, once.
         """
-        engine, why = (status["stylizer"].get(key) for key in ("engine", "engine_why"))
-        for note in [*([f"engine {engine}: {why}"] if why else []), *status["ended"]]:
-            if note not in self._told:
-                self._told.add(note)
+        stylizer = status["stylizer"]
+        engine, why = (stylizer.get(key) for key in ("engine", "engine_why"))
+        chosen = [f"engine {engine}: {why}"] if why else []
+        notes = {note: note for note in [*chosen, *status["ended"]]}
+        if stylizer.get("size_why"):  # why there is none that helps changes all the time
+            notes[f"{stylizer['resizes']} resizes"] = stylizer["size_why"]
+        for key, note in notes.items():
+            if key not in self._told:
+                self._told.add(key)
                 self._console.print(Text(f"livestyle: {note}"), soft_wrap=True)
         if self._live:
             self._live.update(Text(describe(status)), refresh=True)

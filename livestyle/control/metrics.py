@@ -60,6 +60,7 @@ class _Figures(Collector):
             ("output_duplicates", "Frames sent again for want of newer.", ("output", "repeated")),
             ("freezes", "Times the picture stood still.", ("output", "freezes")),
             ("source_reconnects", "Times the source came back.", ("source", "reconnects")),
+            ("resizes", "Times the picture inside was resized.", ("stylizer", "resizes")),
             ("worker_restarts", "Times the worker was started again.", ("worker_restarts",)),
         ):
             family = CounterMetricFamily(f"livestyle_{name}", meaning, labels=[])

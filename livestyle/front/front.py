@@ -18,7 +18,7 @@ from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.engines.cache import user_cache
-from livestyle.errors import SinkError
+from livestyle.errors import ConfigError, SinkError
 from livestyle.files import check_target
 from livestyle.frame import even
 from livestyle.front.card import draw_card, draw_hud
@@ -173,6 +173,11 @@ def _undisturbed() -> Iterator[None]:
 def _decide(config: Config, announce: Announce) -> Config:
     """The settings with every "auto" replaced by what this machine has, announced with the why."""
     check_target("--report", config.report)
+    if config.hold_fps is not None and config.hold_fps > config.fps:
+        raise ConfigError(
+            f"--hold-fps {config.hold_fps:g} is more than --fps {config.fps:g}; lower it, or raise "
+            "--fps"
+        )
     if config.source == "auto":
         source, why = choose_source()
         announce(f"source {source}: {why}")

@@ -90,6 +90,8 @@ class Reporter:
                 "building": running.building if running else "",
                 "style": self.config.style,
                 "size": list(running.stylizer_size) if running else None,
+                "size_why": running.size_why if running else "",
+                "resizes": counts.resizes,
                 "frames": counts.stylized,
                 "held": counts.held,
                 "superseded": counts.superseded + self._clock.counts.superseded,

@@ -22,7 +22,8 @@ class Stylizer(Protocol):
     `is_plain` says whether its pictures are shown as they are, whatever the settings of the finish;
     `is_settled` whether the next frame is made as the last one was: no change waits for it.
     `engine` says what computes it (openvino, …), `why` that one, or "" where there is no choice;
-    `size` is (width, height) of the picture inside.
+    `size` is (width, height) of the picture inside; its sides are out of `grid`, or there is no
+    other size where that is None.
     """
 
     @property
@@ -36,6 +37,9 @@ class Stylizer(Protocol):
 
     @property
     def size(self) -> Size: ...
+
+    @property
+    def grid(self) -> range | None: ...
 
     @property
     def is_plain(self) -> bool: ...
@@ -67,6 +71,21 @@ class Stylizer(Protocol):
         opening did but for loading; called between two frames, on their thread.
         """
         ...
+
+    def prepare(self, size: Size) -> Callable[[], bool]:
+        """Make ready another size of the picture inside, or that of now, with sides out of `grid`.
+
+        Returns what takes it into use, to be called between two frames on their thread as often as
+        one likes; it returns whether it did: not where it was prepared for what no longer is, and
+        has to be prepared anew.
+
+        Called on any thread, beside frames; where `prepares_beside` is False only while there are
+        none: before the first, or between two. Raises StylizerError.
+        """
+        ...
+
+    @property
+    def prepares_beside(self) -> bool: ...
 
     def __enter__(self) -> Stylizer: ...
 

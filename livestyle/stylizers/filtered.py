@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -23,6 +24,7 @@ class Filtered(Lookless):
     name = "lite"
     engine = "opencv"
     is_plain = False
+    grid = Recipe.GRID
 
     def __init__(self, filter: str, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) of the small picture, None: the recipe's, in the canvas' shape."""
@@ -36,9 +38,19 @@ class Filtered(Lookless):
         """Go on with another canvas; where that wants another small picture, draw for it anew."""
         size = self._recipe.size_inside(canvas.size, self._wanted)
         if size != self.size:
-            self._filter, self.size = self._make(size), size
-            self._small: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
+            self.prepare(size)()
         self._canvas = canvas
+
+    def prepare(self, size: Size) -> Callable[[], bool]:
+        """Draw for that size."""
+        filter = self._make(size)
+        small: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
+
+        def take() -> bool:
+            self._filter, self._small, self.size = filter, small, size
+            return True
+
+        return take
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""

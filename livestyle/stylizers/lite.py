@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -85,6 +86,7 @@ class Lite(Lookless):
     name = "lite"
     engine = "openvino"
     is_plain = False
+    grid = Recipe.GRID
 
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
@@ -96,11 +98,14 @@ class Lite(Lookless):
     def _open(self, canvas: Canvas) -> None:
         """All of it or nothing: what was there before is used until the last line."""
         size = self.recipe.size_inside(canvas.size, self._wanted)
+        self._opened, self.size, self._canvas = self._compiled(size), size, canvas
+
+    def _compiled(self, size: Size) -> _Opened:
         picture: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
         request = compile_network(self.style, size, self.recipe).create_infer_request()
         request.set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
         request.infer()  # the first one allocates
-        self._canvas, self.size, self._opened = canvas, size, _Opened(request, picture)
+        return _Opened(request, picture)
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
@@ -118,3 +123,13 @@ class Lite(Lookless):
             self._canvas = canvas
         else:
             self._open(canvas)
+
+    def prepare(self, size: Size) -> Callable[[], bool]:
+        """Compile for that size."""
+        opened = self._opened if size == self.size else self._compiled(size)
+
+        def take() -> bool:
+            self._opened, self.size = opened, size
+            return True
+
+        return take

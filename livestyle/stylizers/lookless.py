@@ -14,6 +14,7 @@ class Lookless:
     name: str
     why = ""
     is_settled = True
+    prepares_beside = True
 
     def change(self, look: Look, *, wait: bool = False) -> None:
         """Raises ConfigError: there is no look."""

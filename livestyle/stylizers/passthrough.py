@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from livestyle.canvas import Canvas
-from livestyle.frame import Frame
+from livestyle.errors import StylizerError
+from livestyle.frame import Frame, Size
 from livestyle.stylizers.lookless import Lookless
 
 
@@ -13,6 +16,7 @@ class Passthrough(Lookless):
     name = "passthrough"
     engine = "opencv"
     is_plain = True
+    grid = None
 
     def __init__(self, canvas: Canvas) -> None:
         self.paint_on(canvas)
@@ -26,3 +30,7 @@ class Passthrough(Lookless):
         """Go on with another canvas."""
         self._canvas = canvas
         self.size = canvas.size
+
+    def prepare(self, size: Size) -> Callable[[], bool]:
+        """Raises StylizerError: there is no picture inside."""
+        raise StylizerError("stylizer 'passthrough' has no picture inside; use lite or turbo")

@@ -66,10 +66,7 @@ def settle_turbo(
     preset = find_preset(config.style) if config.style else None
     if lacking := _lacking():
         raise MissingPackage(lacking, "turbo")
-    if config.build == "background" and (config.engine == "torch" or config.unet != "own"):
-        raise ConfigError(
-            "--build background makes no engine for --engine torch or --unet diffusers; leave it"
-        )
+    _check_engine(config)
     if with_model:
         from livestyle.models.plan import plan_model
 
@@ -89,6 +86,23 @@ def settle_turbo(
         size=_size(config, recipe, announce),
         detail=_first(config.detail, DETAIL),
     )
+
+
+def _check_engine(config: Config) -> None:
+    if config.build == "background" and (config.engine == "torch" or config.unet != "own"):
+        raise ConfigError(
+            "--build background makes no engine for --engine torch or --unet diffusers; leave it"
+        )
+    if config.hold_fps is not None:
+        if config.build == "background":
+            raise ConfigError(
+                "--hold-fps: --build background makes an engine of one size; leave it"
+            )
+        if config.engine not in ("auto", "torch"):
+            raise ConfigError(
+                f"--hold-fps: engine {config.engine!r} is made for one size; leave it out, or take "
+                "--engine torch"
+            )
 
 
 def choose_stylizer(config: Config) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
-from livestyle.errors import StylizerError
+from livestyle.errors import EngineError, StylizerError
 from livestyle.frame import Frame, Size
 from livestyle.models.loadable import stored_model
 from livestyle.pacing import SECOND
@@ -40,6 +40,7 @@ class Turbo:
 
     name = "turbo"
     is_plain = False
+    grid: range | None = DiffusionRecipe.GRID
 
     def __init__(
         self, model: Model, canvas: Canvas, fit: Fit, look: Look, *, from_text: bool = False
@@ -99,6 +100,33 @@ class Turbo:
             program = self._make(canvas.size, canvas, size)
         self.size, self._canvas, self._program = size, canvas, program
 
+    def prepare(self, size: Size) -> Callable[[], bool]:
+        """Make the frame's program for that size; it shares the networks, and has buffers of its
+        own. It is of no use any more once the source's size or the number of steps is another.
+
+        On CUDA not beside frames: a graph would be captured on the stream on which they run, and
+        cuDNN would time its convolutions against them. There it is for the start, and stalls the
+        frames when it has to be done anew.
+        """
+        with _told_of_memory(self.title, size):
+            program = self._program if size == self.size else self._make_for(size)
+
+        def take() -> bool:
+            now = self._program
+            if (program.source_size, program.form) != (now.source_size, now.form):
+                return False
+            if program is not now:
+                self._tell_look(program)
+                self._program, self.size = program, size
+            return True
+
+        return take
+
+    @property
+    def prepares_beside(self) -> bool:
+        """Whether `prepare` may be called while there are frames."""
+        return self._model.device.type != "cuda"
+
     def __enter__(self) -> Turbo:
         return self
 
@@ -114,11 +142,17 @@ class Turbo:
         placement = Placement(source_size, canvas.size, canvas.aspect)
         form = Form(len(steps), canvas.i420, self._from_text)
         program = Program(self._model, size, placement, form)
-        program.set_steps(steps)
-        program.set_noise(self._look.seed)
-        program.set_prompt(self._shown)
+        self._tell_look(program)
         program.warm_up()
         return program
+
+    def _make_for(self, size: Size) -> Program:
+        return self._make(self._program.source_size, self._canvas, size)
+
+    def _tell_look(self, program: Program) -> None:
+        program.set_steps(self._steps(self._look))
+        program.set_noise(self._look.seed)
+        program.set_prompt(self._shown)
 
     def _check_prompts(self) -> None:
         if self._prompts.failure:
@@ -141,7 +175,7 @@ class Turbo:
         self._look = wanted
         steps = self._steps(wanted)
         if len(steps) != self._program.form.steps:
-            self._program = self._make(self._program.source_size, self._canvas, self.size)
+            self._program = self._make_for(self.size)
             return
         self._program.set_steps(steps)
         if wanted.seed != before.seed:
@@ -172,12 +206,20 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
     wanted = Wanted(stored, size, stored.choice.precision)
     with _told_of_memory(stored.title, size):
         entry, why = choose_engine_for(config, wanted)
+        if entry is not None and config.hold_fps is not None:
+            label = entry.manifest().spec.label
+            raise EngineError(
+                f"--hold-fps: the engine {label!r} is made for {size[0]}x{size[1]} alone; leave it "
+                "out, or take --engine torch"
+            )
         say(f"the model {stored.title}")
         model = load_model(stored.choice) if entry is None else open_engine(entry, stored)
         model.networks = dataclasses.replace(model.networks, why=why)
         if entry is not None:  # it is made for one size
             fit = functools.partial(_always, size)
         turbo = Turbo(model, canvas, fit, look_of(config), from_text=config.source == "blank")
+        if entry is not None:
+            turbo.grid = None
     turbo.title = stored.title
     return turbo
 

@@ -16,6 +16,7 @@ from livestyle.frame import Frame
 from livestyle.sources import Source
 from livestyle.stylizers import Stylizer
 from livestyle.worker.capture import Capture, Forecast
+from livestyle.worker.ladder import Ladder
 
 
 class Pipeline:
@@ -43,7 +44,8 @@ class Pipeline:
         self._changing = threading.Lock()  # protects it, and whose turn it is
         self._counts = Counts()
         self._capture = Capture(open_source, slot, fps, self._counts)
-        self._stylizer = self._used = stylizer
+        self.hold_fps: float | None = None  # set before `start`, see Ladder
+        self._ladder = self._used = Ladder(stylizer)
         self._slot = slot
         self._finish = finish
         self._captured: Mailbox[Frame] = Mailbox()
@@ -56,6 +58,7 @@ class Pipeline:
 
     def start(self) -> None:
         """Start both threads."""
+        self._hold_fps(self._ladder)
         for thread in self._threads:
             thread.start()
 
@@ -66,9 +69,9 @@ class Pipeline:
             if thread.ident is not None:
                 thread.join(timeout=5)
         self._capture.close()
-        self._used.__exit__(None, None, None)
-        if self._stylizer is not self._used:  # it never came to a frame
-            self._stylizer.__exit__(None, None, None)
+        self._used.close(timeout=5)
+        if self._ladder is not self._used:  # it never came to a frame
+            self._ladder.close(timeout=5)
 
     def change(self, live: Live) -> None:
         """Take another look and finish, from the next frame on.
@@ -80,19 +83,22 @@ class Pipeline:
             if self._finish is not None:
                 self._finish.change(live.finishing)
             if live.look is not None and not self.loading:
-                self._stylizer.change(live.look)
+                self._ladder.stylizer.change(live.look)
 
     def swap(self, stylizer: Stylizer) -> None:
         """Go on with another stylizer, from the next frame on; then the one before is closed."""
+        ladder = Ladder(stylizer)
+        self._hold_fps(ladder)
         with self._changing:
-            self._stylizer = stylizer
+            self._ladder = ladder
             self.loading = ""  # from here on a change reaches it; one that came before is given now
             if self.live is not None and self.live.look is not None:
                 stylizer.change(self.live.look)
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""
-        source, stylizer = self._capture.source, self._stylizer
+        source, ladder = self._capture.source, self._ladder
+        stylizer = ladder.stylizer
         self._counts.superseded = self._captured.superseded
         return Running(
             source=source.name,
@@ -101,11 +107,16 @@ class Pipeline:
             engine=stylizer.engine,
             engine_why=stylizer.why,
             stylizer_size=stylizer.size,
+            size_why=ladder.why,
             counts=self._counts,
             trouble=self._capture.trouble,
             loading=self.loading,
             building=self.building,
         )
+
+    def _hold_fps(self, ladder: Ladder) -> None:
+        if self.hold_fps is not None:  # a source that gives fewer is no reason to be faster
+            ladder.start(min(self.hold_fps, self._capture.source.fps or self.hold_fps))
 
     def _run_capture(self) -> None:
         self._capture.run(self._captured, self._forecast, self._stopping)
@@ -114,20 +125,31 @@ class Pipeline:
         while True:
             frame = self._captured.take()
             self._forecast.begin()
-            stylizer = self._stylizer
-            if stylizer is not self._used:
-                self._used.__exit__(None, None, None)
-                self._used = stylizer
-                if self._finish is not None:
-                    self._finish.forget()
-            write, held = self._styled(frame, stylizer)
+            ladder = self._next_ladder()
+            write, held = self._styled(frame, ladder.stylizer)
             self._slot.put(frame.seq, frame.captured_at, write)
             self._counts.stylized += 1
             if held:
                 self._counts.held += 1
                 self._forecast.skip()
             else:
-                self._counts.stylize.record(self._forecast.end())
+                duration = self._forecast.end()
+                self._counts.stylize.record(duration)
+                ladder.record(duration)
+
+    def _next_ladder(self) -> Ladder:
+        """That of the next frame, at the size that it is styled at."""
+        ladder = self._ladder
+        is_other = ladder is not self._used
+        if is_other:
+            self._used.close()
+            self._used = ladder
+        if ladder.turn():
+            self._counts.resizes += 1
+            is_other = True
+        if is_other and self._finish is not None:
+            self._finish.forget()
+        return ladder
 
     def _styled(
         self, frame: Frame, stylizer: Stylizer

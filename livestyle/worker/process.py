@@ -50,6 +50,7 @@ def running_pipeline(
         shown = Canvas(output_size, config.aspect)
         finish = LiveFinish(shown, finishing_of(config))
         pipeline = Pipeline(source, stylizer, slot, config.fps, finish)
+        pipeline.hold_fps = config.hold_fps
     except BaseException:
         stylizer.__exit__(None, None, None)
         raise

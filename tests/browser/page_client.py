@@ -27,7 +27,7 @@ class Run:
     def __init__(self) -> None:
         self.changes: list[dict[str, Any]] = []
         self.refusal = ""
-        self.building = ""
+        self.building = self.size_why = ""
         self.frames = 0
         self.asked = 0
         self.state: dict[str, Any] = {"state": "running", "message": ""}
@@ -51,6 +51,7 @@ class Run:
                 "engine": "openvino",
                 "engine_why": "it was asked for",
                 "building": self.building,
+                "size_why": self.size_why,
                 "style": "wave",
                 "superseded": self.frames,
             },

@@ -360,6 +360,17 @@ def test_an_engine_that_was_asked_for_is_not_replaced(
         _opened(folder, **options)
 
 
+@pytest.mark.usefixtures("copied")
+def test_an_engine_holds_no_frames_per_second(folder: Path) -> None:
+    said = "--hold-fps: the engine 'openvino .*' is made for 256x256 alone; leave it out, or"
+    with pytest.raises(EngineError, match=said):
+        _opened(folder, hold_fps=5.0)
+    with _opened(folder, hold_fps=5.0, engine="torch") as turbo:
+        assert turbo.engine.startswith("torch") and turbo.grid
+    with _opened(folder) as turbo:
+        assert turbo.engine.startswith("openvino") and turbo.grid is None
+
+
 def test_other_weights_need_another_engine(folder: Path, copied: Entry, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(folder, other)

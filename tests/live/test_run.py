@@ -265,6 +265,8 @@ def test_the_only_sink_failing_ends_the_run(run: Run) -> None:
         (["--stylizer", "lite", "--style", "foo"], 2, "unknown style 'foo'; choose from:"),
         (["--stylizer", "foo"], 2, "choose from: auto, lite, turbo, passthrough"),
         (["--output-size", "321x180"], 2, "'321x180'"),
+        (["--hold-fps", "60"], 2, "--hold-fps 60 is more than --fps 30; lower it, or raise --fps"),
+        (["--hold-fps", "0"], 2, "--hold-fps '0': a number from 1 to 240"),
         (["--report", "no/r.json"], 2, "'no/r.json': its folder does not exist"),
         (["--frame-log", "no/f.csv"], 1, "cannot write frame log 'no/f.csv'"),
         (["--config", "no.toml"], 2, "cannot read config 'no.toml'"),

@@ -81,5 +81,16 @@ def test_another_canvas_is_painted_on() -> None:
     assert styled.shape == (400, 400, 3) and filtered.size != inside
 
 
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_another_size_is_as_if_it_had_been_opened_so(name: str) -> None:
+    source = draw(7, SIZE)
+    with Filtered(name, Canvas(SIZE, "fit"), None) as filtered:
+        there, back = filtered.prepare((408, 232)), filtered.prepare(filtered.size)
+        for take, size in ((there, (408, 232)), (back, SIZE), (there, (408, 232))):
+            assert take() and filtered.size == size
+            styled = filtered.stylize(Frame(source, 0, 0)).pixels
+            assert (styled == _styled(name, source, size)).all()
+
+
 def test_no_file_of_a_network_is_asked_for() -> None:
     assert not Path(FOLDER, "comic.xml").exists()

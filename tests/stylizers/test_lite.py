@@ -82,6 +82,18 @@ def test_network_size(
     assert network_size(output, wanted, usual, Recipe.GRID) == size
 
 
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_another_size_is_as_if_it_had_been_opened_so(style: Style) -> None:
+    shown, frame = (640, 360), Frame(draw(7, (640, 360)), 7, 0)
+    with Lite(style, Canvas(shown, "fit"), None) as lite:
+        there, back = lite.prepare((408, 232)), lite.prepare(lite.size)
+        for take, size in ((there, (408, 232)), (back, shown), (there, (408, 232))):
+            assert take() and lite.size == size
+            styled = lite.stylize(frame).pixels
+            with Lite(style, Canvas(shown, "fit"), size) as other:
+                assert (styled == other.stylize(frame).pixels).all()
+
+
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (361, 641), (90, 400)])
 def test_source_of_another_shape_is_placed_with_bars(shape: tuple[int, int]) -> None:
     pixels = np.full((*shape, 4), 200, np.uint8)

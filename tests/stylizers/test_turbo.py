@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -316,6 +317,65 @@ def test_what_changes_live_looks_as_if_it_had_been_so_from_the_start(
         changing.until(first)
 
 
+def test_another_size_is_as_if_it_had_been_opened_so(saved: Callable[..., Path]) -> None:
+    """Also with a look that was taken after it was prepared, there and back."""
+    model, frame = _load(saved("sdxl")), Frame(draw(7, (320, 320)), 0, 0)
+    after = dataclasses.replace(_look(), seed=9, strength=0.7, prompt="winter")
+
+    def opened(size: Size, look: Look) -> Picture:
+        with Turbo(model, Canvas((320, 320), "fit"), lambda _: size, look) as other:
+            return other.stylize(frame).pixels.copy()
+
+    with _open(model, (320, 320), _look()) as turbo:
+        there, back = turbo.prepare((256, 256)), turbo.prepare((320, 320))
+        for look in (_look(), after):
+            turbo.change(look, wait=True)
+            for take, size in ((there, (256, 256)), (there, (256, 256)), (back, (320, 320))):
+                assert take() and turbo.size == size
+                turbo.stylize(frame)  # takes the look
+                assert np.array_equal(turbo.stylize(frame).pixels, opened(size, look))
+
+
+@pytest.mark.parametrize("what", ["source", "steps"])
+def test_a_size_that_was_prepared_for_something_else_is_not_taken(
+    saved: Callable[..., Path], what: str
+) -> None:
+    model = _load(saved("sdxl"))
+    with _open(model, (320, 320), _look()) as turbo:
+        take = turbo.prepare((256, 256))
+        if what == "steps":
+            turbo.change(_look(steps=2))
+        source = (300, 200) if what == "source" else (320, 320)
+        frame = Frame(draw(7, source), 0, 0)
+        expected = turbo.stylize(frame).pixels.copy()
+        assert not take() and turbo.size == (320, 320)
+        assert np.array_equal(turbo.stylize(frame).pixels, expected)
+        assert turbo.prepare((256, 256))() and turbo.size == (256, 256)
+        assert not np.array_equal(turbo.stylize(frame).pixels, expected)
+
+
+def test_frames_are_the_same_while_another_size_is_prepared(saved: Callable[..., Path]) -> None:
+    model, frame = _load(saved("sdxl", "middle")), Frame(draw(7, (320, 320)), 0, 0)
+    with _open(model, (320, 320), _look()) as turbo:
+        assert turbo.prepares_beside
+        expected = turbo.stylize(frame).pixels.copy()
+        takes: list[Callable[[], bool]] = []
+        sizes = [(256, 256), (288, 288)] * 3
+        work = threading.Thread(target=lambda: takes.extend(map(turbo.prepare, sizes)))
+        work.start()
+        shown = []
+        while work.is_alive():
+            shown.append(turbo.stylize(frame).pixels.copy())
+        work.join()
+        assert len(shown) > 3 and all(np.array_equal(picture, expected) for picture in shown)
+        pictures = []
+        for take in takes:
+            assert take()
+            pictures.append(turbo.stylize(frame).pixels.copy())
+        assert all(np.array_equal(pictures[i], pictures[i % 2]) for i in range(6))
+        assert not np.array_equal(pictures[0], pictures[1])
+
+
 def test_prompts_fade_into_each_other(saved: Callable[..., Path]) -> None:
     model, frame = _load(saved("sdxl")), Frame(draw(7, (256, 256)), 0, 0)
     after = dataclasses.replace(_look(), prompt="winter")
@@ -443,6 +503,7 @@ def test_another_stylizer_stands_in_until_turbo_is_ready(
     command = [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--seconds", "600"]
     command += ["--model", str(saved("sdxl")), "--stylizer", "turbo", "--until-ready", stand_in]
     command += ["--output-size", "256x256", "--sink", "web", "--port", "0", "--fps", "10"]
+    command += ["--hold-fps", "10"]  # of each in its turn
     with open(tmp_path / "said", "w+b") as said:
         process = subprocess.Popen(command, cwd=tmp_path, stderr=said)
         try:
@@ -492,3 +553,41 @@ def test_a_strength_without_a_picture_is_refused(
     ]
     assert main([*command, "--model", str(saved("sdxl")), "--strength", "0.3"]) == 2
     assert "--strength 0.3: with --source blank there is no picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--engine", "openvino"], "--hold-fps: engine 'openvino' is made for one size; leave it"),
+        (["--build", "background"], "--hold-fps: --build background makes an engine of one size"),
+    ],
+)
+def test_frames_per_second_are_not_held_where_an_engine_is_wanted(
+    saved: Callable[..., Path], capsys: pytest.CaptureFixture[str], flags: list[str], said: str
+) -> None:
+    command = ["run", "--stylizer", "turbo", "--source", "testcard", "--sink", "null"]
+    command += ["--seconds", "1", "--model", str(saved("sdxl")), "--hold-fps", "5", *flags]
+    assert main(command) == 2
+    assert f"livestyle: {said}" in capsys.readouterr().err
+
+
+def test_a_live_run_on_a_slow_machine_goes_on_at_a_smaller_size(
+    saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    """So many frames a second of any network are too many for a CPU."""
+    command = [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--seconds", "600"]
+    command += ["--model", str(saved("sdxl")), "--stylizer", "turbo", "--size", "512x512"]
+    command += ["--output-size", "512x512", "--sink", "null", "--fps", "240", "--hold-fps", "240"]
+    with open(tmp_path / "said", "w+b") as said:
+        process = subprocess.Popen([*command, "--report", "r.json"], cwd=tmp_path, stderr=said)
+        try:
+            _until(lambda: (tmp_path / "said").read_text(), lambda text: "512x512 → " in text)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
+            process.wait()
+    stylizer = json.loads((tmp_path / "r.json").read_text())["stylizer"]
+    assert stylizer["size"] < [512, 512] and stylizer["resizes"] >= 1
+    line = r"livestyle: 512x512 → \d+x\d+: [\d.]+ of 240 frames per second"
+    assert re.search(line, (tmp_path / "said").read_text())

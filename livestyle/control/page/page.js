@@ -154,7 +154,7 @@ function showPath({ state, message, source, stylizer, output, sinks }) {
   const restyles = source?.name && stylizer?.name
     ? `${stylizer.name}${engine} restyles ${source.name}`
     : "";
-  const running = [restyles, stylizer?.building].filter(Boolean).join("; ");
+  const running = [restyles, stylizer?.building, stylizer?.size_why].filter(Boolean).join("; ");
   $("sentence").textContent = message || (state === "running" ? running : "");
   $("source").textContent = join(source?.name, size(source?.size));
   $("stylizer").textContent = join(stylizer?.name && stylizer.name + engine, stylizer?.style);
