@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino as ov
@@ -11,15 +10,15 @@ from openvino import opset13 as ops
 from openvino.preprocess import ColorFormat, PrePostProcessor
 from openvino.utils.decorators import custom_preprocess_function
 
-from livestyle.canvas import Canvas, scale
+from livestyle.canvas import Canvas
 from livestyle.errors import StylizerError
-from livestyle.frame import Frame, Size
-from livestyle.recipe import Recipe, load_recipe
-from livestyle.stylizers.lookless import Lookless
+from livestyle.frame import Size
+from livestyle.recipe import Recipe
+from livestyle.stylizers.inferred import Inferred
 from livestyle.stylizers.style import Style
 
 if TYPE_CHECKING:
-    from livestyle.frame import Pixels
+    pass
 
 _PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
 
@@ -73,63 +72,14 @@ def _to_255(output: ov.Output) -> ov.Node:
     return ops.add(ops.multiply(output, np.float32(255)), np.float32(0.5))
 
 
-class _Opened(NamedTuple):
-    """A compiled network and the memory that it reads, which must live as long."""
-
-    request: ov.InferRequest
-    picture: Pixels  # BGRX (h, w, 4)
-
-
-class Lite(Lookless):
-    """A Stylizer: one bundled style network in OpenVINO."""
-
-    name = "lite"
-    engine = "openvino"
-    is_plain = False
-    grid = Recipe.GRID
+class Lite(Inferred):
+    """A Stylizer: one style network in OpenVINO."""
 
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
         self.style = style
-        self.recipe = load_recipe("lite", Recipe)
-        self._wanted = size
-        self._open(canvas)
+        super().__init__(canvas, size)
 
-    def _open(self, canvas: Canvas) -> None:
-        """All of it or nothing: what was there before is used until the last line."""
-        size = self.recipe.size_inside(canvas.size, self._wanted)
-        self._opened, self.size, self._canvas = self._compiled(size), size, canvas
-
-    def _compiled(self, size: Size) -> _Opened:
-        picture: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
-        request = compile_network(self.style, size, self.recipe).create_infer_request()
-        request.set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
-        request.infer()  # the first one allocates
-        return _Opened(request, picture)
-
-    def stylize(self, frame: Frame) -> Frame:
-        """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
-        opened = self._opened
-        scale(self._canvas.place(frame.pixels), self.size, into=opened.picture)
-        opened.request.infer()
-        styled: Pixels = opened.request.get_output_tensor().data[0]
-        room = self._canvas.room
-        scale(styled, (room.shape[1], room.shape[0]), into=room)
-        return frame.with_pixels(self._canvas.pixels)
-
-    def paint_on(self, canvas: Canvas) -> None:
-        """Go on with another canvas; where that wants another size inside, compile for it."""
-        if self.recipe.size_inside(canvas.size, self._wanted) == self.size:
-            self._canvas = canvas
-        else:
-            self._open(canvas)
-
-    def prepare(self, size: Size) -> Callable[[], bool]:
-        """Compile for that size."""
-        opened = self._opened if size == self.size else self._compiled(size)
-
-        def take() -> bool:
-            self._opened, self.size = opened, size
-            return True
-
-        return take
+    def compile(self, size: Size) -> ov.CompiledModel:
+        """The network for that size."""
+        return compile_network(self.style, size, self.recipe)
