@@ -34,6 +34,7 @@ from livestyle.training.training import machine
 
 SIZE = 640, 360
 """Of the picture inside, at which the style is seen."""
+_TOLD = "side", "batch", "learning_rate", "edges", "weave", "style"
 FEATURES_EVERY = 4
 """Iterations: features take ten times as long as all else."""
 
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--edges", type=float, default=0.5, help="what their loss counts")
+    parser.add_argument("--weave", type=float, default=100.0, help="what its loss counts")
     parser.add_argument("--style", type=float, default=0.2, help="what that of features counts")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -106,7 +108,7 @@ def main() -> None:
         "machine": machine(device),
         "pictures": len(pairs),
         "painting_sha256": hashlib.sha256(args.painting.read_bytes()).hexdigest(),
-        **{key: getattr(args, key) for key in ("side", "batch", "learning_rate", "edges", "style")},
+        **{key: getattr(args, key) for key in _TOLD},
     }
     average: dict[str, float] = {}
     iteration, began = 0, time.monotonic()
@@ -118,7 +120,8 @@ def main() -> None:
         seen = source + strength * torch.randn(source.shape, generator=noise)
         made = network(seen.clamp(0, 1).to(memory_format=torch.channels_last))
         parts = {"pixels": (made - wanted).abs().mean(), "edges": edges_apart(made, wanted)}
-        loss = parts["pixels"] + args.edges * parts["edges"]
+        parts["weave"] = losses.weave(source, made)
+        loss = parts["pixels"] + args.edges * parts["edges"] + args.weave * parts["weave"]
         if iteration % FEATURES_EVERY == 0:
             with torch.no_grad():
                 there = losses.clouds(features(wanted), noise)
@@ -131,7 +134,7 @@ def main() -> None:
         for name, part in parts.items():
             average[name] = average.get(name, part.item()) * 0.98 + 0.02 * part.item()
         if iteration % 500 == 0:
-            told = {name: round(value, 4) for name, value in average.items()}
+            told = {name: round(value, 5) for name, value in average.items()}
             print(f"{args.name} {iteration} {time.monotonic() - began:.0f} s", told, flush=True)
     stage |= {"iterations": iteration, "minutes": round(args.seconds / 60, 1)}
     stage |= {f"{name}_loss": round(value, 4) for name, value in average.items()}

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Gather the pictures that tools/train_lite.py learns from: wallpapers from Debian packages, and
-# frames of SuperTux played by a very simple robot. Needs apt-get, dpkg, Xvfb, xdotool, ffmpeg and
-# supertux2; nothing is installed and the display it uses is its own.
+# Gather the pictures that networks learn from: wallpapers from Debian packages, frames of SuperTux
+# played by a very simple robot, and of the demos that Freedoom plays by itself. Needs apt-get, dpkg,
+# Xvfb, xdotool, ffmpeg, supertux2, chocolate-doom and freedoom; nothing is installed and the display
+# it uses is its own.
 #
 #   tools/fetch_training_pictures.sh FOLDER [FRAMES_PER_LEVEL]
 #
-# Afterwards FOLDER/wallpapers and FOLDER/frames hold the pictures (about 100 and 300).
+# Afterwards FOLDER/wallpapers, FOLDER/frames and FOLDER/doom hold the pictures (about 100, 300, 100).
 set -eu
 
 folder=${1:?usage: $0 FOLDER [FRAMES_PER_LEVEL]}
@@ -58,7 +59,24 @@ fetch_frames() {
     sleep 2
     export DISPLAY="$display"
     for level in "$levels"/world1/*.stl "$levels"/world2/*.stl; do grab_level "$level"; done
+    kill $server
+}
+
+fetch_doom() {
+    mkdir -p "$folder/doom" "$folder/doomhome"
+    Xvfb "$display" -screen 0 1280x720x24 -noreset >/dev/null 2>&1 &
+    server=$!
+    trap 'kill $server' EXIT
+    sleep 2
+    HOME="$folder/doomhome" DISPLAY="$display" /usr/games/chocolate-doom -nosound -window \
+        -iwad /usr/share/games/doom/freedoom1.wad -geometry 1280x720 >"$folder/doom.log" 2>&1 &
+    game=$!
+    sleep 8
+    ffmpeg -nostdin -loglevel error -y -f x11grab -framerate 1/2 -video_size 1280x720 \
+        -i "$display" -frames:v 100 "$folder/doom/%04d.png"
+    kill "$game"
 }
 
 fetch_wallpapers
 fetch_frames
+fetch_doom

@@ -159,7 +159,7 @@ def test_a_training_learns_and_goes_on_where_it_was(
     assert again.trainer.reached.iteration == 12
     assert len(again.trainer.adam.state_dict()["state"]) > 10
     assert [at.iteration for at in again.run()] == list(range(13, 31))
-    assert again.record.losses["palette"] < 0.9 * first["palette"]
+    assert again.record.losses["palette"] < 0.97 * first["palette"]
     again.record.save()
     checkpoint = load_checkpoint(path)
     assert checkpoint.stages[-1]["iterations"] == 30 and checkpoint.frozen
