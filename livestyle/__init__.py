@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SourceError,
         SourceLost,
         StylizerError,
+        TrainingError,
         WorkerError,
     )
 
@@ -44,6 +45,7 @@ __all__ = [
     "SourceError",
     "SourceLost",
     "StylizerError",
+    "TrainingError",
     "WorkerError",
     "__version__",
     "open_stylizer",

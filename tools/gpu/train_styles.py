@@ -6,8 +6,8 @@
 Needs Python 3.11 with torch, numpy, safetensors and OpenCV; livestyle need not be installed.
 training.tar is what tools/pack_training.py writes. FOLDER/results.tgz is written anew after every
 style: its network NAME.safetensors, a sheet NAME.jpg (before above after), its losses NAME.txt.
-tools/lite_export.py makes styles of the networks. A style with a card is trained to what its last
-training was; what follows `--` goes to tools/train_lite.py. The exit code is 0 if all were trained.
+tools/lite_export.py makes styles of the networks. The strokes of a style with a card are as wide as
+there; what follows `--` goes to tools/train_lite.py. The exit code is 0 if all were trained.
 """
 
 from __future__ import annotations
@@ -71,14 +71,11 @@ def _data(data: Path) -> list[str]:
 
 
 def _carded(name: str) -> list[str]:
-    """What a bundled style was last trained to, by its card, as flags."""
+    """The scale of the strokes that a bundled style has by its card, as a flag."""
     card = CARDS / f"{name}.toml"
-    if not card.exists():
-        return []
-    stage = tomllib.loads(card.read_text())["training"][-1]
-    weights = {key.removesuffix("_weight"): stage[key] for key in stage if key.endswith("_weight")}
-    flags = {"painting-width": stage["painting_width"]} | weights
-    return [word for key, value in flags.items() for word in (f"--{key}", str(value))]
+    stages = tomllib.loads(card.read_text())["training"] if card.exists() else []
+    widths = [stage["painting_width"] for stage in stages if "painting_width" in stage]
+    return ["--painting-width", str(widths[-1])] if widths else []
 
 
 def _start(args: argparse.Namespace, name: str) -> list[str]:
