@@ -5,7 +5,7 @@
     t      = 0 … 1, around where they are stronger than a texture's: text
     ground = (1 + t) / 2 of blur(source), the rest of blur(styled)
     result = styled + m * (ground - styled) + (k + (g - k) * m) * fine
-    colour = styled + t * (source - styled)
+    colour = the source's where t > 1/2, else styled
 
 Style lives in colours and strokes; what people read lives in what is fine. Where that is strong the
 style's own strokes give way to it, and the ground comes near enough to the source's for dark to
@@ -58,10 +58,10 @@ class Detail:
         self._add_colours(source, styled, planes)
 
     def _add_colours(self, source: Planes, styled: Planes, planes: _Planes) -> None:
-        mask = planes.edges[: styled.u.shape[0], : styled.u.shape[1]]
-        grow(planes.text, mask)
-        self._blend(styled.u, source.u, mask)
-        self._blend(styled.v, source.v, mask)
+        mask = grow(planes.text, planes.edges[: styled.u.shape[0], : styled.u.shape[1]])
+        cv2.threshold(mask, ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
+        cv2.copyTo(source.u, mask, styled.u)  # a seam in colour alone is not seen
+        cv2.copyTo(source.v, mask, styled.v)
 
     def _add_brightness(
         self, source: Pixels, styled: Pixels, amount: float, planes: _Planes, into: Pixels

@@ -135,7 +135,7 @@ def test_eight_bits_are_computed_in_eight_bits(small: torch.Tensor) -> None:
         for op in compiled.get_runtime_model().get_ops()
         if op.get_rt_info()["layerType"].value == "Convolution"
     ]
-    assert len(kinds) == 18 and all(kind.lower().endswith("i8") for kind in kinds)
+    assert len(kinds) == 19 and all(kind.lower().endswith("i8") for kind in kinds)
 
 
 def test_a_network_that_is_not_frozen_becomes_no_style() -> None:
