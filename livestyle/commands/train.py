@@ -10,7 +10,7 @@ from pathlib import Path
 
 from livestyle import values
 from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
-from livestyle.errors import ConfigError, MissingPackage
+from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
 from livestyle.stylizers.style import list_styles, user_styles
 
 HELP = "train a style of your own from a picture of one"
@@ -74,7 +74,10 @@ def call(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments.device)
     folder = user_styles()
     work = folder / "training"
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot make the folder {str(work)!r}: {reason(error)}") from error
     say(f"livestyle: reading {', '.join(arguments.on)}")
     material = [read_material(Path(what)) for what in arguments.on]
     course = Course(iterations=arguments.iterations, freeze_at=0.0)

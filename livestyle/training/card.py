@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from livestyle.files import write_atomically
+from livestyle.files import write
 from livestyle.training.network import LiteNetwork
 
 
@@ -18,7 +18,7 @@ def write_card(
     stages: Sequence[Mapping[str, Any]],
 ) -> None:
     """Replace the card's [network] and [[training]] tables; what people wrote above them stays, or
-    is `words` where there is no card. Raises OSError.
+    is `words` where there is no card. Raises LivestyleError.
     """
     above = "\n".join(_toml(words))
     if path.exists():
@@ -27,7 +27,7 @@ def write_card(
     lines = [above, "", "[network]", *_toml({"parameters": parameters})]
     for stage in stages:
         lines += ["", "[[training]]", *_toml(stage)]
-    write_atomically(str(path), ("\n".join(lines) + "\n").encode())
+    write(str(path), ("\n".join(lines) + "\n").encode())
 
 
 def _toml(table: Mapping[str, Any]) -> list[str]:

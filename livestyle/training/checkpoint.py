@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from livestyle.errors import ModelError
-from livestyle.files import write_atomically
+from livestyle.files import write
 from livestyle.training.network import LiteNetwork
 from livestyle.training.trainer import Reached
 
@@ -73,7 +73,7 @@ def save_checkpoint(
     reached: Reached = Reached(),  # noqa: B008  (it can't change)
     adam: torch.optim.Adam | None = None,
 ) -> None:
-    """Whole or not at all, whenever the training is ended. Raises OSError."""
+    """Whole or not at all, whenever the training is ended. Raises LivestyleError."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     if adam is not None:
         for place, state in adam.state_dict()["state"].items():
@@ -83,4 +83,4 @@ def save_checkpoint(
         "reached": reached,
         "frozen": all(norm.frozen for norm in network.norms),
     }
-    write_atomically(str(path), save(tensors, {"training": json.dumps(told)}))
+    write(str(path), save(tensors, {"training": json.dumps(told)}))

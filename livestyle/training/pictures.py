@@ -20,6 +20,7 @@ from livestyle.training.panels import draw_panel
 
 FLAT = 8
 """Standard deviation, in grey levels, of what is nearly one colour."""
+_LEAST_HEIGHT = 64  # of a painting at its width
 _HEIGHTS = (
     540,
     900,
@@ -149,10 +150,19 @@ def to_tensor(picture: np.ndarray) -> Tensor:
 
 
 def read_painting(path: Path, width: int) -> Tensor:
-    """float32 [1, 3, H, width]: the painting without its outermost 3 % (frame or paper border)."""
+    """float32 [1, 3, H, width]: the painting without its outermost 3 % (frame or paper border).
+
+    Raises PictureError for what is no picture, or too narrow a strip of one.
+    """
     picture = read_picture(path)
     height, full = picture.shape[:2]
-    picture = picture[height * 3 // 100 : -height * 3 // 100, full * 3 // 100 : -full * 3 // 100]
+    down, across = height * 3 // 100, full * 3 // 100
+    picture = picture[down : height - down, across : full - across]
     scale = width / picture.shape[1]
+    if round(picture.shape[0] * scale) < _LEAST_HEIGHT:
+        raise PictureError(
+            f"{str(path)!r} has {full}x{height} pixels, which is too flat for a style; cut a part "
+            "of it that is less wide"
+        )
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return to_tensor(picture)

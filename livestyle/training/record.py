@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from livestyle.errors import TrainingError
-from livestyle.files import write_atomically
+from livestyle.files import write
 from livestyle.training.checkpoint import save_checkpoint
 from livestyle.training.network import LiteNetwork
 from livestyle.training.pictures import to_tensor
@@ -59,7 +59,7 @@ class Record:
         """Write the checkpoint, and the sheet if there is one to write.
 
         Raises TrainingError, and leaves what was saved before, if a loss is no longer a number;
-        OSError.
+        LivestyleError where it can't be written.
         """
         trainer = self._trainer
         iteration, seconds = trainer.reached
@@ -96,4 +96,4 @@ def write_sheet(
         columns.append(np.vstack([picture, (shown * 255).round().astype(np.uint8)]))
     network.train(was_training)
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(np.hstack(columns)[:, :, ::-1]))
-    write_atomically(str(path), data.tobytes())
+    write(str(path), data.tobytes())

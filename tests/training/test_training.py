@@ -23,7 +23,7 @@ from livestyle.training.graph import ranges_of, to_graph
 from livestyle.training.material import read_material
 from livestyle.training.network import LiteNetwork
 from livestyle.training.panels import draw_panel
-from livestyle.training.pictures import Crops, to_tensor
+from livestyle.training.pictures import Crops, read_painting, to_tensor
 from livestyle.training.trainer import Course, Reached, finished
 from livestyle.training.training import Subject, Training
 
@@ -178,6 +178,18 @@ def test_the_finish_brings_detail_back(pictures: list[np.ndarray]) -> None:
     assert torch.equal(finished(source, plain, 0.0), torch.full_like(source, 0.5))
     edges = shown.mean(1).diff(dim=2).abs().mean() / source.mean(1).diff(dim=2).abs().mean()
     assert 0.4 < edges < 1.6
+
+
+def test_a_painting_is_a_picture_of_some_height(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    cv2.imwrite(str(path), draw(3, (40, 24))[:, :, :3])
+    assert read_painting(path, 160).shape[3] == 160
+    cv2.imwrite(str(path), draw(3, (400, 20))[:, :, :3])
+    with pytest.raises(PictureError, match="400x20 pixels, which is too flat"):
+        read_painting(path, 640)
+    path.write_bytes(b"no picture")
+    with pytest.raises(PictureError, match="cannot read the picture"):
+        read_painting(path, 640)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
