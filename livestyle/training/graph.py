@@ -1,6 +1,7 @@
 """A trained network as what ships: OpenVINO's graph, its convolutions in eight bits.
 
-On CPUs with VNNI these are four times as fast as in bfloat16 (2 cores, AVX512: 34 ms become 8).
+On CPUs with VNNI these are four times as fast as in bfloat16 (2 cores, AVX512: the whole goes from
+34 to 10 ms).
 The graph is written here, operation by operation, and not by a converter: those of OpenVINO and of
 its compression framework report to their maker what they are used for.
 """
