@@ -558,8 +558,8 @@ def test_a_successor_has_the_look_and_the_memory_of_what_was_before(
         Slot(SIZE[0] * SIZE[1] * 3 // 2) as slot,
         running_pipeline(config, SIZE, slot, _silent) as pipeline,
     ):
-        first = weakref.ref(pipeline._stylizer)
-        network = weakref.ref(pipeline._stylizer._model.networks.denoiser.run)  # type: ignore[attr-defined]
+        first = weakref.ref(pipeline._ladder.stylizer)
+        network = weakref.ref(pipeline._ladder.stylizer._model.networks.denoiser.run)  # type: ignore[attr-defined]
         pipeline.change(Live(Finishing(), changed))
         wanted = settled_with(dataclasses.replace(config, engine="openvino"), pipeline.live)
         pipeline.swap(run_aside(lambda: open_turbo(wanted, Canvas(SIZE, "fit"), _silent), "load"))
@@ -568,7 +568,7 @@ def test_a_successor_has_the_look_and_the_memory_of_what_was_before(
             assert time.monotonic() < deadline, "what was before is still in memory"
             time.sleep(0.1)
         assert pipeline.progress().engine.startswith("openvino")
-        assert pipeline._stylizer._look == changed  # type: ignore[attr-defined]
+        assert pipeline._ladder.stylizer._look == changed  # type: ignore[attr-defined]
     assert pipeline.failure is None
 
 
