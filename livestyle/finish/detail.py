@@ -5,13 +5,13 @@
     t      = 0 … 1, around where they are stronger than a texture's: text
     ground = (1 + t) / 2 of blur(source), the rest of blur(styled)
     result = styled + m * (ground - styled) + (k + (g - k) * m) * fine
-    colour = the source's where t > 1/2, else styled
+    colour = half as strong where t > 1/2
 
 Style lives in colours and strokes; what people read lives in what is fine. Where that is strong the
 style's own strokes give way to it, and the ground comes near enough to the source's for dark to
-stay dark: on one that the style has made bright, bright letters would be lost. Under text so does
-the colour: a strong one leaves brightness no room to differ, and red letters stay red. The
-constants were chosen by the words that a reader of text finds again on a game's panels.
+stay dark: on one that the style has made bright, bright letters would be lost. Under text the
+style's colour is paler, for a strong one leaves brightness no room to differ. The constants were
+chosen by the words that a reader of text finds again on a game's panels.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ BLUR, EDGES_BLUR = 1.2, 1.0  # sigma, at half and a quarter of the size
 _WIDTH = 5, 5  # of the blurs
 TEXT = 14, 26  # as STRENGTH, of t
 REACH = 5  # pixels of a quarter of the size, across, that t is spread over
+_PALE = ((np.arange(256) - 128) / 2 + 128).astype(np.uint8)
 _REACH = np.ones((REACH, REACH), np.uint8)
 
 
@@ -50,18 +51,18 @@ class Detail:
         self._blend = Blender(size[0])
 
     def add(self, source: Planes, styled: Planes, amount: float, into: Pixels) -> None:
-        """What is seen of the source, into the styled picture's colours in place, and its
-        brightness, (H, W), into another. amount: 0 … 1.
+        """What is seen of the source, brightness (H, W), into another; the styled picture's colours
+        change in place. amount: 0 … 1.
         """
         planes = self._whole.of(source.y.shape)
         self._add_brightness(source.y, styled.y, amount, planes, into)
-        self._add_colours(source, styled, planes)
+        self._pale(styled, planes)
 
-    def _add_colours(self, source: Planes, styled: Planes, planes: _Planes) -> None:
+    def _pale(self, styled: Planes, planes: _Planes) -> None:
         mask = grow(planes.text, planes.edges[: styled.u.shape[0], : styled.u.shape[1]])
         cv2.threshold(mask, ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
-        cv2.copyTo(source.u, mask, styled.u)  # a seam in colour alone is not seen
-        cv2.copyTo(source.v, mask, styled.v)
+        for colour in styled[1:]:  # a seam in colour alone is not seen
+            cv2.copyTo(cv2.LUT(colour, _PALE), mask, colour)
 
     def _add_brightness(
         self, source: Pixels, styled: Pixels, amount: float, planes: _Planes, into: Pixels
