@@ -7,11 +7,17 @@ import contextlib
 import dataclasses
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from livestyle import values
 from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
 from livestyle.stylizers.style import list_styles, user_styles
+
+if TYPE_CHECKING:
+    import torch
+
+    from livestyle.training.training import Training
 
 HELP = "train a style of your own from a picture of one"
 _SAVE_EVERY = 60.0  # s
@@ -63,62 +69,75 @@ def call(arguments: argparse.Namespace) -> int:
     name = _name(arguments)
     try:
         from livestyle.training.export import export_style
-        from livestyle.training.material import choose_device, read_material
-        from livestyle.training.training import Subject, Training
+        from livestyle.training.material import choose_device
     except ModuleNotFoundError as missing:
         raise MissingPackage(missing.name or "torch", "train") from missing
-    from livestyle.commands.status import training_bar
-    from livestyle.training.checkpoint import START
-    from livestyle.training.trainer import Course
+    training = _begun(arguments, name, choose_device(arguments.device))
+    _train(training)
+    training.record.save()
+    style = user_styles() / name
+    export_style(*training.style(), style, _words(name, arguments.picture))
+    say(f"livestyle: use it with: livestyle run --style {name}")
+    if arguments.json:
+        reached = training.trainer.reached
+        tell_json({
+            "style": name,
+            "network": f"{style}.xml",
+            "sheet": str(training.record.sheet),
+            "iterations": reached.iteration,
+            "minutes": round(reached.seconds / 60, 1),
+            "losses": training.record.losses,
+            "course": dataclasses.asdict(training.trainer.course),
+        })  # fmt: skip
+    return 0
 
-    device = choose_device(arguments.device)
-    folder = user_styles()
-    work = folder / "training"
+
+def _begun(arguments: argparse.Namespace, name: str, device: torch.device) -> Training:
+    """The training, where it was left. Raises ConfigError where there is nothing left to do."""
+    from livestyle.training.checkpoint import START
+    from livestyle.training.material import read_material
+    from livestyle.training.trainer import Course
+    from livestyle.training.training import Subject, Training
+
+    work = user_styles() / "training"
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LivestyleError(f"cannot make the folder {str(work)!r}: {reason(error)}") from error
     say(f"livestyle: reading {', '.join(arguments.on)}")
     material = [read_material(Path(what)) for what in arguments.on]
-    course = Course(iterations=arguments.iterations, freeze_at=0.0)
-    picture = Path(arguments.picture)
     shown = [some[len(some) // 2] for some in material]
-    subject = Subject(name, picture, arguments.stroke_width, material, shown)
+    subject = Subject(name, Path(arguments.picture), arguments.stroke_width, material, shown)
+    course = Course(iterations=arguments.iterations, freeze_at=0.0)
     training = Training(subject, course, work / f"{name}.safetensors", START, device)
-    begun = training.trainer.reached
-    if begun.iteration >= course.iterations:
+    had = training.trainer.reached.iteration
+    if had >= course.iterations:
         raise ConfigError(
-            f"style {name!r} has had its {begun.iteration} iterations; give more of --iterations "
-            "to go on, or another --name"
+            f"style {name!r} has had its {had} iterations; give more of --iterations to go on, or "
+            "another --name"
         )
-    say(f"livestyle: {name}: what it makes of your pictures can be seen in {training.record.sheet}")
-    with contextlib.suppress(KeyboardInterrupt), training_bar(name, course.iterations) as show:
-        saved = begun.seconds
+    return training
+
+
+def _train(training: Training) -> None:
+    """To its end, or until Ctrl-C; saved every minute."""
+    from livestyle.commands.status import training_bar
+
+    begun, record = training.trainer.reached, training.record
+    iterations, saved = training.trainer.course.iterations, begun.seconds
+    say(f"livestyle: {training.name}: what it makes of your pictures can be seen in {record.sheet}")
+    with contextlib.suppress(KeyboardInterrupt), training_bar(training.name, iterations) as show:
         for reached in training.run():
             done = reached.iteration - begun.iteration
             if done == _LOOK:
-                left = (reached.seconds - begun.seconds) / done * course.iterations
-                say(f"livestyle: about {_duration(left)} here; Ctrl-C ends it sooner, and the same "
-                    "command goes on")  # fmt: skip
+                each = (reached.seconds - begun.seconds) / done
+                left = _duration(each * (iterations - reached.iteration))
+                say(f"livestyle: about {left} here; Ctrl-C ends it sooner, and the same command "
+                    "goes on")  # fmt: skip
             if reached.seconds - saved >= _SAVE_EVERY or done == _LOOK:
                 saved = reached.seconds
-                training.record.save()
-            show(reached.iteration, training.record.losses if done % 20 == 0 else {})
-    training.record.save()
-    export_style(*training.style(), folder / name, _words(name, arguments.picture))
-    say(f"livestyle: use it with: livestyle run --style {name}")
-    if arguments.json:
-        reached = training.trainer.reached
-        tell_json({
-            "style": name,
-            "network": str(folder / f"{name}.xml"),
-            "sheet": str(training.record.sheet),
-            "iterations": reached.iteration,
-            "minutes": round(reached.seconds / 60, 1),
-            "losses": training.record.losses,
-            "course": dataclasses.asdict(course),
-        })  # fmt: skip
-    return 0
+                record.save()
+            show(reached.iteration, record.losses if done % 20 == 0 else {})
 
 
 def _name(arguments: argparse.Namespace) -> str:

@@ -59,10 +59,11 @@ class Detail:
         self._pale(styled, planes)
 
     def _pale(self, styled: Planes, planes: _Planes) -> None:
-        mask = grow(planes.text, planes.edges[: styled.u.shape[0], : styled.u.shape[1]])
+        here = np.s_[: styled.u.shape[0], : styled.u.shape[1]]
+        mask, pale = grow(planes.text, planes.edges[here]), planes.low[here]
         cv2.threshold(mask, ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
         for colour in styled[1:]:  # a seam in colour alone is not seen
-            cv2.copyTo(cv2.LUT(colour, _PALE), mask, colour)
+            cv2.copyTo(cv2.LUT(colour, _PALE, dst=pale), mask, colour)
 
     def _add_brightness(
         self, source: Pixels, styled: Pixels, amount: float, planes: _Planes, into: Pixels

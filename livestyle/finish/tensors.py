@@ -1,4 +1,4 @@
-"""The detail of livestyle.finish.detail in PyTorch: on a GPU, and where networks are trained."""
+"""The brightness of livestyle.finish.detail in PyTorch, where networks are trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from livestyle.finish.planes import ONE
 
 
 def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
-    """Brightness [N, 1, H, W] in 0..255, all three: what `Detail.add` does, rounded as there.
+    """Brightness [N, 1, H, W] in 0..255, all three: what `Detail.add` makes, rounded as there.
 
     For even sizes 999 of 1000 pixels are within 2 of it; OpenCV is not exact where it enlarges, so
     that an edge of strong contrast can be further off. amount: 0 … 1. By `styled` it can be
