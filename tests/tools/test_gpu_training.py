@@ -33,7 +33,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def packed(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("packed")
     for name in ("wave", "new"):
-        cv2.imwrite(str(folder / f"{name}.jpg"), draw(300, (160, 96))[:, :, :3])
+        cv2.imwrite(str(folder / f"{name}.jpg"), draw(300, (160, 144))[:, :, :3])
     words = ["pack_training.py", str(folder / "training.tar"), "--pictures", *map(str, pictures)]
     words += ["--paintings", str(folder / "wave.jpg"), str(folder / "new.jpg")]
     with pytest.MonkeyPatch.context() as patch:
