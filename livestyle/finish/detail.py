@@ -16,28 +16,29 @@ chosen by the words that a reader of text finds again on a game's panels.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from openvino import opset13 as ops
 
-from livestyle.finish.planes import ONE, ROWS, Blender, Planes, Strips, grow, part, shrink
+from livestyle.finish.fused import Fused, in_parts
+from livestyle.finish.planes import ONE, Planes, Room, divided, grow, shrink
 
 if TYPE_CHECKING:
+    import openvino as ov
     from numpy.typing import NDArray
 
     from livestyle.frame import Pixels, Size
 
 STRENGTH = 4, 12  # mean of |fine| over an area, of 255: m is 0 below, 1 above
 GAINS = 0.625, 1.625  # k and g for an amount of 1
-_DIVISORS = (1, 1, 1, 1, 2, 4, 4, 4, 2, 4)  # of a picture's sides, of the fields of _Planes
-_TYPES = (*[np.uint8] * 8, np.float32, np.float32)
 GROUND = 0.5  # the source's share of the ground of what is fine and strong
 BLUR, EDGES_BLUR = 1.2, 1.0  # sigma, at half and a quarter of the size
 _WIDTH = 5, 5  # of the blurs
-TEXT = 14, 26  # as STRENGTH, of t
+TEXT = 12, 24  # as STRENGTH, of t
 REACH = 5  # pixels of a quarter of the size, across, that t is spread over
-_PALE = ((np.arange(256) - 128) / 2 + 128).astype(np.uint8)
 _REACH = np.ones((REACH, REACH), np.uint8)
 
 
@@ -46,116 +47,87 @@ class Detail:
 
     def __init__(self, size: Size) -> None:
         """size: (width, height)."""
-        self._whole = _Planes(*(part(size, *kind) for kind in zip(_DIVISORS, _TYPES, strict=True)))
-        self._strips = Strips(4, size[0])
-        self._blend = Blender(size[0])
+        whole, half, quarter = (divided(size[::-1], by) for by in (1, 2, 4))
+        self._join = Fused(_joined, 5, 3, whole)
+        self._lay = Fused(_laid, 3, 0, quarter)
+        self._edges, self._colour, self._under_text = (Room(whole) for _ in range(3))
+        self._half, self._quarter = Room(half), Room(quarter)
+        self._share = Room(quarter, np.float32)
 
-    def add(self, source: Planes, styled: Planes, amount: float, into: Pixels) -> None:
-        """What is seen of the source, brightness (H, W), into another; the styled picture's colours
-        change in place. amount: 0 … 1.
+    def add(self, source: Planes, styled: Planes, amount: float, mix: float = 0.0) -> None:
+        """What is seen of the source, into the styled picture. amount: 0 … 1. mix: so much of the
+        source's brightness altogether, on top.
         """
-        planes = self._whole.of(source.y.shape)
-        self._add_brightness(source.y, styled.y, amount, planes, into)
-        self._pale(styled, planes)
+        shape = source.y.shape
+        own, picture, low, ground, mask, result = self._join.planes(shape)
+        np.copyto(own, source.y)
+        np.copyto(picture, styled.y)
+        self._see(own, amount, low, mask)
+        self._make_ground(picture, ground)
+        weak, strong = (gain * amount for gain in GAINS)
+        self._join(weak, strong - weak, mix)
+        np.copyto(styled.y, result)
+        self._pale(styled, divided(shape, 4))
 
-    def _pale(self, styled: Planes, planes: _Planes) -> None:
-        here = np.s_[: styled.u.shape[0], : styled.u.shape[1]]
-        mask, pale = grow(planes.text, planes.edges[here]), planes.low[here]
-        cv2.threshold(mask, ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
-        for colour in styled[1:]:  # a seam in colour alone is not seen
-            cv2.copyTo(cv2.LUT(colour, _PALE, dst=pale), mask, colour)
+    def _see(self, source: Pixels, amount: float, low: Pixels, mask: Pixels) -> None:
+        """Part the source into what is coarse and what is fine, and find where that is strong.
 
-    def _add_brightness(
-        self, source: Pixels, styled: Pixels, amount: float, planes: _Planes, into: Pixels
-    ) -> None:
-        self._see(source, amount, planes)
-        shrink(styled, planes.half)
-        shrink(planes.half, planes.quarter)
-        cv2.GaussianBlur(planes.quarter, _WIDTH, BLUR, dst=planes.quarter)
-        cv2.addWeighted(planes.quarter, 1 - GROUND, planes.ground, GROUND, 0, dst=planes.quarter)
-        self._blend(planes.quarter, planes.ground, planes.text)
-        grow(planes.quarter, planes.soft)
-        weak, strong = (round(gain * amount * ONE) for gain in GAINS)
-        for top in range(0, source.shape[0], ROWS):
-            rows = slice(top, top + ROWS)
-            seen = planes.low[rows], planes.soft[rows], planes.mask[rows]
-            self._add_rows(source[rows], styled[rows], seen, (weak, strong - weak), into[rows])
-
-    def _see(self, source: Pixels, amount: float, planes: _Planes) -> None:
-        """Part the source into what is coarse and what is fine, and find where that is strong."""
-        shrink(source, planes.half)
-        cv2.GaussianBlur(planes.half, _WIDTH, BLUR, dst=planes.half)
-        grow(planes.half, planes.low)
-        shrink(planes.half, planes.ground)
-        cv2.absdiff(source, planes.low, dst=planes.edges)
-        shrink(planes.edges, planes.half)
-        # from here in float32: a level more or less would be seen, m rises by an eighth with each
-        np.copyto(planes.around, planes.half)
-        share = shrink(planes.around, planes.share)
+        low, mask: where blur(source) and m go.
+        """
+        half, quarter = (divided(source.shape, by) for by in (2, 4))
+        _, coarse, text, _ = self._lay.planes(quarter)
+        small = self._half.of(half)
+        cv2.GaussianBlur(shrink(source, small), _WIDTH, BLUR, dst=small)
+        shrink(small, coarse)
+        edges = cv2.absdiff(source, grow(small, low), dst=self._edges.of(source.shape))
+        shrink(shrink(edges, small), level := self._quarter.of(quarter))
+        # in float32: a level more or less would be seen, m rises by an eighth with each
+        share = self._share.of(quarter)
+        np.copyto(share, level)
         cv2.GaussianBlur(share, _WIDTH, EDGES_BLUR, dst=share)
         most = ONE * min(1.0, 1.25 * amount)
-        _ramp(share, STRENGTH, most, planes.quarter)
-        cv2.dilate(share, _REACH, dst=share)
-        _ramp(share, TEXT, most, planes.text)
-        grow(planes.quarter, planes.mask)
+        grow(_ramp(share, STRENGTH, most, level), mask)
+        _ramp(cv2.dilate(share, _REACH, dst=share), TEXT, most, text)
 
-    def _add_rows(
-        self,
-        source: Pixels,
-        styled: Pixels,
-        seen: tuple[Pixels, Pixels, Pixels],
-        gains: tuple[int, int],
-        into: Pixels,
-    ) -> None:
-        """seen: low, soft, mask. gains: k and g - k, in parts of ONE."""
-        low, soft, mask = seen
-        fine, change, other, was = self._strips.of(source.shape)
-        np.copyto(fine, source)
-        np.copyto(other, low)
-        fine -= other
-        np.copyto(change, soft)
-        np.copyto(was, styled)
-        change -= was
-        np.multiply(fine, np.int16(gains[1]), out=other)
-        other >>= 6
-        change += other
-        np.copyto(other, mask)
-        change *= other
-        change >>= 6
-        fine *= np.int16(gains[0])
-        fine >>= 6
-        change += fine
-        change += was
-        np.clip(change, 0, 255, out=change)
-        np.copyto(into, change, casting="unsafe")
+    def _make_ground(self, styled: Pixels, ground: Pixels) -> None:
+        half, quarter = (divided(styled.shape, by) for by in (2, 4))
+        soft, _, _, laid = self._lay.planes(quarter)
+        shrink(shrink(styled, self._half.of(half)), soft)
+        cv2.GaussianBlur(soft, _WIDTH, BLUR, dst=soft)
+        self._lay()
+        grow(laid, ground)
+
+    def _pale(self, styled: Planes, quarter: tuple[int, int]) -> None:
+        _, _, text, _ = self._lay.planes(quarter)
+        if cv2.minMaxLoc(text)[1] <= ONE // 2:
+            return
+        mask, pale = (room.of(styled.u.shape) for room in (self._under_text, self._colour))
+        cv2.threshold(grow(text, mask), ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
+        for colour in styled[1:]:  # a seam in colour alone is not seen
+            cv2.copyTo(cv2.convertScaleAbs(colour, pale, 0.5, 64), mask, colour)
 
 
-def _ramp(level: NDArray[np.float32], ends: tuple[int, int], most: float, into: Pixels) -> None:
+def _joined(planes: Sequence[ov.Node], gains: Sequence[ov.Node]) -> ov.Node:
+    """mask: m in parts of ONE. weak, more: k and g - k."""
+    source, styled, low, ground, mask = planes
+    weak, more, mix = gains
+    fine = ops.subtract(source, low)
+    there = ops.add(ops.subtract(ground, styled), ops.multiply(fine, more))
+    everywhere = ops.add(styled, ops.multiply(fine, weak))
+    result = ops.clamp(ops.add(everywhere, in_parts(there, mask)), 0.0, 255.0)
+    return ops.add(result, ops.multiply(ops.subtract(source, result), mix))
+
+
+def _laid(planes: Sequence[ov.Node], _: Sequence[ov.Node]) -> ov.Node:
+    """The ground, of both pictures' coarse parts. text: t in parts of ONE."""
+    soft, coarse, text = planes
+    share = ops.add(np.float32(GROUND), ops.multiply(text, np.float32((1 - GROUND) / ONE)))
+    return ops.add(soft, ops.multiply(ops.subtract(coarse, soft), share))
+
+
+def _ramp(level: NDArray[Any], ends: tuple[int, int], most: float, into: Pixels) -> Pixels:
     """0 up to the first of the ends, `most` from the second on."""
     low, high = ends
-    np.copyto(into, ((level - low) * (most / (high - low))).clip(0, most), casting="unsafe")
-
-
-class _Planes(NamedTuple):
-    """Where it computes: at full size the source's coarse part, its edges, m, and the ground."""
-
-    low: Pixels
-    edges: Pixels
-    mask: Pixels
-    soft: Pixels
-    half: Pixels
-    quarter: Pixels
-    ground: Pixels
-    text: Pixels
-    around: NDArray[np.float32]
-    share: NDArray[np.float32]
-
-    def of(self, shape: tuple[int, ...]) -> _Planes:
-        """As much of it as a picture of that shape takes."""
-        planes: tuple[NDArray[Any], ...] = self
-        return _Planes(
-            *(
-                plane[: -(-shape[0] // divisor), : -(-shape[1] // divisor)]
-                for plane, divisor in zip(planes, _DIVISORS, strict=True)
-            )
-        )
+    steep = most / (high - low)
+    cv2.addWeighted(level, steep, level, 0, -low * steep, dst=into, dtype=cv2.CV_8U)
+    return cv2.min(into, round(most), dst=into)  # type: ignore[call-overload,no-any-return]

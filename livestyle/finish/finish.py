@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
-import numpy as np
 
 from livestyle.between.look import Finishing
 from livestyle.finish.detail import Detail
 from livestyle.finish.hold import Hold
 from livestyle.finish.keep import keep_rectangles
 from livestyle.finish.planes import Planes
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
 
 
 class Finish:
@@ -20,7 +24,6 @@ class Finish:
     def __init__(self, planes: Planes, finishing: Finishing) -> None:
         """planes: of a picture of that size."""
         self.wanted = self._finishing = finishing
-        self._detailed = planes.empty().y
         self._detail = Detail(planes.size)
         self._hold = Hold(planes)
         self._source = planes
@@ -43,28 +46,31 @@ class Finish:
         return not wanted.hold or self._hold.look_at(source, wanted.hold)
 
     def apply(self, styled: Planes | None, into: Planes) -> None:
-        """End it. styled: None where it had not to be."""
-        finishing = self._finishing
+        """End it. styled: changed in place; None where it had not to be."""
         if styled is None:
             shown = self._hold.shown
+        elif self._finishing.hold:
+            part = self._hold.new_part
+            self._add_source(self._source.cut(part), styled.cut(part))
+            shown = self._hold.update(styled)
         else:
+            self._add_source(self._source, styled)
             shown = styled
-            if finishing.detail:
-                part = self._hold.new_part if finishing.hold else np.s_[:, :]
-                into_y = self._detailed[part]
-                self._detail.add(self._source.cut(part), styled.cut(part), finishing.detail, into_y)
-                shown = Planes(self._detailed, styled.u, styled.v)
-            if finishing.hold:
-                shown = self._hold.update(shown)
-        self._mix(shown, into)
-        keep_rectangles(finishing.keep, self._source, into)
+        into.copy_from(shown)
+        keep_rectangles(self._finishing.keep, self._source, into)
 
-    def _mix(self, shown: Planes, into: Planes) -> None:
-        """With so much of the source's colour, and of the source altogether."""
-        mix, colour = self._finishing.mix, self._finishing.colour
-        parts = (mix, *[1 - (1 - mix) * (1 - colour)] * 2)
-        for part, plane, source, out in zip(parts, shown, self._source, into, strict=True):
-            if part:
-                cv2.addWeighted(plane, 1 - part, source, part, 0, dst=out)
-            else:
-                np.copyto(out, plane)
+    def _add_source(self, source: Planes, styled: Planes) -> None:
+        detail, mix, colour = (
+            getattr(self._finishing, name) for name in ("detail", "mix", "colour")
+        )
+        if detail:
+            self._detail.add(source, styled, detail, mix)
+        else:
+            _mix(styled.y, source.y, mix)
+        for plane, theirs in zip(styled[1:], source[1:], strict=True):
+            _mix(plane, theirs, 1 - (1 - mix) * (1 - colour))
+
+
+def _mix(plane: Pixels, source: Pixels, part: float) -> None:
+    if part:
+        cv2.addWeighted(plane, 1 - part, source, part, 0, dst=plane)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels, Size
 
 ONE = 64  # a weight of 1 in fixed point: with a difference of 9 bits and a gain it fits into int16
-
-
-ROWS = 96  # at a time
 
 
 class Planes(NamedTuple):
@@ -86,53 +84,18 @@ def ramp(low: float, high: float, top: float) -> Pixels:
     return (share * top).astype(np.uint8)
 
 
-def part(size: Size, divisor: int, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
-    """An empty plane for a picture of (width, height), shrunk by that, at least one pixel."""
-    return np.empty([max(1, -(-side // divisor)) for side in size[::-1]], dtype)
+def divided(shape: tuple[int, ...], divisor: int) -> tuple[int, int]:
+    """(height, width) of a picture shrunk by that."""
+    height, width = (-(-side // divisor) for side in shape)
+    return height, width
 
 
-class Strips:
-    """int16 room for some rows of pictures up to a width; contiguous, or the arithmetic takes twice
-    as long.
-    """
+class Room:
+    """Memory for a plane of some shape or any smaller one; each is contiguous."""
 
-    def __init__(self, count: int, width: int) -> None:
-        self._count = count
-        self._room = np.empty(count * ROWS * width, np.int16)
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> None:
+        self._values: NDArray[Any] = np.zeros(math.prod(shape), dtype)
 
-    def of(self, shape: tuple[int, ...]) -> NDArray[np.int16]:
-        """`count` of them, each of that shape of at most ROWS rows."""
-        height, width = shape
-        return self._room[: self._count * height * width].reshape(self._count, height, width)
-
-
-class Blender:
-    """Brings pictures towards others, some rows at a time: that much stays in a core's cache."""
-
-    def __init__(self, width: int) -> None:
-        """width: of the widest picture."""
-        self._strips = Strips(3, width)
-
-    def __call__(self, shown: Pixels, new: Pixels, mask: Pixels) -> None:
-        """Bring (H, W) towards what is new, in place: not at all where the mask is 0, wholly where
-        it is ONE.
-        """
-        for top in range(0, len(shown), ROWS):
-            rows = slice(top, top + ROWS)
-            self._blend(shown[rows], new[rows], mask[rows])
-
-    def _blend(self, shown: Pixels, new: Pixels, mask: Pixels) -> None:
-        if mask.max() == 0:
-            return
-        if mask.min() == ONE:
-            np.copyto(shown, new)
-            return
-        was, change, share = self._strips.of(shown.shape)
-        np.copyto(was, shown)
-        np.copyto(change, new)
-        np.copyto(share, mask)
-        change -= was
-        change *= share
-        change >>= 6
-        change += was
-        np.copyto(shown, change, casting="unsafe")
+    def of(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """A view of that shape."""
+        return self._values[: math.prod(shape)].reshape(shape)

@@ -29,7 +29,7 @@ def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
     """
     half = _whole(_blurred(_whole(_shrunk(source)), BLUR))
     low = _whole(_grown(half, source))
-    edges = _shrunk(_whole(_shrunk((source - low).abs())))
+    edges = _whole(_shrunk(_whole(_shrunk((source - low).abs()))))
     level = _blurred(edges, EDGES_BLUR)
     most = min(1.0, 1.25 * amount)
     mask = _whole(_grown(_ramp(level, STRENGTH, most), source)) / ONE
@@ -37,23 +37,16 @@ def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
     text = _ramp(around, TEXT, most) / ONE
     soft = _whole(_blurred(_whole(_shrunk(_whole(_shrunk(styled)))), BLUR))
     coarse = _whole(_shrunk(half))
-    soft = _whole(soft.lerp(coarse, GROUND))
-    ground = _whole(_grown(soft + _floor((coarse - soft) * text), source))
+    ground = _whole(_grown(_whole(soft + (coarse - soft) * (GROUND + (1 - GROUND) * text)), source))
     fine = source - low
-    k, g = (round(gain * amount * ONE) / ONE for gain in GAINS)
-    there = _floor((ground - styled + _floor(fine * (g - k))) * mask)
-    return (styled + there + _floor(fine * k)).clamp(0, 255)
+    k, g = (gain * amount for gain in GAINS)
+    return _whole((styled + mask * (ground - styled + (g - k) * fine) + k * fine).clamp(0, 255))
 
 
 def _ramp(level: Tensor, ends: tuple[int, int], most: float) -> Tensor:
     """In parts of ONE."""
     low, high = ends
-    return (((level - low) / (high - low)).clamp(0, 1) * (most * ONE)).floor()
-
-
-def _floor(x: Tensor) -> Tensor:
-    """As OpenCV's and NumPy's integers, but where it is to be differentiated."""
-    return x if x.requires_grad else x.floor()
+    return (((level - low) / (high - low)).clamp(0, 1) * (most * ONE) + 0.5).floor()
 
 
 def _whole(x: Tensor) -> Tensor:

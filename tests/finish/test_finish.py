@@ -90,7 +90,7 @@ def _detail_in_floats(source: np.ndarray, styled: np.ndarray, amount: float) -> 
     fine = source - grown(small(source, 2, 1.2))
     level, most = small(np.abs(fine), 4, 1.0), min(1, 1.25 * amount)
     m = grown(((level - 4) / 8).clip(0, 1)) * most
-    text = ((cv2.dilate(level, np.ones((5, 5))) - 14) / 12).clip(0, 1) * most
+    text = ((cv2.dilate(level, np.ones((5, 5))) - 12) / 12).clip(0, 1) * most
     ground = cv2.resize(
         small(source, 2, 1.2), (source.shape[1] // 4, source.shape[0] // 4),
         interpolation=cv2.INTER_AREA,
@@ -99,12 +99,17 @@ def _detail_in_floats(source: np.ndarray, styled: np.ndarray, amount: float) -> 
     return styled + m * (soft - styled) + amount * (0.625 + m) * fine
 
 
+def _detailed(source: np.ndarray, styled: np.ndarray, amount: float) -> np.ndarray:
+    result = _grey(styled.copy())
+    Detail(source.shape[::-1]).add(_grey(source), result, amount)
+    return result.y
+
+
 @pytest.mark.parametrize("amount", [0.3, 0.8, 1.0])
 def test_detail_is_what_its_formula_says(amount: float) -> None:
     source = cv2.cvtColor(draw(7, SIZE), cv2.COLOR_BGRA2GRAY)
     styled = cv2.cvtColor(_styled(draw(7, SIZE)), cv2.COLOR_RGB2GRAY)
-    result = np.empty_like(source)
-    Detail(SIZE).add(_grey(source), _grey(styled), amount, result)
+    result = _detailed(source, styled, amount)
     away = np.abs(result - _detail_in_floats(source, styled, amount).clip(0, 255))
     assert away.mean() < 1 and np.percentile(away, 99) < 3
     assert np.abs(result.astype(int) - styled).mean() > 1  # there was something to add
@@ -118,8 +123,7 @@ def test_detail_in_pytorch_is_that_of_opencv(amount: float) -> None:
     picture = write_words(draw(40, (1280, 720))[:, :, 2::-1].copy())[0]
     source = np.ascontiguousarray(picture[:, :, 1])
     styled = cv2.GaussianBlur(source, (0, 0), 3) // 2 + 60
-    wanted = np.empty_like(source)
-    Detail((1280, 720)).add(_grey(source), _grey(styled), amount, wanted)
+    wanted = _detailed(source, styled, amount)
     planes = (torch.from_numpy(plane)[None, None].float() for plane in (source, styled))
     away = np.abs(add_detail(*planes, amount)[0, 0].numpy() - wanted)
     assert (away <= 2).mean() > 0.999 and away.max() <= 5
@@ -130,7 +134,7 @@ def test_under_text_colours_are_paler() -> None:
     picture = write_words(np.full((720, 1280, 3), 90, np.uint8))[0]
     source = Planes.of_i420(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420))
     styled = Planes(source.y.copy(), np.full_like(source.u, 240), np.full_like(source.v, 16))
-    Detail((1280, 720)).add(source, styled, 0.8, np.empty_like(source.y))
+    Detail((1280, 720)).add(source, styled, 0.8)
     lines = np.s_[22:32, 20:170]  # of the first panel's words
     assert (styled.u[lines] == 184).mean() > 0.9 and (styled.v[lines] == 72).mean() > 0.9
     assert (styled.u[130:220] == 240).all() and (styled.v[130:220] == 16).all()
@@ -141,12 +145,13 @@ def test_detail_of_a_part_is_that_part_of_it() -> None:
     source = cv2.cvtColor(draw(7, SIZE), cv2.COLOR_BGRA2GRAY)
     styled = cv2.cvtColor(_styled(draw(7, SIZE)), cv2.COLOR_RGB2GRAY)
     detail = Detail(SIZE)
-    whole, part = np.empty_like(source), np.zeros_like(source)
-    detail.add(_grey(source), _grey(styled), 0.8, whole)
+    whole, part = _grey(styled.copy()), _grey(styled.copy())
+    detail.add(_grey(source), whole, 0.8)
     here = np.s_[88:304, 64:552]
-    detail.add(_grey(source).cut(here), _grey(styled).cut(here), 0.8, part[here])
+    detail.add(_grey(source).cut(here), part.cut(here), 0.8)
     inside = np.s_[136:256, 112:504]
-    assert (part[inside] == whole[inside]).all()
+    assert (part.y[inside] == whole.y[inside]).all()
+    assert (part.y[:88] == styled[:88]).all()
 
 
 def test_what_is_new_is_finished_as_if_all_were() -> None:
@@ -165,8 +170,7 @@ def test_detail_does_not_wrap_around() -> None:
     source = np.zeros(SIZE[::-1], np.uint8)
     source[:, ::2] = 255
     for level in (0, 255):
-        result = np.empty_like(source)
-        Detail(SIZE).add(_grey(source), _grey(np.full_like(source, level)), 1.0, result)
+        result = _detailed(source, np.full_like(source, level), 1.0)
         bright, dark = result[:, ::2].astype(int), result[:, 1::2].astype(int)
         assert (bright >= dark).all()
 
@@ -174,9 +178,24 @@ def test_detail_does_not_wrap_around() -> None:
 def test_detail_leaves_what_is_plain() -> None:
     plain = np.full(SIZE[::-1], 130, np.uint8)
     styled = cv2.cvtColor(_styled(draw(7, SIZE)), cv2.COLOR_RGB2GRAY)
-    result = np.empty_like(styled)
-    Detail(SIZE).add(_grey(plain), _grey(styled), 1.0, result)
-    assert (result == styled).all()
+    assert (_detailed(plain, styled, 1.0) == styled).all()
+
+
+def test_a_mix_with_detail_is_a_share_of_the_source() -> None:
+    source = cv2.cvtColor(draw(7, SIZE), cv2.COLOR_BGRA2GRAY)
+    styled = cv2.cvtColor(_styled(draw(7, SIZE)), cv2.COLOR_RGB2GRAY)
+    mixed = _grey(styled.copy())
+    Detail(SIZE).add(_grey(source), mixed, 0.8, 0.25)
+    wanted = 0.75 * _detailed(source, styled, 0.8) + 0.25 * source
+    assert np.abs(mixed.y - wanted).max() < 1  # each is rounded once
+
+
+def test_a_mix_stands_still_too() -> None:
+    live = _Live(Finishing(detail=0.8, hold=0.5, mix=0.4, colour=0.3))
+    first = live(draw(3, SIZE))
+    noise = np.random.default_rng(2).normal(0, 2, (*SIZE[::-1], 4))
+    noisy = np.clip(draw(3, SIZE).astype(int) + noise, 0, 255).astype(np.uint8)
+    assert (live(noisy) == first).all()
 
 
 @pytest.mark.parametrize("size", [(2, 2), (4, 6), (66, 64), (130, 98)])

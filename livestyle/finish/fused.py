@@ -1,0 +1,81 @@
+"""Arithmetic on planes, fused by OpenVINO's compiler into one pass over memory.
+
+As a chain of calls, each of which goes over memory anew, it takes five times as long.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from livestyle.finish.planes import ONE, Room
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels, Size
+
+Formula = Callable[[Sequence[ov.Node], Sequence[ov.Node]], ov.Node]
+"""Of planes in 0..255 and of gains, float32 all; the result is rounded and cut off to 0..255.
+"""
+
+_WIDTH = 1024  # OpenVINO fuses best what has two dimensions, and little whose size it does not know
+_THREADS = 2  # more wait for each other longer than they compute
+
+
+class Fused:
+    """A formula of planes of one shape, up to a largest. All of that is computed each time: to
+    begin anew for every part of it takes as long.
+    """
+
+    def __init__(self, formula: Formula, planes: int, gains: int, shape: tuple[int, ...]) -> None:
+        """planes, gains: how many of them it takes. shape: of the largest, (height, width)."""
+        whole = -(-math.prod(shape) // _WIDTH), _WIDTH
+        self._rooms = [Room(whole) for _ in range(planes + 1)]
+        self._gains = np.zeros((gains, 1), np.float32)
+        self._request = _compile(formula, planes, gains, whole).create_infer_request()
+        *given, result = (room.of(whole) for room in self._rooms)
+        for number, values in enumerate([*given, *self._gains]):
+            self._request.set_input_tensor(number, ov.Tensor(values, shared_memory=True))
+        self._request.set_output_tensor(ov.Tensor(result, shared_memory=True))
+
+    def planes(self, shape: tuple[int, ...]) -> list[Pixels]:
+        """Where pictures of (height, width) are put in, and the result comes out, last."""
+        return [room.of(shape) for room in self._rooms]
+
+    def __call__(self, *gains: float) -> None:
+        """Compute what the planes hold."""
+        self._gains[:, 0] = gains
+        self._request.infer()
+
+
+@functools.cache
+def _compile(formula: Formula, planes: int, gains: int, shape: Size) -> ov.CompiledModel:
+    given = [ops.parameter(shape, np.uint8) for _ in range(planes)]
+    factors = [ops.parameter([1], np.float32) for _ in range(gains)]
+    result = formula([ops.convert(plane, "f32") for plane in given], factors)
+    rounded = ops.add(ops.clamp(result, 0.0, 255.0), np.float32(0.5))  # conversion cuts off
+    options = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": _THREADS,
+        "ENABLE_CPU_PINNING": False,
+    }
+    return ov.Core().compile_model(
+        ov.Model([ops.convert(rounded, "u8")], given + factors), "CPU", options
+    )
+
+
+def blended(planes: Sequence[ov.Node], _: Sequence[ov.Node]) -> ov.Node:
+    """Of what was, what is new and a share of that: 0 for nothing of it, ONE for all."""
+    was, new, share = planes
+    return ops.add(was, in_parts(ops.subtract(new, was), share))
+
+
+def in_parts(value: ov.Node, factor: ov.Node) -> ov.Node:
+    """By a factor in parts of ONE."""
+    return ops.multiply(ops.multiply(value, np.float32(1 / ONE)), factor)
