@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from openvino import opset13 as ops
 
 from livestyle.finish.fused import Fused, in_parts
 from livestyle.finish.planes import ONE, Planes, Room, divided, grow, shrink
@@ -111,18 +110,18 @@ def _joined(planes: Sequence[ov.Node], gains: Sequence[ov.Node]) -> ov.Node:
     """mask: m in parts of ONE. weak, more: k and g - k."""
     source, styled, low, ground, mask = planes
     weak, more, mix = gains
-    fine = ops.subtract(source, low)
-    there = ops.add(ops.subtract(ground, styled), ops.multiply(fine, more))
-    everywhere = ops.add(styled, ops.multiply(fine, weak))
-    result = ops.clamp(ops.add(everywhere, in_parts(there, mask)), 0.0, 255.0)
-    return ops.add(result, ops.multiply(ops.subtract(source, result), mix))
+    fine = source - low
+    there = ground - styled + more * fine
+    result = styled + in_parts(mask) * there + weak * fine
+    return result + mix * (source - result)
 
 
 def _laid(planes: Sequence[ov.Node], _: Sequence[ov.Node]) -> ov.Node:
     """The ground, of both pictures' coarse parts. text: t in parts of ONE."""
     soft, coarse, text = planes
-    share = ops.add(np.float32(GROUND), ops.multiply(text, np.float32((1 - GROUND) / ONE)))
-    return ops.add(soft, ops.multiply(ops.subtract(coarse, soft), share))
+    ground, rest = np.array([[GROUND], [1 - GROUND]], np.float32)
+    share = in_parts(text) * rest + ground
+    return soft + (coarse - soft) * share
 
 
 def _ramp(level: NDArray[Any], ends: tuple[int, int], most: float, into: Pixels) -> Pixels:

@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 
 from livestyle.finish.planes import ONE, Room
 
 if TYPE_CHECKING:
+    import openvino as ov  # here alone: the front, which finishes nothing, does without
+
     from livestyle.frame import Pixels, Size
 
-Formula = Callable[[Sequence[ov.Node], Sequence[ov.Node]], ov.Node]
+Formula = Callable[[Sequence["ov.Node"], Sequence["ov.Node"]], "ov.Node"]
 """Of planes in 0..255 and of gains, float32 all; the result is rounded and cut off to 0..255.
 """
 
@@ -34,6 +34,8 @@ class Fused:
 
     def __init__(self, formula: Formula, planes: int, gains: int, shape: tuple[int, ...]) -> None:
         """planes, gains: how many of them it takes. shape: of the largest, (height, width)."""
+        import openvino as ov
+
         whole = -(-math.prod(shape) // _WIDTH), _WIDTH
         self._rooms = [Room(whole) for _ in range(planes + 1)]
         self._gains = np.zeros((gains, 1), np.float32)
@@ -55,6 +57,9 @@ class Fused:
 
 @functools.cache
 def _compile(formula: Formula, planes: int, gains: int, shape: Size) -> ov.CompiledModel:
+    import openvino as ov
+    from openvino import opset13 as ops
+
     given = [ops.parameter(shape, np.uint8) for _ in range(planes)]
     factors = [ops.parameter([1], np.float32) for _ in range(gains)]
     result = formula([ops.convert(plane, "f32") for plane in given], factors)
@@ -73,9 +78,9 @@ def _compile(formula: Formula, planes: int, gains: int, shape: Size) -> ov.Compi
 def blended(planes: Sequence[ov.Node], _: Sequence[ov.Node]) -> ov.Node:
     """Of what was, what is new and a share of that: 0 for nothing of it, ONE for all."""
     was, new, share = planes
-    return ops.add(was, in_parts(ops.subtract(new, was), share))
+    return was + in_parts(share) * (new - was)
 
 
-def in_parts(value: ov.Node, factor: ov.Node) -> ov.Node:
-    """By a factor in parts of ONE."""
-    return ops.multiply(ops.multiply(value, np.float32(1 / ONE)), factor)
+def in_parts(share: ov.Node) -> ov.Node:
+    """A share that is given in parts of ONE."""
+    return share * np.array([1 / ONE], np.float32)

@@ -187,7 +187,8 @@ def test_a_mix_with_detail_is_a_share_of_the_source() -> None:
     mixed = _grey(styled.copy())
     Detail(SIZE).add(_grey(source), mixed, 0.8, 0.25)
     wanted = 0.75 * _detailed(source, styled, 0.8) + 0.25 * source
-    assert np.abs(mixed.y - wanted).max() < 1  # each is rounded once
+    seen = (wanted > 10) & (wanted < 200)  # where nothing was cut off; each is rounded once
+    assert seen.mean() > 0.5 and np.abs(mixed.y - wanted)[seen].max() < 1
 
 
 def test_a_mix_stands_still_too() -> None:
