@@ -76,9 +76,9 @@ ROOMS: dict[str, set[str]] = {
     "sinks": {"control"},
     "finish": {"between"},
     "models": set(),
-    "diffusion": {"between", "models"},
+    "diffusion": {"between", "models", "finish"},
     "engines": {"models", "diffusion", "sources"},  # the testcard is what an engine is tried on
-    "stylizers": {"between", "models", "diffusion", "engines"},
+    "stylizers": {"between", "finish", "models", "diffusion", "engines"},
     "worker": {"between", "sources", "finish", "engines", "stylizers"},
     "front": {"between", "sources", "sinks", "control", "engines", "stylizers", "worker"},
     "bench": {

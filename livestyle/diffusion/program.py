@@ -1,12 +1,13 @@
 """Program: everything that happens to a frame on the device, on buffers that are made once.
 
 uint8 BGRA in host memory -> device -> crop, resize -> encode -> noise -> steps -> decode -> resize
--> uint8 in host memory. On CUDA all of it is one captured graph; what changes while running (the
-prompt, the noise, the timesteps) is written into its buffers between two frames.
+-> finish -> uint8 in host memory. On CUDA all of it is one captured graph; what changes while
+running (the prompt, the noise, the timesteps) is written into its buffers between two frames.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from livestyle.frame import Size
 from livestyle.placement import Placement
 
 if TYPE_CHECKING:
+    from livestyle.finish.device import DeviceFinish
     from livestyle.frame import Pixels
 
 
@@ -43,11 +45,23 @@ _WARM_UP = 3  # runs before a capture: cuDNN and cuBLAS choose and allocate in t
 class Program:
     """One frame's work for one source size, one model size and one number of steps."""
 
-    def __init__(self, model: Model, size: Size, placement: Placement, form: Form) -> None:
-        """size: (width, height) of the model's picture. placement: of the source on the output."""
+    def __init__(
+        self,
+        model: Model,
+        size: Size,
+        placement: Placement,
+        form: Form,
+        finish: DeviceFinish | None = None,
+    ) -> None:
+        """size: (width, height) of the model's picture. placement: of the source on the output.
+
+        finish: of I420 of the output's size, on the model's device; it finishes what it has taken
+        something for.
+        """
         self.source_size = placement.source_size
         self.form = form
         self._model = model
+        self._finish = finish
         self._on_gpu = model.device.type == "cuda"
         self._make_ends(placement, size)
         self._make_middle(size)
@@ -123,7 +137,8 @@ class Program:
 
     def warm_up(self) -> None:
         """Do once what the first frame would have to wait for."""
-        self.run(self._incoming.numpy())
+        with contextlib.nullcontext() if self._finish is None else self._finish.resting():
+            self.run(self._incoming.numpy())
 
     def run(self, pixels: Pixels) -> Pixels:
         """BGRA (h, w, 4) of the source's size -> the result; it changes at the next call."""
@@ -168,9 +183,10 @@ class Program:
             self.lane.wait_event(self._changed)
         with torch.cuda.stream(self.lane):  # of None: as it is
             self._source.copy_(self._incoming, non_blocking=True)
+            output = self._output if self._finish is None else self._finish.begin(self._output)
             lap("upload")
             compute()
-            self._result.copy_(self._output, non_blocking=True)
+            self._result.copy_(output, non_blocking=True)
             lap("download")
             if self._done is not None:
                 self._done.record()
@@ -191,6 +207,8 @@ class Program:
         styled = (self._model.decode(x)[0] / 2 + 0.5).clamp(0, 1) * 255
         self._room.copy_(self._grow(styled))
         self._output.copy_(self._to_output(self._canvas))
+        if self._finish is not None:
+            self._finish.compute(self._output)
         lap("decode")
 
     def _predict(self, x: Tensor, number: int) -> Tensor:

@@ -34,23 +34,23 @@ class Finish:
 
     def forget(self) -> None:
         """The next frame has nothing to do with those before."""
-        self._hold.forget()
+        self._hold.watch.forget()
 
     def look_at(self, source: Planes) -> bool:
         """Begin a frame. Returns whether it has to be styled; else what was shown may stay."""
         wanted = self.wanted  # once: it may change at any moment
         if wanted != self._finishing:
             self._finishing = wanted
-            self._hold.forget()
+            self._hold.watch.forget()
         self._source = source
-        return not wanted.hold or self._hold.look_at(source, wanted.hold)
+        return not wanted.hold or self._hold.watch.look_at(source, wanted.hold)
 
     def apply(self, styled: Planes | None, into: Planes) -> None:
         """End it. styled: changed in place; None where it had not to be."""
         if styled is None:
             shown = self._hold.shown
         elif self._finishing.hold:
-            part = self._hold.new_part
+            part = self._hold.watch.part
             self._add_source(self._source.cut(part), styled.cut(part))
             shown = self._hold.update(styled)
         else:
@@ -59,16 +59,31 @@ class Finish:
         into.copy_from(shown)
         keep_rectangles(self._finishing.keep, self._source, into)
 
+    @property
+    def finishing(self) -> Finishing:
+        """Of the frame that was begun."""
+        return self._finishing
+
+    @property
+    def new(self) -> Pixels:
+        """How much of each cell of the frame that was begun is new, 0 … ONE."""
+        return self._hold.watch.new
+
+    def show(self, finished: Planes, into: Planes, *, is_new: bool) -> None:
+        """End it with what a device has finished. is_new: whether that is of this frame."""
+        if is_new and self._finishing.hold:
+            self._hold.watch.remember()
+        into.copy_from(finished)
+        keep_rectangles(self._finishing.keep, self._source, into)
+
     def _add_source(self, source: Planes, styled: Planes) -> None:
-        detail, mix, colour = (
-            getattr(self._finishing, name) for name in ("detail", "mix", "colour")
-        )
-        if detail:
-            self._detail.add(source, styled, detail, mix)
+        wanted = self._finishing
+        if wanted.detail:
+            self._detail.add(source, styled, wanted.detail, wanted.mix)
         else:
-            _mix(styled.y, source.y, mix)
+            _mix(styled.y, source.y, wanted.mix)
         for plane, theirs in zip(styled[1:], source[1:], strict=True):
-            _mix(plane, theirs, 1 - (1 - mix) * (1 - colour))
+            _mix(plane, theirs, 1 - (1 - wanted.mix) * (1 - wanted.colour))
 
 
 def _mix(plane: Pixels, source: Pixels, part: float) -> None:

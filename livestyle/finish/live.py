@@ -12,6 +12,7 @@ from livestyle.finish.finish import Finish
 from livestyle.finish.planes import Planes
 
 if TYPE_CHECKING:
+    from livestyle.finish.device import DeviceFinish
     from livestyle.frame import Pixels
 
 
@@ -28,6 +29,7 @@ class LiveFinish:
         self._finish = Finish(self._source_planes, finishing)
         self._shape: tuple[int, ...] = ()
         self._new = True
+        self._on_device = False
 
     @property
     def is_on(self) -> bool:
@@ -42,15 +44,20 @@ class LiveFinish:
         """The next frame has nothing to do with those before: another look, another stylizer."""
         self._finish.forget()
 
-    def look_at(self, source: Pixels) -> bool:
+    def look_at(self, source: Pixels, device: DeviceFinish | None = None) -> bool:
         """Begin a frame: BGRA (h, w, 4). Returns whether it has to be styled, or what was shown
         may stay.
+
+        device: what finishes it, with its styling, where it has to be styled.
         """
         if source.shape != self._shape:  # another resolution: every place shows something else
             self._shape = source.shape
             self._finish.forget()
         self._canvas.show(source, self._source)
         self._new = self._finish.look_at(self._source_planes)
+        self._on_device = device is not None
+        if device is not None and self._new:
+            device.take(self._source, self._finish.new, self._finish.finishing)
         return self._new
 
     def style(self, styled: Pixels) -> None:
@@ -60,4 +67,7 @@ class LiveFinish:
     def write(self, into: memoryview) -> None:
         """End it: I420, H * W * 3 / 2 bytes."""
         planes = Planes.of_i420(np.frombuffer(into, np.uint8).reshape(self._source.shape))
-        self._finish.apply(self._styled_planes if self._new else None, planes)
+        if self._on_device:
+            self._finish.show(self._styled_planes, planes, is_new=self._new)
+        else:
+            self._finish.apply(self._styled_planes if self._new else None, planes)

@@ -66,12 +66,12 @@ def _grown(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _blurred(x: Tensor, sigma: float) -> Tensor:
-    kernel = _gaussian(sigma, x.device).to(x.dtype)
+    kernel = gaussian(sigma, x.device).to(x.dtype)
     return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel)
 
 
 @functools.lru_cache
-def _gaussian(sigma: float, device: torch.device) -> Tensor:
+def gaussian(sigma: float, device: torch.device) -> Tensor:
     """[1, 1, 5, 5], in parts of 256 as OpenCV's for uint8. Made once: a copy to the device would
     wait for it.
     """

@@ -14,6 +14,7 @@ from livestyle.stylizers.style import USUAL, find_style
 
 if TYPE_CHECKING:
     from livestyle.canvas import Canvas
+    from livestyle.finish.device import DeviceFinish
 
 
 class Stylizer(Protocol):
@@ -23,7 +24,8 @@ class Stylizer(Protocol):
     `is_settled` whether the next frame is made as the last one was: no change waits for it.
     `engine` says what computes it (openvino, …), `why` that one, or "" where there is no choice;
     `size` is (width, height) of the picture inside; its sides are out of `grid`, or there is no
-    other size where that is None.
+    other size where that is None. `finish` is what finishes its pictures where they are made; None:
+    they are finished in host memory.
     """
 
     @property
@@ -46,6 +48,9 @@ class Stylizer(Protocol):
 
     @property
     def is_settled(self) -> bool: ...
+
+    @property
+    def finish(self) -> DeviceFinish | None: ...
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) of any size in, RGB (H, W, 3) of the output size out.

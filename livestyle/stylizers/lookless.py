@@ -13,6 +13,7 @@ class Lookless:
 
     name: str
     why = ""
+    finish = None
     is_settled = True
     prepares_beside = True
 

@@ -21,6 +21,7 @@ from livestyle.diffusion.step import Step
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
 from livestyle.errors import EngineError, StylizerError
+from livestyle.finish.device import DeviceFinish
 from livestyle.frame import Frame, Size
 from livestyle.models.loadable import stored_model
 from livestyle.pacing import SECOND
@@ -61,6 +62,7 @@ class Turbo:
         self._shown = self._from = self._to = self._prompts.newest[1]
         self._fade_began = 0  # ns
         try:
+            self.finish = self._finish_for(canvas)
             self._program = self._make(canvas.size, canvas, self.size)
         except BaseException:
             self._prompts.close()
@@ -96,8 +98,14 @@ class Turbo:
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; the first frame on it is made here."""
         size = self._fit(canvas.size)
+        before = self.finish
         with _told_of_memory(self.title, size):
-            program = self._make(canvas.size, canvas, size)
+            try:
+                self.finish = self._finish_for(canvas)
+                program = self._make(canvas.size, canvas, size)
+            except BaseException:
+                self.finish = before
+                raise
         self.size, self._canvas, self._program = size, canvas, program
 
     def prepare(self, size: Size) -> Callable[[], bool]:
@@ -137,11 +145,18 @@ class Turbo:
         if on_gpu:  # PyTorch would keep the memory, and an engine that takes over has its own
             torch.cuda.empty_cache()
 
+    def _finish_for(self, canvas: Canvas) -> DeviceFinish | None:
+        """On a GPU, of the pictures that come from it as they are shown."""
+        device = self._model.device
+        if device.type != "cuda" or not canvas.i420:
+            return None
+        return DeviceFinish(canvas.size, device)
+
     def _make(self, source_size: Size, canvas: Canvas, size: Size) -> Program:
         steps = self._steps(self._look)
         placement = Placement(source_size, canvas.size, canvas.aspect)
         form = Form(len(steps), canvas.i420, self._from_text)
-        program = Program(self._model, size, placement, form)
+        program = Program(self._model, size, placement, form, self.finish)
         self._tell_look(program)
         program.warm_up()
         return program

@@ -160,7 +160,7 @@ class Pipeline:
             return functools.partial(to_i420, stylizer.stylize(frame).pixels), False
         if not stylizer.is_settled:  # it may take another look in this frame
             finish.forget()
-        new = finish.look_at(frame.pixels)
+        new = finish.look_at(frame.pixels, stylizer.finish)
         if new:
             finish.style(stylizer.stylize(frame).pixels)
         return finish.write, not new

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,11 +20,13 @@ from torch.profiler import ProfilerActivity, profile
 from livestyle.aside import run_aside
 from livestyle.bench.gpu_state import wake
 from livestyle.bench.stages import STAGES, count_kernels, time_stages
-from livestyle.between.look import Look
+from livestyle.between.look import Finishing, Look
 from livestyle.canvas import Canvas
 from livestyle.diffusion.flight import Flight
 from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.program import Program
+from livestyle.finish.device import DeviceFinish
+from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
 from livestyle.models.folder import ModelFolder
 from livestyle.models.plan import Choice
@@ -158,6 +162,38 @@ def test_frames_in_flight_are_those_that_come_alone(folder: Path) -> None:
     while not flight.is_empty:
         shown.append(flight.collect().pixels.copy())
     assert np.abs(np.array(shown, int) - np.array(wanted, int)).max() <= 1
+
+
+def _finished(folder: Path, *, on_device: bool) -> Iterator[np.ndarray]:
+    """Frames of which the left half stands still."""
+    live = LiveFinish(Canvas(SIZE, "fit"), Finishing(detail=0.8, hold=0.5, colour=0.2))
+    look = Look("a cat", 0.5, 1, 0, 0.0)
+    with Turbo(_load(folder), Canvas(SIZE, "fit", i420=True), lambda _: SIZE, look) as turbo:
+        assert turbo.finish is not None
+        for seq in range(0, 20, 5):
+            bgra = draw(7, SIZE)
+            bgra[:, SIZE[0] // 2 :] = draw(7 + seq, SIZE)[:, SIZE[0] // 2 :]
+            live.look_at(bgra, turbo.finish if on_device else None)
+            live.style(turbo.stylize(Frame(bgra, 0, 0)).pixels)
+            shown = np.empty((SIZE[1] * 3 // 2, SIZE[0]), np.uint8)
+            live.write(shown.data.cast("B"))
+            yield shown
+
+
+def test_the_finish_in_the_graph_is_that_of_host_memory(folder: Path) -> None:
+    device, host = (list(_finished(folder, on_device=where)) for where in (True, False))
+    for mine, theirs in zip(device, host, strict=True):
+        assert (cv2.absdiff(mine, theirs) <= 2).mean() > 0.998
+    for before, after in itertools.pairwise(device):
+        assert (before[: SIZE[1], :200] == after[: SIZE[1], :200]).all()
+
+
+def test_the_finish_takes_few_launches(folder: Path) -> None:
+    finish = DeviceFinish(SIZE, torch.device("cuda"))
+    plain, finished = program_of(_load(folder)), program_of(_load(folder), finish=finish)
+    counts = [count_kernels(program, draw(1, SIZE)) for program in (plain, finished)]
+    assert counts[0] is not None and counts[1] is not None
+    assert counts[1]["launches"] - counts[0]["launches"] <= 40
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])

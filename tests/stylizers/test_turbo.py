@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ import torch
 from numpy.typing import NDArray
 from random_pipelines import save_pipeline
 
-from livestyle.between.look import Look
+from livestyle.between.look import Finishing, Look
 from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.diffusion.model import Model, load_model
+from livestyle.finish.device import DeviceFinish
+from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame, Size
 from livestyle.models.folder import ModelFolder
 from livestyle.models.plan import Choice
@@ -591,3 +593,42 @@ def test_a_live_run_on_a_slow_machine_goes_on_at_a_smaller_size(
     assert stylizer["size"] < [512, 512] and stylizer["resizes"] >= 1
     line = r"livestyle: 512x512 → \d+x\d+: [\d.]+ of 240 frames per second"
     assert re.search(line, (tmp_path / "said").read_text())
+
+
+@pytest.mark.parametrize("source_size", [(512, 512), (320, 320)])
+def test_what_finishes_on_the_device_shows_what_host_memory_would(
+    saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, source_size: Size
+) -> None:
+    """A CPU takes the place of the GPU. The source's size is not the one it was opened for."""
+    size, finishing = (512, 512), Finishing(detail=0.8, hold=0.5, colour=0.2)
+    model = _load(saved("sdxl", "pico"))
+    frames = [draw(7, source_size) for _ in range(4)]
+    for seq, bgra in enumerate(frames):
+        bgra[:, source_size[0] // 2 :] = draw(7 + 5 * seq, source_size)[:, source_size[0] // 2 :]
+
+    def shown() -> Iterator[Picture]:
+        canvas, live = Canvas(size, "fit", i420=True), LiveFinish(Canvas(size, "fit"), finishing)
+        with Turbo(model, canvas, lambda _: size, _look()) as turbo:
+            for bgra in frames:
+                assert live.look_at(bgra, turbo.finish)
+                live.style(turbo.stylize(Frame(bgra, 0, 0)).pixels)
+                into = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
+                live.write(into.data.cast("B"))
+                yield into
+            plain = turbo.stylize(Frame(frames[0], 0, 0)).pixels.copy()  # nothing was taken for it
+        assert np.array_equal(plain, unfinished)
+
+    with _open_i420(model, size) as turbo:
+        assert turbo.finish is None
+        unfinished = turbo.stylize(Frame(frames[0], 0, 0)).pixels.copy()
+    host = list(shown())
+    monkeypatch.setattr(
+        Turbo, "_finish_for", lambda self, canvas: DeviceFinish(canvas.size, torch.device("cpu"))
+    )
+    for mine, theirs in zip(shown(), host, strict=True):
+        assert (cv2.absdiff(mine, theirs) <= 2).mean() > 0.985  # full of thresholds, being noise
+    assert (cv2.absdiff(host[0], unfinished) > 2).mean() > 0.05
+
+
+def _open_i420(model: Model, size: Size) -> Turbo:
+    return Turbo(model, Canvas(size, "fit", i420=True), lambda _: size, _look())

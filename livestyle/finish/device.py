@@ -1,0 +1,159 @@
+"""The finish where the picture is: detail, colour, mix and hold in PyTorch, as the last part of a
+frame's work on a device.
+
+The arithmetic is that of livestyle.finish.detail and hold, in few operations: at these sizes each
+costs a GPU much the same. A blur of what is shrunk is one convolution. What is new is found out in
+host memory, where it is decided whether the frame has to be styled at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from livestyle.finish.detail import BLUR, EDGES_BLUR, GAINS, GROUND, REACH, STRENGTH, TEXT
+from livestyle.finish.hold import grids_of
+from livestyle.finish.planes import ONE
+from livestyle.finish.tensors import gaussian
+
+if TYPE_CHECKING:
+    from livestyle.between.look import Finishing
+    from livestyle.frame import Pixels, Size
+
+_HALF = 0.5  # on every level: what is converted to uint8 is cut off
+_LOST = 0.25  # level: what edges gain where their means are rounded twice, to half and to a quarter
+_AROUND = 8  # px: as far as the blurs at a quarter of the size reach
+_PALE = 64 + _HALF / 2  # colours half as far from 128
+
+
+class DeviceFinish:
+    """For I420 pictures of one size. What `compute` does may be captured as a CUDA graph."""
+
+    def __init__(self, size: Size, device: torch.device) -> None:
+        """size: (width, height), even both."""
+        width, height = size
+        self._shape, rows = (height, width), height * 3 // 2
+        kinds = ((rows, width), torch.uint8), (grids_of(self._shape)[-1], torch.uint8), ((5,), None)
+        self._given = [
+            torch.zeros(shape, dtype=dtype, pin_memory=device.type == "cuda")
+            for shape, dtype in kinds
+        ]
+        self._source, self._new, self._amounts = (given.to(device) for given in self._given)
+        self._pale = torch.tensor(_PALE, device=device)
+        self._halved = _shrinking(gaussian(BLUR, device), 2)
+        self._softened = _shrinking(gaussian(BLUR, device), 4)
+        edges = _shrinking(gaussian(EDGES_BLUR, device), 4)
+        ends = torch.tensor([STRENGTH, TEXT], device=device).float()
+        low, span = ends[:, 0], ends[:, 1] - ends[:, 0]
+        self._strong = edges / span[:, None, None, None], (_LOST - low) / span
+        self._both = torch.zeros(2, 1, height, width, device=device)
+        self._shown = torch.zeros(rows, width, device=device)
+        self.output = torch.zeros(rows, width, dtype=torch.uint8, device=device)
+        self._taken = False
+
+    def take(self, source: Pixels, new: Pixels, finishing: Finishing) -> None:
+        """What the next frame is finished with.
+
+        source: I420 (H * 3 / 2, W). new: how much of each of its cells is, 0 … ONE.
+        """
+        weak, strong = (gain * finishing.detail for gain in GAINS)
+        most = min(1.0, 1.25 * finishing.detail)
+        colour = 1 - (1 - finishing.mix) * (1 - finishing.colour)
+        amounts = weak, strong - weak, most, finishing.mix, colour
+        into_source, into_new, into_amounts = (given.numpy() for given in self._given)
+        np.copyto(into_source, source)
+        np.copyto(into_new, new)
+        into_amounts[:] = amounts
+        self._taken = True
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """What is computed meanwhile changes nothing that is shown, nor what was taken."""
+        _, new, _ = self._given
+        kept, taken = new.clone(), self._taken
+        new.zero_()
+        try:
+            yield
+        finally:
+            new.copy_(kept)
+            self._taken = taken
+
+    def begin(self, styled: Tensor) -> Tensor:
+        """Upload what was taken. Returns what will be shown: `output`, or where nothing was taken
+        for this frame the styled picture.
+        """
+        there = self._source, self._new, self._amounts
+        for given, buffer in zip(self._given, there, strict=True):
+            buffer.copy_(given, non_blocking=True)
+        shown, self._taken = self.output if self._taken else styled, False
+        return shown
+
+    def compute(self, styled: Tensor) -> None:
+        """Finish a picture, uint8 I420 [H * 3 / 2, W], into `output`."""
+        height, width = self._shape
+        weak, more, most, mix, colour = self._amounts.unbind()
+        for picture, plane in zip((self._source, styled), self._both, strict=True):
+            torch.add(picture[:height], _HALF, out=plane[0])
+        source, picture = self._both[:1], self._both[1:]
+        seen = _around(self._both, -height % 4, -width % 4)
+        half = F.conv2d(seen[:1, :, 4:-4, 4:-4], self._halved, stride=2)
+        fine = source - self._grown(half)
+        edges = _around(fine.abs(), -height % 4, -width % 4)
+        kernels, offsets = self._strong
+        strong = F.conv2d(edges, kernels, offsets, stride=4).clamp_(0, 1).mul_(most)
+        text = F.max_pool2d(strong[:, 1:], REACH, 1, REACH // 2)
+
+        soft = F.conv2d(seen[1:], self._softened, stride=4)
+        coarse = F.avg_pool2d(half, 2)
+        laid = soft.lerp_(coarse, GROUND).lerp_(coarse, text)
+        mask, ground = self._grown(torch.cat([strong[:, :1], laid], 1))[0, :, None, None].unbind()
+        there = torch.addcmul(ground - picture, fine, more)
+        result = torch.addcmul(picture, mask, there).addcmul_(fine, weak).lerp_(source, mix)
+
+        new = torch.mul(self._new, 1 / ONE)[None, None]
+        shown = self._shown[None, None, :height]
+        shown.lerp_(result.clamp_(0, 255.5), _resized(new, self._shape))
+        self._finish_colours(styled, text, new, colour)
+        self.output.copy_(self._shown)
+
+    def _finish_colours(self, styled: Tensor, text: Tensor, new: Tensor, share: Tensor) -> None:
+        height, width = self._shape
+        half = height // 2, width // 2
+        mine, source = (
+            torch.add(picture[height:].view(2, *half), _HALF) for picture in (styled, self._source)
+        )
+        across = tuple(-(-side // 4) * 2 for side in self._shape)
+        under_text = _resized(text, across)[0, :, : half[0], : half[1]] > 0.5
+        mine = torch.where(under_text, torch.add(self._pale, mine, alpha=0.5), mine)
+        shown = self._shown[height:].view(2, *half)
+        is_new = _resized(new, half)[0] > 0
+        torch.where(is_new, mine.lerp_(source, share), shown, out=shown)
+
+    def _grown(self, planes: Tensor) -> Tensor:
+        """From a half or a quarter of the size, rounded up, to the whole."""
+        height, width = self._shape
+        whole = tuple(-(-side // 4) * 4 for side in self._shape)
+        return _resized(planes, whole)[:, :, :height, :width]
+
+
+def _around(planes: Tensor, below: int, beside: int) -> Tensor:
+    """With a border that goes on as the picture ends, and with so many rows and columns more."""
+    around = (_AROUND, _AROUND + beside, _AROUND, _AROUND + below)
+    return F.pad(planes, around, mode="replicate")
+
+
+def _resized(planes: Tensor, size: tuple[int, ...]) -> Tensor:
+    return F.interpolate(planes, size, mode="bilinear", align_corners=False)
+
+
+def _shrinking(kernel: Tensor, divisor: int) -> Tensor:
+    """The kernel that shrinks by means and blurs after that, in strides of the divisor."""
+    for axis in (2, 3):
+        kernel = kernel.repeat_interleave(divisor, axis)
+    return kernel / divisor**2
