@@ -76,16 +76,16 @@ def ink(size: Size) -> Filter:
 
 
 def oil(size: Size) -> Filter:
-    """Strokes of one colour each, thick enough to catch the light."""
-    vivid = colour_table(1.5)
-    warm = table(lambda y: 255 * (y / 255) ** 0.85)
+    """Strokes of one colour each, thick enough to catch the light, under an old varnish."""
+    red, blue = colour_table(1.45, 5), colour_table(1.45, -12)
+    bright = table(lambda y: 248 * (y / 255) ** 0.8)
     relief = np.array([[-1, -1, 0], [-1, 0, 1], [0, 1, 1]], np.float32) * np.float32(0.45)
 
     def draw(picture: Pixels) -> Layers:
         y, cr, cb = layers_of(kuwahara(picture, 5))
-        y = _cv.LUT(y, warm)
+        y = _cv.LUT(y, bright)
         y = _cv.add(y, _cv.filter2D(y, cv2.CV_16S, relief), dtype=cv2.CV_8U)
-        return y, _cv.LUT(cr, vivid), _cv.LUT(cb, vivid)
+        return y, _cv.LUT(cr, red), _cv.LUT(cb, blue)
 
     return draw
 
