@@ -1,4 +1,6 @@
-"""The preview: pictures from the output clock, as JPEG for whoever watches the page."""
+"""The preview: pictures from the output clock, as JPEG for whoever watches the page; stills of them
+as PNG.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +45,7 @@ class Preview:
         self._watchers = 0
         self._jpeg = b""
         self.number = 0  # of the newest JPEG, from 1
+        self._stills: list[asyncio.Future[Pixels]] = []
 
     def offer(self, pixels: Pixels) -> None:
         """Copy the picture, I420 (H * 3 / 2, W), if one is due to somebody; else do nothing."""
@@ -76,6 +79,16 @@ class Preview:
             await self._new.wait_for(lambda: self.number > number)
             return self.number, self._jpeg
 
+    async def newest(self) -> bytes:
+        """The next JPEG."""
+        return (await self.newer(self.number))[1]
+
+    async def still(self) -> bytes:
+        """The next picture as PNG: RGB of the output's size, and nothing else is lost."""
+        wanted: asyncio.Future[Pixels] = asyncio.get_running_loop().create_future()
+        self._stills.append(wanted)
+        return await asyncio.to_thread(_png, await wanted)
+
     async def run(self) -> None:
         """Encode what is wanted, until cancelled."""
         self._loop = asyncio.get_running_loop()
@@ -85,6 +98,10 @@ class Preview:
             await self._taken.wait()
             self._taken.clear()
             due = self._loop.time() + INTERVAL_SECONDS
+            for wanted in self._stills:
+                if not wanted.done():  # nobody waits for it any more
+                    wanted.set_result(self._pixels.copy())
+            self._stills.clear()
             async with self._new:
                 self._jpeg = self._encode()
                 self.number += 1
@@ -100,3 +117,8 @@ class Preview:
             picture = cv2.resize(picture, self._small, interpolation=method)
         _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return jpeg.tobytes()
+
+
+def _png(i420: Pixels) -> bytes:
+    _, png = cv2.imencode(".png", cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420))
+    return png.tobytes()

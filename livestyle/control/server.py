@@ -49,6 +49,7 @@ def control_app(preview: Preview, controls: Controls, key: Key) -> ASGIApp:
         Route("/api/status", control.status),
         Route("/api/look", control.look, methods=["POST"]),
         Route("/api/frame.jpg", control.frame),
+        Route("/api/frame.png", control.still),
         Route("/metrics", control.metrics),
         WebSocketRoute("/api/live", control.live),
     ]
@@ -113,16 +114,23 @@ class Control:
         return Response(status_code=204)
 
     async def frame(self, request: Request) -> Response:
-        """The next picture as JPEG."""
+        """The next picture as JPEG, as the page shows it."""
+        return await self._picture(self._preview.newest, "image/jpeg")
+
+    async def still(self, request: Request) -> Response:
+        """The next picture as PNG, whole."""
+        return await self._picture(self._preview.still, "image/png")
+
+    async def _picture(self, make: Callable[[], Awaitable[bytes]], media_type: str) -> Response:
         if self._preview.full:
             return PlainTextResponse("too many previews are open", 503)
         with self._preview.watched():
             try:
                 async with asyncio.timeout(FRAME_SECONDS):
-                    _, jpeg = await self._preview.newer(self._preview.number)
+                    picture = await make()
             except TimeoutError:
                 return PlainTextResponse("there is no picture yet", 503)
-        return Response(jpeg, media_type="image/jpeg")
+        return Response(picture, media_type=media_type)
 
     async def live(self, socket: WebSocket) -> None:
         """Pictures (binary, JPEG) as they come and figures (text, JSON) 4 times a second."""

@@ -26,6 +26,7 @@ from guest import (
 from livestyle.sinks.v4l2 import list_cameras
 
 FPS = 10
+KEPT = "41,21,99,53"
 PATIENCE = 120  # s: a Python with OpenCV takes 10 s to start in here, on a busy machine much more
 
 
@@ -48,11 +49,14 @@ def live() -> Figures:
             wait_until(lambda: frames_read("reader") > 11 * FPS, PATIENCE)  # long enough to count
             reader.send_signal(signal.SIGINT)
             figures["reader"] = reader.wait(30)
+        _raw_picture("plain")
         front.send_signal(signal.SIGTERM)
         figures["ended"] = front.wait(30)
     figures["writable_after"] = list_cameras()[-1].writable
-    with _livestyle("again", "--seconds", "4") as front:
-        figures["again"] = front.wait(PATIENCE)
+    with _livestyle("again", "--stylizer", "lite", "--style", "noir", "--keep", KEPT) as front:
+        wait_until(lambda: _raw_picture("kept") and _is_styled(), PATIENCE)
+        front.send_signal(signal.SIGTERM)
+        figures["again"] = front.wait(30)
     return figures
 
 
@@ -97,6 +101,24 @@ def _ffmpeg_picture() -> int:
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "v4l2", "-i", DEVICE]
     command += ["-frames:v", "1", str(SHARED / "live_ffmpeg.png")]
     return subprocess.run(command, timeout=60).returncode
+
+
+def _raw_picture(name: str) -> bool:
+    """What the camera shows, I420 as it is. Returns whether it showed anything."""
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "v4l2", "-i", DEVICE]
+    command += ["-frames:v", "1", "-f", "rawvideo", str(SHARED / f"{name}.yuv")]
+    return subprocess.run(command, timeout=60).returncode == 0
+
+
+def _is_styled() -> bool:
+    """Whether it is neither a card nor the bars: these in black and white."""
+    import numpy as np
+
+    width, height = SIZE
+    colours = np.fromfile(SHARED / "kept.yuv", np.uint8)[width * height :].reshape(
+        2, -1, width // 2
+    )
+    return bool((colours[:, -8:] == 128).all() and (colours != 128).any())
 
 
 def _worker_of(front: int) -> int:

@@ -1,8 +1,14 @@
-"""Kept rectangles, live: what passthrough shows there, byte for byte, in a lossless recording."""
+"""Kept rectangles, live: what passthrough shows there, byte for byte, in a lossless recording and
+in what the page saves.
+"""
 
+import json
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import av
 import cv2
@@ -37,3 +43,40 @@ def test_a_kept_rectangle_is_what_passthrough_shows(tmp_path: Path) -> None:
             columns = slice(left // halved, -(-(left + width) // halved))
             assert (mine[rows, columns] == passthrough[rows, columns]).all()
     assert (ours.y != theirs.y).mean() > 0.3
+
+
+def _saved(folder: Path, *flags: str) -> np.ndarray:
+    """The picture that the page saves of a run on a still source."""
+    command = [sys.executable, "-m", "livestyle", "run", "--source", "file:in.png", "--fps", "10"]
+    process = subprocess.Popen(
+        [*command, "--sink", "web", *flags], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "http://" in line)
+        address, token = re.search(r"(http://127\.0\.0\.1:\d+)/#token=(\S+)", line).groups()  # type: ignore[union-attr]
+
+        def asked(path: str) -> bytes:
+            headers = {"Authorization": f"Bearer {token}"}
+            with urlopen(Request(address + path, headers=headers), timeout=20) as reply:
+                return bytes(reply.read())
+
+        deadline = time.monotonic() + 60
+        while json.loads(asked("/api/status")).get("stylizer", {}).get("frames", 0) < 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        picture = cv2.imdecode(np.frombuffer(asked("/api/frame.png"), np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        return picture
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_the_page_saves_it_to_the_byte(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), draw(7, SIZE)[..., :3])
+    plain = _saved(tmp_path, "--stylizer", "passthrough")
+    kept = _saved(tmp_path, "--stylizer", "lite", "--style", "ink", "--keep", "21,11,99,53")
+    assert plain.shape == kept.shape == (180, 320, 3)
+    assert (kept[11:64, 21:120] == plain[11:64, 21:120]).all()
+    assert (kept != plain).mean() > 0.3
