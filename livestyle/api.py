@@ -79,8 +79,10 @@ class OpenStylizer:
 
         if stylizer.is_plain:
             return style().copy()
-        if self._finish is None or not stylizer.is_settled:
+        if self._finish is None:
             self._finish = PictureFinish(picture, finishing_of(self._config))
+        elif not stylizer.is_settled:
+            self._finish.forget()
         return self._finish(picture, style)
 
     def change(self, **look: Any) -> None:

@@ -39,9 +39,9 @@ def stylize_file(
 ) -> dict[str, Any]:
     """Restyle every frame of `input` into `output`, of the same size (made even) and times.
 
-    The frames are what a live run gives for the same settings; sound is left out. A first frame
-    alone is taken where `output` is a picture. config: settled, see `settle_stylizer`. say: told
-    what is being loaded.
+    The frames are what a live run on a CPU gives for the same settings; sound is left out. A first
+    frame alone is taken where `output` is a picture. config: settled, see `settle_stylizer`. say:
+    told what is being loaded.
 
     Returns what was done, as JSON can hold it.
 

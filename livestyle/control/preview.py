@@ -79,15 +79,15 @@ class Preview:
             await self._new.wait_for(lambda: self.number > number)
             return self.number, self._jpeg
 
-    async def newest(self) -> bytes:
-        """The next JPEG."""
-        return (await self.newer(self.number))[1]
-
-    async def still(self) -> bytes:
-        """The next picture as PNG: RGB of the output's size, and nothing else is lost."""
+    async def still(self) -> Pixels:
+        """The next picture, I420 (H * 3 / 2, W), the caller's own."""
         wanted: asyncio.Future[Pixels] = asyncio.get_running_loop().create_future()
         self._stills.append(wanted)
-        return await asyncio.to_thread(_png, await wanted)
+        try:
+            return await wanted
+        finally:
+            if wanted in self._stills:
+                self._stills.remove(wanted)
 
     async def run(self) -> None:
         """Encode what is wanted, until cancelled."""
@@ -99,7 +99,7 @@ class Preview:
             self._taken.clear()
             due = self._loop.time() + INTERVAL_SECONDS
             for wanted in self._stills:
-                if not wanted.done():  # nobody waits for it any more
+                if not wanted.done():  # else nobody waits for it any more
                     wanted.set_result(self._pixels.copy())
             self._stills.clear()
             async with self._new:
@@ -119,6 +119,7 @@ class Preview:
         return jpeg.tobytes()
 
 
-def _png(i420: Pixels) -> bytes:
+def png_of(i420: Pixels) -> bytes:
+    """As PNG: RGB of its size, and nothing else is lost. I420 (H * 3 / 2, W)."""
     _, png = cv2.imencode(".png", cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420))
     return png.tobytes()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -18,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from livestyle.control import Controls
 from livestyle.control.guard import Guard, Key
 from livestyle.control.metrics import CONTENT_TYPE, exposition
-from livestyle.control.preview import Preview
+from livestyle.control.preview import Preview, png_of
 from livestyle.errors import ConfigError
 
 STATUS_SECONDS = 0.25
@@ -115,22 +117,27 @@ class Control:
 
     async def frame(self, request: Request) -> Response:
         """The next picture as JPEG, as the page shows it."""
-        return await self._picture(self._preview.newest, "image/jpeg")
+        async with self._watching():
+            _, jpeg = await self._preview.newer(self._preview.number)
+        return Response(jpeg, media_type="image/jpeg")
 
     async def still(self, request: Request) -> Response:
         """The next picture as PNG, whole."""
-        return await self._picture(self._preview.still, "image/png")
+        async with self._watching():
+            i420 = await self._preview.still()
+        return Response(await asyncio.to_thread(png_of, i420), media_type="image/png")
 
-    async def _picture(self, make: Callable[[], Awaitable[bytes]], media_type: str) -> Response:
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        """Within, one waits for a picture. Raises HTTPException where none may or does come."""
         if self._preview.full:
-            return PlainTextResponse("too many previews are open", 503)
+            raise HTTPException(503, "too many previews are open")
         with self._preview.watched():
             try:
                 async with asyncio.timeout(FRAME_SECONDS):
-                    picture = await make()
-            except TimeoutError:
-                return PlainTextResponse("there is no picture yet", 503)
-        return Response(picture, media_type=media_type)
+                    yield
+            except TimeoutError as error:
+                raise HTTPException(503, "there is no picture yet") from error
 
     async def live(self, socket: WebSocket) -> None:
         """Pictures (binary, JPEG) as they come and figures (text, JSON) 4 times a second."""

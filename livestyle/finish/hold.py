@@ -44,7 +44,7 @@ class Watch:
         self._grids = grids_of(self._whole)
         grid = self._grids[-1]
         self._cell = 2 ** len(self._grids)  # px
-        self._smaller = Room(self._grids[0])
+        self._smaller = [Room(grid) for grid in self._grids[:-1]]
         self._seen, self._now = (np.zeros((3, *grid), np.uint8) for _ in range(2))
         self._difference = np.zeros_like(self._now)
         self.new = np.full(grid, ONE, np.uint8)  # how much of each cell is: 0 … ONE
@@ -78,9 +78,9 @@ class Watch:
         return new > 0
 
     def _shrink(self, plane: Pixels, cells: Pixels) -> None:
-        for grid in self._grids[:-1]:
+        for grid, room in zip(self._grids, self._smaller, strict=False):
             if plane.shape[0] > grid[0]:
-                plane = shrink(plane, self._smaller.of(grid))
+                plane = shrink(plane, room.of(grid))
         shrink(plane, cells)
 
     def remember(self) -> None:

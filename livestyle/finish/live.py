@@ -28,7 +28,7 @@ class LiveFinish:
         self._styled_planes = Planes.of_i420(self._styled)
         self._finish = Finish(self._source_planes, finishing)
         self._shape: tuple[int, ...] = ()
-        self._new = True
+        self._is_new = True
         self._on_device = False
 
     @property
@@ -54,11 +54,11 @@ class LiveFinish:
             self._shape = source.shape
             self._finish.forget()
         self._canvas.show(source, self._source)
-        self._new = self._finish.look_at(self._source_planes)
+        self._is_new = self._finish.look_at(self._source_planes)
         self._on_device = device is not None
-        if device is not None and self._new:
+        if device is not None and self._is_new:
             device.take(self._source, self._finish.new, self._finish.finishing)
-        return self._new
+        return self._is_new
 
     def style(self, styled: Pixels) -> None:
         """What the stylizer made of it: RGB (H, W, 3) or I420 (H * 3 / 2, W) of the output."""
@@ -68,6 +68,6 @@ class LiveFinish:
         """End it: I420, H * W * 3 / 2 bytes."""
         planes = Planes.of_i420(np.frombuffer(into, np.uint8).reshape(self._source.shape))
         if self._on_device:
-            self._finish.show(self._styled_planes, planes, is_new=self._new)
+            self._finish.show(self._styled_planes, planes, is_new=self._is_new)
         else:
-            self._finish.apply(self._styled_planes if self._new else None, planes)
+            self._finish.apply(self._styled_planes if self._is_new else None, planes)

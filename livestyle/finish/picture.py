@@ -23,13 +23,18 @@ class PictureFinish:
         """picture: one of that size."""
         self._finishing = finishing
         self._finished = Planes.of_rgb(np.zeros_like(picture))
-        self._finish = Finish(self._finished, finishing)
+        self._finish = Finish(self._finished, finishing) if finishing != Finishing() else None
+
+    def forget(self) -> None:
+        """The next picture has nothing to do with those before."""
+        if self._finish is not None:
+            self._finish.forget()
 
     def __call__(self, source: Pixels, style: Callable[[], Pixels]) -> Pixels:
         """The finished picture, the caller's own. style: called where the source has to be styled;
         what it returns is copied.
         """
-        if self._finishing == Finishing():
+        if self._finish is None:
             return style().copy()
         planes = Planes.of_rgb(source)
         styled = Planes.of_rgb(style()) if self._finish.look_at(planes) else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from livestyle.frame import Pixels, Size
 
-ONE = 64  # a weight of 1 in fixed point: with a difference of 9 bits and a gain it fits into int16
+ONE = 64  # a weight of 1 in fixed point: with a difference of 9 bits it fits into int16
 
 
 class Planes(NamedTuple):

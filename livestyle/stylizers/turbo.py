@@ -61,6 +61,7 @@ class Turbo:
         self._prompts = Prompts(model.encode_prompt, look.prompt)
         self._shown = self._from = self._to = self._prompts.newest[1]
         self._fade_began = 0  # ns
+        self._took = False
         try:
             self.finish = self._finish_for(canvas)
             self._program = self._make(canvas.size, canvas, self.size)
@@ -82,13 +83,18 @@ class Turbo:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no look, prompt or part of a fade waits."""
-        return self._wanted is self._look and self._shown is self._to
+        """Whether no look, prompt or part of a fade waits, nor was taken in the last frame: it may
+        have come after this was asked.
+        """
+        waits = self._wanted is not self._look or self._shown is not self._to
+        return not waits and not self._took
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""
         self._check_prompts()
+        before = self._look
         self._take_look()
+        self._took = self._look is not before
         self._fade()
         height, width = frame.pixels.shape[:2]
         if (width, height) != self._program.source_size:
@@ -142,6 +148,7 @@ class Turbo:
         self._prompts.close()
         on_gpu = self._model.device.type == "cuda"
         del self._program, self._model, self._prompts
+        self.finish = None
         if on_gpu:  # PyTorch would keep the memory, and an engine that takes over has its own
             torch.cuda.empty_cache()
 

@@ -14,8 +14,7 @@ from livestyle.stats import MS
 _WINDOW = SECOND  # what is judged by: frames of so long, but
 _FEWEST = 4  # at least these,
 _STALE = 10 * SECOND  # none of them older
-_FULL = 0.95  # of the time that a frame may take: with more, some come too late to be shown;
-_AIM = 0.8  # a smaller size is to take no more than this,
+_AIM = 0.85  # of the time that a frame may take: a smaller size is to take no more,
 _ROOM = 0.8  # and a larger one has to fit in this
 _UP_AFTER = 4 * SECOND  # for so long; and where that is not all the way up,
 _PART_UP_AFTER = 12 * SECOND  # for so long, or there would be many steps
@@ -58,7 +57,7 @@ class HoldFps:
         self, fps: float, sizes: Sequence[Size], clock: Callable[[], int] = time.monotonic_ns
     ) -> None:
         """sizes: (width, height), the largest first, which is that of now. clock: ns."""
-        self.stuck = ""  # why there are too few frames and no size that helps, or ""
+        self.stuck = ""  # why frames take too long and no size helps, or ""
         self._allowed = SECOND / fps
         self._sizes = list(sizes)
         self._pixels = [size[0] * size[1] / (sizes[0][0] * sizes[0][1]) for size in sizes]
@@ -92,7 +91,7 @@ class HoldFps:
             return None
         took = self._usual()
         self._learn(took, now)
-        if took > _FULL * self._allowed:
+        if took > self._allowed:
             self._fits_since = [None] * len(self._sizes)
             return self._down(took, now)
         self._slow_since, self.stuck = None, ""
@@ -143,7 +142,7 @@ class HoldFps:
         smaller = range(self._now + 1, len(self._sizes))
         fitting = (i for i in smaller if self._predicted(i, took) <= _AIM * self._allowed)
         best = next(fitting, len(self._sizes) - 1)
-        slow = f"a frame takes {took / MS:.0f} of {self._allowed / MS:.0f} ms"
+        slow = f"a frame takes {took / MS:.3g} of {self._allowed / MS:.3g} ms"
         if self._predicted(best, took) > _WORTH * took:
             self.stuck = f"{words(self.size)}: {slow}, and no smaller size helps"
             return None

@@ -157,6 +157,8 @@ class Pipeline:
         """What writes the frame's picture, and whether that is what was shown before."""
         finish = self._finish
         if finish is None or stylizer.is_plain or not finish.is_on:
+            if finish is not None:  # what it remembers is not what is shown
+                finish.forget()
             return functools.partial(to_i420, stylizer.stylize(frame).pixels), False
         if not stylizer.is_settled:  # it may take another look in this frame
             finish.forget()

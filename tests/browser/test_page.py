@@ -48,7 +48,7 @@ def test_it_shows_the_figures_and_they_move(page: Page) -> None:
         run.building = "building an engine: compile 40%"
         told = "lite on openvino restyles screen:1; building an engine: compile 40%"
         expect(page.locator("#sentence")).to_have_text(told)
-        run.building, run.size_why = "", "640x360 → 512x288: a frame takes 48 of 33 ms"
+        run.building, run.size_why = "", "640x360 → 512x288: a frame takes 48 of 33.3 ms"
         told = f"lite on openvino restyles screen:1; {run.size_why}"
         expect(page.locator("#sentence")).to_have_text(told)
         run.state = {"state": "recovering", "message": "starting the worker again"}

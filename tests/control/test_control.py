@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from web_client import ask, bearer, clock, cookie, figures, ignore, picture, port, quarters, token
@@ -103,7 +105,9 @@ def test_other_pages_are_refused_even_with_the_cookie(
         assert ask(web, f"GET {path}", headers).status == status
 
 
-@pytest.mark.parametrize("path", ["/api/status", "/api/frame.jpg", "/metrics", "/api/elsewhere"])
+@pytest.mark.parametrize(
+    "path", ["/api/status", "/api/frame.jpg", "/api/frame.png", "/metrics", "/api/elsewhere"]
+)
 def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
     assert ask(web, f"GET {path}", {}).status == 401
     assert ask(web, f"GET {path}?token={token(web)}", {}).status == 401
@@ -191,6 +195,16 @@ def test_a_still_picture(web: WebPreview) -> None:
         reply = ask(web, "GET /api/frame.jpg", bearer(web))
     assert reply.headers["content-type"] == "image/jpeg"
     assert len(quarters(reply.body)) == 4
+
+
+def test_a_whole_picture(web: WebPreview) -> None:
+    assert ask(web, "GET /api/frame.png", bearer(web)).status == 503
+    pixels = picture(320, 240)
+    with clock(web, pixels):
+        reply = ask(web, "GET /api/frame.png", bearer(web))
+    assert reply.headers["content-type"] == "image/png"
+    shown = cv2.imdecode(np.frombuffer(reply.body, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(shown, cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_I420))
 
 
 def test_metrics(web: WebPreview) -> None:

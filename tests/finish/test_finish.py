@@ -9,6 +9,7 @@ from livestyle.between.look import Finishing
 from livestyle.canvas import Canvas, to_i420
 from livestyle.finish.detail import Detail
 from livestyle.finish.finish import Finish
+from livestyle.finish.hold import Watch
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
 from livestyle.finish.planes import Planes
@@ -258,6 +259,17 @@ def test_what_does_not_change_is_not_styled_again() -> None:
     assert live.styled == 3
 
 
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (2560, 1440), (3840, 2160)])
+def test_cells_are_means(size: tuple[int, int]) -> None:
+    source = Planes.of_i420(_i420(draw(7, size)))
+    watch = Watch(source)
+    for _ in range(3):
+        watch.look_at(source, 0.5)
+        across = size[0] // watch.new.shape[1]
+        means = source.y.reshape(-1, across, watch.new.shape[1], across).mean((1, 3))
+        assert np.abs(watch._now[0] - means).max() <= 2  # each halving rounds
+
+
 def test_a_moving_scene_leaves_no_ghost() -> None:
     held, free = _Live(Finishing(hold=0.5)), _Live(Finishing())
     away = []
@@ -401,6 +413,10 @@ def test_settings_reach_the_next_frame_whole() -> None:
     planes = Planes.of_i420(_i420(draw(1, SIZE)))
     finish = Finish(planes, Finishing())
     finish.change(ALL)
-    assert finish.look_at(planes) and finish.wanted == ALL
+    assert finish.look_at(planes) and finish.finishing == ALL
+    finish.apply(Planes.of_i420(_plain(draw(1, SIZE))), planes.empty())
+    assert not finish.look_at(planes)
+    finish.change(Finishing(hold=0.5))
+    assert finish.look_at(planes) and finish.finishing == Finishing(hold=0.5)
     live.finish.change(ALL)
     assert live.finish.is_on

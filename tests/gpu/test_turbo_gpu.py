@@ -188,6 +188,24 @@ def test_the_finish_in_the_graph_is_that_of_host_memory(folder: Path) -> None:
         assert (before[: SIZE[1], :200] == after[: SIZE[1], :200]).all()
 
 
+def test_a_program_made_anew_leaves_what_is_held(folder: Path) -> None:
+    """Its graph is captured while another's pictures are shown."""
+    model, finish = _load(folder), DeviceFinish(SIZE, torch.device("cuda"))
+    live, program = LiveFinish(Canvas(SIZE, "fit"), Finishing(0.8, 0.5)), None
+    shown = []
+    for seq in range(0, 15, 5):
+        bgra = draw(7, SIZE)
+        bgra[:, SIZE[0] // 2 :] = draw(7 + seq, SIZE)[:, SIZE[0] // 2 :]
+        if seq != 5:
+            program = program_of(model, finish=finish)
+        assert program is not None and live.look_at(bgra, finish)
+        live.style(program.run(bgra))
+        shown.append(np.empty((SIZE[1] * 3 // 2, SIZE[0]), np.uint8))
+        live.write(shown[-1].data.cast("B"))
+    for before, after in itertools.pairwise(shown):
+        assert (before[: SIZE[1], :200] == after[: SIZE[1], :200]).all()
+
+
 def test_the_finish_takes_few_launches(folder: Path) -> None:
     finish = DeviceFinish(SIZE, torch.device("cuda"))
     plain, finished = program_of(_load(folder)), program_of(_load(folder), finish=finish)

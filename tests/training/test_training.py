@@ -175,7 +175,7 @@ def test_the_finish_brings_detail_back(pictures: list[np.ndarray]) -> None:
     plain = torch.full((1, 3, 180, 320), 0.5)
     shown = finished(source, plain, 0.8)
     assert shown.shape == source.shape
-    assert torch.equal(finished(source, plain, 0.0), torch.full_like(source, 0.5))
+    assert (finished(source, plain, 0.0) - 0.5).abs().max() < 0.51 / 255  # rounded
     edges = shown.mean(1).diff(dim=2).abs().mean() / source.mean(1).diff(dim=2).abs().mean()
     assert 0.4 < edges < 1.6
 

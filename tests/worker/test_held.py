@@ -45,10 +45,11 @@ class Inverts(Passthrough):
 
     name, is_plain, is_settled = "inverts", False, True
     frames = 0
+    white = 255
 
     def stylize(self, frame: Frame) -> Frame:
         self.frames += 1
-        return super().stylize(frame.with_pixels(255 - frame.pixels))
+        return super().stylize(frame.with_pixels(self.white ^ frame.pixels))
 
 
 def _until(true: Callable[[], Any]) -> None:
@@ -100,6 +101,25 @@ def test_an_idle_source_is_styled_once_and_frames_go_on() -> None:
         finally:
             pipeline.stop()
         assert pipeline.failure is None
+
+
+def test_off_and_on_again_shows_the_look_of_now() -> None:
+    stylizer = Inverts(Canvas(SIZE, "fit"))
+    with Slot(BYTES) as slot:
+        pipeline, source = _pipeline(slot, stylizer, Finishing(hold=0.5))
+        pipeline.start()
+        try:
+            _until(lambda: pipeline.progress().counts.held > 5)
+            pipeline.change(Live(Finishing()))
+            _until(lambda: stylizer.frames > 5)
+            stylizer.white = 15
+            pipeline.change(Live(Finishing(hold=0.5)))
+            _until(lambda: (_shown(slot) == _i420(15 ^ source.picture)).all())
+            held = pipeline.progress().counts.held
+            _until(lambda: pipeline.progress().counts.held > held + 5)
+            assert (_shown(slot) == _i420(15 ^ source.picture)).all()
+        finally:
+            pipeline.stop()
 
 
 def test_what_is_plain_is_shown_as_it_is() -> None:
