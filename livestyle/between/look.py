@@ -35,6 +35,11 @@ class Finishing:
     mix: float = 0.0
     keep: tuple[Rectangle, ...] = ()
 
+    @property
+    def colour_of_source(self) -> float:
+        """How much of the source's colour there is, by `colour` and in the mix, 0 … 1."""
+        return 1 - (1 - self.mix) * (1 - self.colour)
+
 
 def finishing_of(config: Config) -> Finishing:
     """That of settled settings."""

@@ -86,8 +86,7 @@ class Preview:
         try:
             return await wanted
         finally:
-            if wanted in self._stills:
-                self._stills.remove(wanted)
+            self._stills.remove(wanted)
 
     async def run(self) -> None:
         """Encode what is wanted, until cancelled."""
@@ -99,9 +98,8 @@ class Preview:
             self._taken.clear()
             due = self._loop.time() + INTERVAL_SECONDS
             for wanted in self._stills:
-                if not wanted.done():  # else nobody waits for it any more
+                if not wanted.done():
                     wanted.set_result(self._pixels.copy())
-            self._stills.clear()
             async with self._new:
                 self._jpeg = self._encode()
                 self.number += 1

@@ -41,6 +41,12 @@ REACH = 5  # pixels of a quarter of the size, across, that t is spread over
 _REACH = np.ones((REACH, REACH), np.uint8)
 
 
+def gains_of(amount: float) -> tuple[float, float, float]:
+    """k, g - k, and the most that m and t are, for an amount of 0 … 1."""
+    weak, strong = (gain * amount for gain in GAINS)
+    return weak, strong - weak, min(1.0, 1.25 * amount)
+
+
 class Detail:
     """For pictures of a size or less."""
 
@@ -61,17 +67,17 @@ class Detail:
         own, picture, low, ground, mask, result = self._join.planes(shape)
         np.copyto(own, source.y)
         np.copyto(picture, styled.y)
-        self._see(own, amount, low, mask)
+        weak, more, most = gains_of(amount)
+        self._see(own, most, low, mask)
         self._make_ground(picture, ground)
-        weak, strong = (gain * amount for gain in GAINS)
-        self._join(weak, strong - weak, mix)
+        self._join(weak, more, mix)
         np.copyto(styled.y, result)
         self._pale(styled, divided(shape, 4))
 
-    def _see(self, source: Pixels, amount: float, low: Pixels, mask: Pixels) -> None:
+    def _see(self, source: Pixels, most: float, low: Pixels, mask: Pixels) -> None:
         """Part the source into what is coarse and what is fine, and find where that is strong.
 
-        low, mask: where blur(source) and m go.
+        most: of m and t. low, mask: where blur(source) and m go.
         """
         half, quarter = (divided(source.shape, by) for by in (2, 4))
         _, coarse, text, _ = self._lay.planes(quarter)
@@ -84,9 +90,8 @@ class Detail:
         share = self._share.of(quarter)
         np.copyto(share, level)
         cv2.GaussianBlur(share, _WIDTH, EDGES_BLUR, dst=share)
-        most = ONE * min(1.0, 1.25 * amount)
-        grow(_ramp(share, STRENGTH, most, level), mask)
-        _ramp(cv2.dilate(share, _REACH, dst=share), TEXT, most, text)
+        grow(_ramp(share, STRENGTH, ONE * most, level), mask)
+        _ramp(cv2.dilate(share, _REACH, dst=share), TEXT, ONE * most, text)
 
     def _make_ground(self, styled: Pixels, ground: Pixels) -> None:
         half, quarter = (divided(styled.shape, by) for by in (2, 4))

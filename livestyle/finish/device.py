@@ -9,7 +9,7 @@ host memory, where it is decided whether the frame has to be styled at all.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from livestyle.finish.detail import BLUR, EDGES_BLUR, GAINS, GROUND, REACH, STRENGTH, TEXT
+from livestyle.finish.detail import BLUR, EDGES_BLUR, GROUND, REACH, STRENGTH, TEXT, gains_of
 from livestyle.finish.hold import grids_of
-from livestyle.finish.planes import ONE
+from livestyle.finish.planes import ONE, divided
 from livestyle.finish.tensors import gaussian
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class DeviceFinish:
         """size: (width, height), even both."""
         width, height = size
         self._shape, rows = (height, width), height * 3 // 2
+        self._quarter = divided(self._shape, 4)
         kinds = ((rows, width), torch.uint8), (grids_of(self._shape)[-1], torch.uint8), ((5,), None)
         self._given = [
             torch.zeros(shape, dtype=dtype, pin_memory=device.type == "cuda")
@@ -64,10 +65,7 @@ class DeviceFinish:
 
         source: I420 (H * 3 / 2, W). new: how much of each of its cells is, 0 … ONE.
         """
-        weak, strong = (gain * finishing.detail for gain in GAINS)
-        most = min(1.0, 1.25 * finishing.detail)
-        colour = 1 - (1 - finishing.mix) * (1 - finishing.colour)
-        amounts = weak, strong - weak, most, finishing.mix, colour
+        amounts = *gains_of(finishing.detail), finishing.mix, finishing.colour_of_source
         into_source, into_new, into_amounts = (given.numpy() for given in self._given)
         np.copyto(into_source, source)
         np.copyto(into_new, new)
@@ -104,10 +102,10 @@ class DeviceFinish:
         for picture, plane in zip((self._source, styled), self._both, strict=True):
             torch.add(picture[:height], _HALF, out=plane[0])
         source, picture = self._both[:1], self._both[1:]
-        seen = _around(self._both, -height % 4, -width % 4)
+        seen = self._around(self._both)
         half = F.conv2d(seen[:1, :, 4:-4, 4:-4], self._halved, stride=2)
         fine = source - self._grown(half)
-        edges = _around(fine.abs(), -height % 4, -width % 4)
+        edges = self._around(fine.abs())
         kernels, offsets = self._strong
         strong = F.conv2d(edges, kernels, offsets, stride=4).clamp_(0, 1).mul_(most)
         text = F.max_pool2d(strong[:, 1:], REACH, 1, REACH // 2)
@@ -131,7 +129,7 @@ class DeviceFinish:
         mine, source = (
             torch.add(picture[height:].view(2, *half), _HALF) for picture in (styled, self._source)
         )
-        across = tuple(-(-side // 4) * 2 for side in self._shape)
+        across = [2 * side for side in self._quarter]
         under_text = _resized(text, across)[0, :, : half[0], : half[1]] > 0.5
         mine = torch.where(under_text, torch.add(self._pale, mine, alpha=0.5), mine)
         shown = self._shown[height:].view(2, *half)
@@ -141,18 +139,20 @@ class DeviceFinish:
     def _grown(self, planes: Tensor) -> Tensor:
         """From a half or a quarter of the size, rounded up, to the whole."""
         height, width = self._shape
-        whole = tuple(-(-side // 4) * 4 for side in self._shape)
+        whole = [4 * side for side in self._quarter]
         return _resized(planes, whole)[:, :, :height, :width]
 
+    def _around(self, planes: Tensor) -> Tensor:
+        """Of the whole size; with a border that goes on as the picture ends."""
+        below, beside = (
+            4 * quarter - side for quarter, side in zip(self._quarter, self._shape, strict=True)
+        )
+        around = (_AROUND, _AROUND + beside, _AROUND, _AROUND + below)
+        return F.pad(planes, around, mode="replicate")
 
-def _around(planes: Tensor, below: int, beside: int) -> Tensor:
-    """With a border that goes on as the picture ends, and with so many rows and columns more."""
-    around = (_AROUND, _AROUND + beside, _AROUND, _AROUND + below)
-    return F.pad(planes, around, mode="replicate")
 
-
-def _resized(planes: Tensor, size: tuple[int, ...]) -> Tensor:
-    return F.interpolate(planes, size, mode="bilinear", align_corners=False)
+def _resized(planes: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(planes, list(size), mode="bilinear", align_corners=False)
 
 
 def _shrinking(kernel: Tensor, divisor: int) -> Tensor:

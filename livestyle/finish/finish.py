@@ -83,7 +83,7 @@ class Finish:
         else:
             _mix(styled.y, source.y, wanted.mix)
         for plane, theirs in zip(styled[1:], source[1:], strict=True):
-            _mix(plane, theirs, 1 - (1 - wanted.mix) * (1 - wanted.colour))
+            _mix(plane, theirs, wanted.colour_of_source)
 
 
 def _mix(plane: Pixels, source: Pixels, part: float) -> None:

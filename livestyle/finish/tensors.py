@@ -11,11 +11,11 @@ from torch import Tensor
 from livestyle.finish.detail import (
     BLUR,
     EDGES_BLUR,
-    GAINS,
     GROUND,
     REACH,
     STRENGTH,
     TEXT,
+    gains_of,
 )
 from livestyle.finish.planes import ONE
 
@@ -31,7 +31,7 @@ def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
     low = _whole(_grown(half, source))
     edges = _whole(_shrunk(_whole(_shrunk((source - low).abs()))))
     level = _blurred(edges, EDGES_BLUR)
-    most = min(1.0, 1.25 * amount)
+    weak, more, most = gains_of(amount)
     mask = _whole(_grown(_ramp(level, STRENGTH, most), source)) / ONE
     around = F.max_pool2d(level, REACH, 1, REACH // 2)
     text = _ramp(around, TEXT, most) / ONE
@@ -39,8 +39,8 @@ def add_detail(source: Tensor, styled: Tensor, amount: float) -> Tensor:
     coarse = _whole(_shrunk(half))
     ground = _whole(_grown(_whole(soft + (coarse - soft) * (GROUND + (1 - GROUND) * text)), source))
     fine = source - low
-    k, g = (gain * amount for gain in GAINS)
-    return _whole((styled + mask * (ground - styled + (g - k) * fine) + k * fine).clamp(0, 255))
+    there = ground - styled + more * fine
+    return _whole((styled + mask * there + weak * fine).clamp(0, 255))
 
 
 def _ramp(level: Tensor, ends: tuple[int, int], most: float) -> Tensor:

@@ -64,7 +64,7 @@ class Turbo:
         self._took = False
         try:
             self.finish = self._finish_for(canvas)
-            self._program = self._make(canvas.size, canvas, self.size)
+            self._program = self._make(canvas.size, canvas, self.size, self.finish)
         except BaseException:
             self._prompts.close()
             raise
@@ -98,21 +98,16 @@ class Turbo:
         self._fade()
         height, width = frame.pixels.shape[:2]
         if (width, height) != self._program.source_size:
-            self._program = self._make((width, height), self._canvas, self.size)
+            self._program = self._make((width, height), self._canvas, self.size, self.finish)
         return frame.with_pixels(self._program.run(frame.pixels))
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; the first frame on it is made here."""
         size = self._fit(canvas.size)
-        before = self.finish
         with _told_of_memory(self.title, size):
-            try:
-                self.finish = self._finish_for(canvas)
-                program = self._make(canvas.size, canvas, size)
-            except BaseException:
-                self.finish = before
-                raise
-        self.size, self._canvas, self._program = size, canvas, program
+            finish = self._finish_for(canvas)
+            program = self._make(canvas.size, canvas, size, finish)
+        self.size, self._canvas, self._program, self.finish = size, canvas, program, finish
 
     def prepare(self, size: Size) -> Callable[[], bool]:
         """Make the frame's program for that size; it shares the networks, and has buffers of its
@@ -159,17 +154,19 @@ class Turbo:
             return None
         return DeviceFinish(canvas.size, device)
 
-    def _make(self, source_size: Size, canvas: Canvas, size: Size) -> Program:
+    def _make(
+        self, source_size: Size, canvas: Canvas, size: Size, finish: DeviceFinish | None
+    ) -> Program:
         steps = self._steps(self._look)
         placement = Placement(source_size, canvas.size, canvas.aspect)
         form = Form(len(steps), canvas.i420, self._from_text)
-        program = Program(self._model, size, placement, form, self.finish)
+        program = Program(self._model, size, placement, form, finish)
         self._tell_look(program)
         program.warm_up()
         return program
 
     def _make_for(self, size: Size) -> Program:
-        return self._make(self._program.source_size, self._canvas, size)
+        return self._make(self._program.source_size, self._canvas, size, self.finish)
 
     def _tell_look(self, program: Program) -> None:
         program.set_steps(self._steps(self._look))

@@ -188,22 +188,24 @@ def test_the_status_keeps_the_token(web: WebPreview) -> None:
         assert token(opened) not in reply.body.decode()
 
 
-def test_a_still_picture(web: WebPreview) -> None:
-    assert ask(web, "GET /api/frame.jpg", bearer(web)).status == 503
+def _first_picture(web: WebPreview, kind: str, path: str) -> tuple[np.ndarray, bytes]:
+    """What was shown, I420, and what came of it; nothing comes before."""
+    assert ask(web, f"GET {path}", bearer(web)).status == 503
     pixels = picture(320, 240)
     with clock(web, pixels):
-        reply = ask(web, "GET /api/frame.jpg", bearer(web))
-    assert reply.headers["content-type"] == "image/jpeg"
-    assert len(quarters(reply.body)) == 4
+        reply = ask(web, f"GET {path}", bearer(web))
+    assert reply.headers["content-type"] == f"image/{kind}"
+    return pixels, reply.body
+
+
+def test_a_still_picture(web: WebPreview) -> None:
+    _, body = _first_picture(web, "jpeg", "/api/frame.jpg")
+    assert len(quarters(body)) == 4
 
 
 def test_a_whole_picture(web: WebPreview) -> None:
-    assert ask(web, "GET /api/frame.png", bearer(web)).status == 503
-    pixels = picture(320, 240)
-    with clock(web, pixels):
-        reply = ask(web, "GET /api/frame.png", bearer(web))
-    assert reply.headers["content-type"] == "image/png"
-    shown = cv2.imdecode(np.frombuffer(reply.body, np.uint8), cv2.IMREAD_COLOR)
+    pixels, body = _first_picture(web, "png", "/api/frame.png")
+    shown = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(shown, cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_I420))
 
 

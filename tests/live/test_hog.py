@@ -49,11 +49,13 @@ def _report(folder: Path) -> dict[str, Any]:
 
 
 def _usual_ms(folder: Path) -> float:
-    """What a frame takes here, one after the other."""
-    flags = ["--fps", "100", "--seconds", "6", "--report", "r.json"]
-    subprocess.run([*RUN, *flags], cwd=folder, check=True, timeout=60, capture_output=True)
-    usual: float = _report(folder)["stylizer"]["ms"]["p50"]
-    return usual
+    """What a frame takes here, one after the other; the better of two, for others may be at work."""
+    flags = ["--fps", "100", "--seconds", "4", "--report", "r.json"]
+    usual: list[float] = []
+    for _ in range(2):
+        subprocess.run([*RUN, *flags], cwd=folder, check=True, timeout=60, capture_output=True)
+        usual.append(_report(folder)["stylizer"]["ms"]["p50"])
+    return min(usual)
 
 
 class Live:
@@ -128,10 +130,9 @@ def test_frames_come_back_within_five_seconds_each_way(folder: Path) -> None:
     resizes = [line for line in live.said().splitlines() if line.startswith("livestyle: ")]
     resizes = [line for line in resizes if "→" in line]
     told = f"{before:.1f}, {during:.1f}, {after:.1f} of {fps:.1f}: {resizes}"
-    # 3 on a machine of its own; none where others slowed what the frames to be held were judged by
-    assert _report(folder)["stylizer"]["resizes"] <= 5, told
-    for first in resizes[:1]:
-        assert "512x288 → " in first and "a frame takes" in first, told
+    # 3 on a machine of its own
+    assert 1 <= _report(folder)["stylizer"]["resizes"] <= 4, told
+    assert resizes and "512x288 → " in resizes[0] and "a frame takes" in resizes[0], told
     assert during >= 0.85 * before, told
     assert after >= 0.85 * before, told
     assert _report(folder)["worker_restarts"] == 0

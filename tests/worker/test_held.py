@@ -1,7 +1,8 @@
 """The finish in the pipeline: what is held, when it is not, and that nothing waits for it."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -69,72 +70,65 @@ def _i420(bgra: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(bgra, cv2.COLOR_BGRA2YUV_I420)
 
 
-def _pipeline(slot: Slot, stylizer: Inverts, finishing: Finishing) -> tuple[Pipeline, Still]:
+@contextlib.contextmanager
+def _running(stylizer: Inverts, finishing: Finishing) -> Iterator[tuple[Pipeline, Still, Slot]]:
     source = Still()
     finish = LiveFinish(Canvas(SIZE, "fit"), finishing)
-    return Pipeline(lambda: source, stylizer, slot, 100, finish), source
-
-
-def test_an_idle_source_is_styled_once_and_frames_go_on() -> None:
-    stylizer = Inverts(Canvas(SIZE, "fit"))
     with Slot(BYTES) as slot:
-        pipeline, source = _pipeline(slot, stylizer, Finishing(hold=0.5))
+        pipeline = Pipeline(lambda: source, stylizer, slot, 100, finish)
         pipeline.start()
         try:
-            _until(lambda: pipeline.progress().counts.held > 20)
-            counts = pipeline.progress().counts
-            assert stylizer.frames == 1 == counts.stylize.count
-            assert counts.stylized > 20
-            assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
-            source.picture = draw(90, SIZE)[::-1].copy()
-            _until(lambda: stylizer.frames > 1)
-            _until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
-            stylizer.is_settled = False  # another look waits: it may be taken in any frame
-            before = stylizer.frames
-            _until(lambda: stylizer.frames > before + 5)
-            stylizer.is_settled = True
-            pipeline.change(Live(Finishing(hold=0.5, mix=1.0)))
-            _until(lambda: (_shown(slot) == _i420(source.picture)).all())
-            successor = Inverts(Canvas(SIZE, "fit"))
-            pipeline.swap(successor)
-            _until(lambda: successor.frames == 1)
+            yield pipeline, source, slot
         finally:
             pipeline.stop()
         assert pipeline.failure is None
 
 
+def test_an_idle_source_is_styled_once_and_frames_go_on() -> None:
+    stylizer = Inverts(Canvas(SIZE, "fit"))
+    with _running(stylizer, Finishing(hold=0.5)) as (pipeline, source, slot):
+        _until(lambda: pipeline.progress().counts.held > 20)
+        counts = pipeline.progress().counts
+        assert stylizer.frames == 1 == counts.stylize.count
+        assert counts.stylized > 20
+        assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
+        source.picture = draw(90, SIZE)[::-1].copy()
+        _until(lambda: stylizer.frames > 1)
+        _until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
+        stylizer.is_settled = False  # another look waits: it may be taken in any frame
+        before = stylizer.frames
+        _until(lambda: stylizer.frames > before + 5)
+        stylizer.is_settled = True
+        pipeline.change(Live(Finishing(hold=0.5, mix=1.0)))
+        _until(lambda: (_shown(slot) == _i420(source.picture)).all())
+        successor = Inverts(Canvas(SIZE, "fit"))
+        pipeline.swap(successor)
+        _until(lambda: successor.frames == 1)
+
+
 def test_off_and_on_again_shows_the_look_of_now() -> None:
     stylizer = Inverts(Canvas(SIZE, "fit"))
-    with Slot(BYTES) as slot:
-        pipeline, source = _pipeline(slot, stylizer, Finishing(hold=0.5))
-        pipeline.start()
-        try:
-            _until(lambda: pipeline.progress().counts.held > 5)
-            pipeline.change(Live(Finishing()))
-            _until(lambda: stylizer.frames > 5)
-            stylizer.white = 15
-            pipeline.change(Live(Finishing(hold=0.5)))
-            _until(lambda: (_shown(slot) == _i420(15 ^ source.picture)).all())
-            held = pipeline.progress().counts.held
-            _until(lambda: pipeline.progress().counts.held > held + 5)
-            assert (_shown(slot) == _i420(15 ^ source.picture)).all()
-        finally:
-            pipeline.stop()
+    with _running(stylizer, Finishing(hold=0.5)) as (pipeline, source, slot):
+        _until(lambda: pipeline.progress().counts.held > 5)
+        pipeline.change(Live(Finishing()))
+        _until(lambda: stylizer.frames > 5)
+        stylizer.white = 15
+        pipeline.change(Live(Finishing(hold=0.5)))
+        _until(lambda: (_shown(slot) == _i420(15 ^ source.picture)).all())
+        held = pipeline.progress().counts.held
+        _until(lambda: pipeline.progress().counts.held > held + 5)
+        assert (_shown(slot) == _i420(15 ^ source.picture)).all()
 
 
 def test_what_is_plain_is_shown_as_it_is() -> None:
     class Plain(Inverts):
         is_plain = True
 
-    with Slot(BYTES) as slot:
-        pipeline, _ = _pipeline(slot, Plain(Canvas(SIZE, "fit")), Finishing(1.0, 1.0, 1.0, 1.0))
-        pipeline.start()
-        try:
-            _until(lambda: pipeline.progress().counts.stylized > 10)
-            assert pipeline.progress().counts.held == 0
-            assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
-        finally:
-            pipeline.stop()
+    everything = Finishing(1.0, 1.0, 1.0, 1.0)
+    with _running(Plain(Canvas(SIZE, "fit")), everything) as (pipeline, _, slot):
+        _until(lambda: pipeline.progress().counts.stylized > 10)
+        assert pipeline.progress().counts.held == 0
+        assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
 
 
 def test_the_finish_is_of_the_size_that_is_shown() -> None:
