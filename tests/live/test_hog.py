@@ -49,7 +49,7 @@ def _report(folder: Path) -> dict[str, Any]:
 
 
 def _usual_ms(folder: Path) -> float:
-    """What a frame takes here, one after the other; the better of two, for others may be at work."""
+    """What a frame takes here, one after the other; the better of two, for others may work."""
     flags = ["--fps", "100", "--seconds", "4", "--report", "r.json"]
     usual: list[float] = []
     for _ in range(2):
