@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -12,6 +12,12 @@ from livestyle.placement import Placement
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
+
+    Layers = tuple[Pixels, Pixels, Pixels]
+    """Brightness and two colours of a picture, each (h, w): Y, Cr, Cb (BT.601, full range)."""
+
+_BLACK = 16, 128, 128  # in limited range
+_BRIGHTNESS, _COLOUR = (219 / 255, 16.0), (224 / 255, 128 * (1 - 224 / 255))  # from full range
 
 
 def scale(pixels: Pixels, size: Size, into: Pixels | None = None) -> Pixels:
@@ -34,8 +40,8 @@ class Canvas:
     """An RGB picture, (height, width, 3) uint8, black where nothing is painted.
 
     size: (width, height), both even. aspect: how a source picture of another shape is placed on it
-    ("fit", "fill" or "stretch", see `Placement`). i420: that is what is wanted in the end; a
-    stylizer that can make it where the picture is need not paint here.
+    ("fit", "fill" or "stretch", see `Placement`). i420: that is what is wanted in the end, and what
+    `put` makes; a stylizer that can make it where the picture is need not paint here.
     """
 
     def __init__(self, size: Size, aspect: str, *, i420: bool = False) -> None:
@@ -44,19 +50,45 @@ class Canvas:
         self.pixels: Pixels = np.zeros((size[1], size[0], 3), np.uint8)
         self.aspect = aspect
         self._placement = Placement(size, size, aspect)
+        self._i420: Pixels = np.empty((size[1] * 3 // 2 if i420 else 0, size[0]), np.uint8)
+        self._clear()
 
     def place(self, source: Pixels) -> Pixels:
         """Make room for a source picture. Returns the part of it that will be seen (a view)."""
         size = source.shape[1], source.shape[0]
         if size != self._placement.source_size:
             self._placement = Placement(size, self.size, self.aspect)
-            self.pixels.fill(0)
+            self._clear()
         return self._placement.crop(source)
 
     def paint(self, source: Pixels) -> None:
         """Paint a source picture, BGRA (h, w, 4), as it is."""
         seen, room = self.place(source), self.room
         cv2.cvtColor(scale(seen, (room.shape[1], room.shape[0])), cv2.COLOR_BGRA2RGB, dst=room)
+
+    def put(self, layers: Layers) -> Pixels:
+        """Paint a styled picture of any size. Returns all that is painted: RGB (H, W, 3), or I420
+        (H * 3 / 2, W) where that is wanted.
+        """
+        if not self.i420:
+            room = self.room
+            picture: Any = cv2.cvtColor(cv2.merge(layers), cv2.COLOR_YCrCb2RGB)
+            scale(picture, (room.shape[1], room.shape[0]), into=room)
+            return self.pixels
+        x, y, width, height = self._placement.rectangle
+        brightness, red, blue = layers
+        # colours have half of the size: a small picture's need not grow
+        for plane, layer, by, range in zip(
+            planes_of(self._i420),
+            (brightness, blue, red),
+            (1, 2, 2),
+            (_BRIGHTNESS, _COLOUR, _COLOUR),
+            strict=True,
+        ):
+            limited: Any = cv2.convertScaleAbs(layer, None, *range)
+            room = plane[y // by : (y + height) // by, x // by : (x + width) // by]
+            scale(limited, (width // by, height // by), into=room)
+        return self._i420
 
     def show(self, source: Pixels, into: Pixels) -> None:
         """Write what `paint` paints as I420 (H * 3 / 2, W)."""
@@ -66,11 +98,30 @@ class Canvas:
         self.paint(source)
         to_i420(self.pixels, into.data.cast("B"))
 
+    def _clear(self) -> None:
+        self.pixels.fill(0)
+        if self.i420:
+            for plane, level in zip(planes_of(self._i420), _BLACK, strict=True):
+                plane.fill(level)
+
     @property
     def room(self) -> Pixels:
         """The part of the canvas that the placed source picture fills: a view to paint into."""
         x, y, width, height = self._placement.rectangle
         return self.pixels[y : y + height, x : x + width]
+
+
+def layers_of(rgb: Pixels) -> Layers:
+    """Of RGB (h, w, 3)."""
+    y, cr, cb = cast("Layers", cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)))
+    return y, cr, cb
+
+
+def planes_of(i420: Pixels) -> tuple[Pixels, Pixels, Pixels]:
+    """Views of I420 (H * 3 / 2, W): brightness (H, W), and U and V (H / 2, W / 2)."""
+    height, width = i420.shape[0] * 2 // 3, i420.shape[1]
+    u, v = i420.reshape(-1)[height * width :].reshape(2, height // 2, width // 2)
+    return i420[:height], u, v
 
 
 def to_i420(pixels: Pixels, into: memoryview) -> None:

@@ -85,7 +85,7 @@ ROOMS: dict[str, set[str]] = {
         "between", "sources", "sinks", "finish", "models", "diffusion", "engines", "stylizers",
         "worker", "front", "training",
     },
-    "training": {"finish", "sources"},
+    "training": {"finish", "sources", "stylizers"},  # what is trained is a stylizer's
     "api": {"between", "finish", "stylizers", "front"},
     "commands": {
         "between", "sources", "sinks", "finish", "stylizers", "engines", "front", "bench",

@@ -20,7 +20,7 @@ from livestyle.frame import Frame, Size
 from livestyle.machine import describe_machine
 from livestyle.sources.testcard import draw
 from livestyle.stats import Timings
-from livestyle.stylizers.lite import Lite, compile_options
+from livestyle.stylizers.lite import Lite, compile_options, read_network
 from livestyle.stylizers.style import find_style
 
 Ms = dict[str, float | None]  # percentiles
@@ -43,7 +43,7 @@ def bench_lite(config: Config) -> dict[str, Any]:
     if style.network is None:
         raise ConfigError(f"--style {style.name}: it has no network to time; name another")
     output = config.output_size or (1280, 720)
-    lite = Lite(style, Canvas(output, config.aspect), config.size)
+    lite = Lite(style, Canvas(output, config.aspect, i420=True), config.size)
     stage, network = _time_both(lite, output)
     floor = _floor(lite)
     percent = {
@@ -86,12 +86,6 @@ def _stage(lite: Lite, slot: Slot, frame: Frame) -> None:
     slot.put(styled.seq, styled.captured_at, functools.partial(to_i420, styled.pixels))
 
 
-def _network(lite: Lite) -> ov.Model:
-    model = ov.Core().read_model(lite.style.network)
-    model.reshape([1, 3, lite.size[1], lite.size[0]])
-    return model
-
-
 def _request(lite: Lite, model: ov.Model) -> ov.InferRequest:
     compiled = ov.Core().compile_model(model, lite.recipe.device, compile_options(lite.recipe))
     return compiled.create_infer_request()
@@ -99,7 +93,7 @@ def _request(lite: Lite, model: ov.Model) -> ov.InferRequest:
 
 def _floor(lite: Lite) -> dict[str, float]:
     macs = 0
-    for node in _network(lite).get_ordered_ops():
+    for node in read_network(lite.style, lite.size).get_ordered_ops():
         if node.get_type_name() == "Convolution":
             weights, result = node.input(1).get_shape(), node.output(0).get_shape()
             macs += math.prod(weights) * math.prod(result[2:])
@@ -115,9 +109,8 @@ def _floor(lite: Lite) -> dict[str, float]:
 
 
 def _bare_network(lite: Lite) -> Callable[[], object]:
-    request = _request(lite, _network(lite))
-    picture = draw(0, lite.size)[:, :, 2::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255
-    request.set_input_tensor(ov.Tensor(np.ascontiguousarray(picture)))
+    request = _request(lite, read_network(lite.style, lite.size))
+    request.set_input_tensor(ov.Tensor(draw(0, lite.size)[None]))
     return lambda: request.infer()
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
+from livestyle.canvas import planes_of
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
@@ -27,9 +29,7 @@ class Planes(NamedTuple):
     @classmethod
     def of_i420(cls, picture: Pixels) -> Planes:
         """Views into I420 (H * 3 / 2, W)."""
-        height, width = picture.shape[0] * 2 // 3, picture.shape[1]
-        u, v = picture.reshape(-1)[height * width :].reshape(2, height // 2, width // 2)
-        return cls(picture[:height], u, v)
+        return cls(*planes_of(picture))
 
     @classmethod
     def of_rgb(cls, picture: Pixels) -> Planes:

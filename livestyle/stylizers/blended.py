@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import openvino as ov
 
 from livestyle.canvas import Canvas
 from livestyle.frame import Size
 from livestyle.stylizers.blend import Part
-from livestyle.stylizers.inferred import Inferred
+from livestyle.stylizers.inferred import Inferred, Reader
 from livestyle.stylizers.magenta import compiled, predict_style, read_network
 from livestyle.stylizers.transfer import transfer_model
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
 
 
 class Blended(Inferred):
@@ -33,6 +38,14 @@ class Blended(Inferred):
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
         return compiled(model, self.recipe.device, options)
 
+    def reader(self, size: Size) -> Reader:
+        """What it makes is RGB."""
+        return _as_it_is
+
     def fill(self, request: ov.InferRequest) -> None:
         """Give it the style."""
         request.set_input_tensor(1, ov.Tensor(self._style, shared_memory=True))
+
+
+def _as_it_is(made: Pixels, _: Pixels) -> Pixels:
+    return made

@@ -11,21 +11,13 @@ import numpy as np
 if TYPE_CHECKING:
     from livestyle.frame import Pixels, Size
 
-    Layers = tuple[Pixels, Pixels, Pixels]
-
 _cv: Any = cv2  # its types are wider than what it returns
 GREY = 128  # a colour that is none
 
 
-def layers_of(picture: Pixels) -> Layers:
-    """Brightness and two colours of BGR (h, w, 3)."""
-    y, cr, cb = _cv.split(_cv.cvtColor(picture, cv2.COLOR_BGR2YCrCb))
-    return y, cr, cb
-
-
 def brightness_of(picture: Pixels) -> Pixels:
-    """That of BGR (h, w, 3)."""
-    grey: Pixels = _cv.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    """That of RGB (h, w, 3)."""
+    grey: Pixels = _cv.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return grey
 
 

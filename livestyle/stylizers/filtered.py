@@ -53,10 +53,7 @@ class Filtered(Lookless):
         return take
 
     def stylize(self, frame: Frame) -> Frame:
-        """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
+        """BGRA (h, w, 4) in, out what `Canvas.put` makes of the styled picture."""
         scale(self._canvas.place(frame.pixels), self.size, into=self._small)
-        layers = self._filter(cv2.cvtColor(self._small, cv2.COLOR_BGRA2BGR))  # type: ignore[arg-type]
-        styled: Pixels = cv2.cvtColor(cv2.merge(layers), cv2.COLOR_YCrCb2RGB)  # type: ignore[assignment]
-        room = self._canvas.room
-        scale(styled, (room.shape[1], room.shape[0]), into=room)
-        return frame.with_pixels(self._canvas.pixels)
+        layers = self._filter(cv2.cvtColor(self._small, cv2.COLOR_BGRA2RGB))  # type: ignore[arg-type]
+        return frame.with_pixels(self._canvas.put(layers))

@@ -1,9 +1,9 @@
 """Filters: styles that need no network, each a few calls of OpenCV on a small picture.
 
-A filter is made for one size and then called with BGR (h, w, 3), uint8; it returns brightness and
-colours as `Y`, `Cr`, `Cb` (BT.601, full range) of that size. The same picture always gives the
-same; textures are drawn once and stay where they are on the screen, so that nothing crawls. Lines
-that people read come back afterwards, see livestyle.finish.
+A filter is made for one size and then called with RGB (h, w, 3), uint8; it returns the Layers of a
+picture of that size. The same picture always gives the same; textures are drawn once and stay where
+they are on the screen, so that nothing crawls. Lines that people read come back afterwards, see
+livestyle.finish.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from livestyle.canvas import layers_of
 from livestyle.stylizers.brushes import (
     GREY,
     brightness_of,
@@ -23,7 +24,6 @@ from livestyle.stylizers.brushes import (
     dot_screen,
     hatching,
     kuwahara,
-    layers_of,
     lit,
     paper_colours,
     rounded_to,
@@ -33,9 +33,9 @@ from livestyle.stylizers.brushes import (
 )
 
 if TYPE_CHECKING:
+    from livestyle.canvas import Layers
     from livestyle.frame import Pixels, Size
 
-    Layers = tuple[Pixels, Pixels, Pixels]
     Filter = Callable[[Pixels], Layers]
 
 _cv: Any = cv2  # its types are wider than what it returns

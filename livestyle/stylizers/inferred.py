@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import openvino as ov
 
-from livestyle.canvas import Canvas, scale
+from livestyle.canvas import Canvas, layers_of, scale
 from livestyle.frame import Frame, Size
 from livestyle.recipe import Recipe, load_recipe
 from livestyle.stylizers.lookless import Lookless
@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 
+Reader = Callable[["Pixels", "Pixels"], "Pixels"]
+"""Makes RGB (h, w, 3) of what a network made, and of the picture of which it was, BGRX (h, w, 4).
+"""
+
+
 class _Opened(NamedTuple):
-    """A compiled network and the memory that it reads, which must live as long."""
+    """A compiled network, the memory that it reads, which must live as long, and its reader."""
 
     request: ov.InferRequest
     picture: Pixels  # BGRX (h, w, 4)
+    read: Reader
 
 
 class Inferred(Lookless):
-    """A Stylizer, but for `compile`: a network from BGRX to RGB, uint8 both."""
+    """A Stylizer, but for `compile` and `reader`: a network that takes BGRX, uint8."""
 
     name = "lite"
     engine = "openvino"
@@ -39,7 +45,11 @@ class Inferred(Lookless):
         self._open(canvas)
 
     def compile(self, size: Size) -> ov.CompiledModel:
-        """The network for that size: (1, h, w, 4) in, (1, h, w, 3) out."""
+        """The network for that size, which takes (1, h, w, 4)."""
+        raise NotImplementedError
+
+    def reader(self, size: Size) -> Reader:
+        """What reads the network for that size."""
         raise NotImplementedError
 
     def fill(self, request: ov.InferRequest) -> None:
@@ -56,17 +66,15 @@ class Inferred(Lookless):
         request.set_input_tensor(0, ov.Tensor(picture[None], shared_memory=True))
         self.fill(request)
         request.infer()  # the first one allocates
-        return _Opened(request, picture)
+        return _Opened(request, picture, self.reader(size))
 
     def stylize(self, frame: Frame) -> Frame:
-        """BGRA (h, w, 4) in, styled RGB (H, W, 3) of the canvas out."""
+        """BGRA (h, w, 4) in, out what `Canvas.put` makes of the styled picture."""
         opened = self._opened
         scale(self._canvas.place(frame.pixels), self.size, into=opened.picture)
         opened.request.infer()
-        styled: Pixels = opened.request.get_output_tensor().data[0]
-        room = self._canvas.room
-        scale(styled, (room.shape[1], room.shape[0]), into=room)
-        return frame.with_pixels(self._canvas.pixels)
+        styled = opened.read(opened.request.get_output_tensor().data[0], opened.picture)
+        return frame.with_pixels(self._canvas.put(layers_of(styled)))
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; where that wants another size inside, compile for it."""

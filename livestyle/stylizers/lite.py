@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 import openvino as ov
-from openvino import opset13 as ops
-from openvino.preprocess import ColorFormat, PrePostProcessor
-from openvino.utils.decorators import custom_preprocess_function
 
 from livestyle.canvas import Canvas
 from livestyle.errors import StylizerError
 from livestyle.frame import Size
 from livestyle.recipe import Recipe
-from livestyle.stylizers.inferred import Inferred
+from livestyle.stylizers.head import PAINTED, Head
+from livestyle.stylizers.inferred import Inferred, Reader
 from livestyle.stylizers.style import Style
-
-if TYPE_CHECKING:
-    pass
 
 _PRECISIONS = {"bf16": ov.Type.bf16, "fp32": ov.Type.f32}
 
@@ -32,18 +24,13 @@ def compile_options(recipe: Recipe) -> dict[str, object]:
 
 
 def compile_network(style: Style, size: Size, recipe: Recipe) -> ov.CompiledModel:
-    """The style's network, compiled: BGRX (1, h, w, 4) uint8 in, RGB (1, h, w, 3) uint8 out.
+    """The style's network, compiled: BGRX (1, h, w, 4) uint8 in, out what Head takes.
 
-    Conversion to and from the network's float32 NCHW RGB in 0..1 is part of the graph.
-
-    Raises StylizerError when the network cannot be read or compiled.
+    Raises StylizerError when the network cannot be read or compiled, or is another kind.
     """
     try:
-        core = ov.Core()
-        model = core.read_model(style.network)
-        model.reshape([1, 3, size[1], size[0]])
-        model = _with_uint8(model)
-        return core.compile_model(model, recipe.device, compile_options(recipe))
+        model = read_network(style, size)
+        return ov.Core().compile_model(model, recipe.device, compile_options(recipe))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise StylizerError(
@@ -51,25 +38,18 @@ def compile_network(style: Style, size: Size, recipe: Recipe) -> ov.CompiledMode
         ) from error
 
 
-def _with_uint8(model: ov.Model) -> ov.Model:
-    processing = PrePostProcessor(model)
-    picture = processing.input()
-    picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    picture.tensor().set_color_format(ColorFormat.BGRX)
-    picture.model().set_layout(ov.Layout("NCHW"))
-    picture.preprocess().convert_color(ColorFormat.RGB)
-    picture.preprocess().convert_element_type(ov.Type.f32).scale(255.0)
-    styled = processing.output()
-    styled.model().set_layout(ov.Layout("NCHW"))
-    styled.postprocess().custom(_to_255).convert_layout(ov.Layout("NHWC"))
-    styled.tensor().set_element_type(ov.Type.u8)
-    return processing.build()
-
-
-@custom_preprocess_function  # type: ignore[untyped-decorator]
-def _to_255(output: ov.Output) -> ov.Node:
-    # conversion to uint8 cuts off, hence the half
-    return ops.add(ops.multiply(output, np.float32(255)), np.float32(0.5))
+def read_network(style: Style, size: Size) -> ov.Model:
+    """The style's network for pictures of (width, height). Raises RuntimeError or StylizerError."""
+    model = ov.Core().read_model(style.network)
+    width, height = size
+    shapes = [model.input().get_partial_shape(), model.output().get_partial_shape()]
+    if [shape.rank.get_length() and shape[-1] for shape in shapes] != [4, PAINTED]:
+        raise StylizerError(
+            f"style {style.name!r}: {style.network} is no network of this version of livestyle: it "
+            f"makes {shapes[1]} of {shapes[0]}; train the style again: livestyle train"
+        )
+    model.reshape([1, height, width, 4])
+    return model
 
 
 class Lite(Inferred):
@@ -83,3 +63,7 @@ class Lite(Inferred):
     def compile(self, size: Size) -> ov.CompiledModel:
         """The network for that size."""
         return compile_network(self.style, size, self.recipe)
+
+    def reader(self, size: Size) -> Reader:
+        """What makes a picture of what it paints."""
+        return Head(size)

@@ -1,7 +1,9 @@
 """A trained network as what ships: OpenVINO's graph, its convolutions in eight bits.
 
-On CPUs with VNNI these are four times as fast as in bfloat16 (2 cores, AVX512: the whole goes from
-34 to 10 ms).
+On CPUs with VNNI these are four times as fast as in bfloat16. Pictures come as they are captured and
+what is painted goes as bytes: conversions and the last steps in the graph took as long as half of the
+convolutions, see livestyle.stylizers.head for what makes a picture of it.
+
 The graph is written here, operation by operation, and not by a converter: those of OpenVINO and of
 its compression framework report to their maker what they are used for.
 """
@@ -14,33 +16,39 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 from torch import Tensor, nn
 
 from livestyle.errors import TrainingError
-from livestyle.training.network import BORDER, HALF, MOST_GAIN, LiteNetwork, Norm
+from livestyle.stylizers.head import GAIN
+from livestyle.training.network import BORDER, MOST_GAIN, LiteNetwork, Norm
 
 _RARE = 1e-4
 """Part of the values at each end that may lie outside of what eight bits span."""
+
+_PIXELS = "to_half.0"
+"""The convolution that takes the picture."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """Of what goes into the convolutions, by their names."""
 
 
 def to_graph(network: LiteNetwork, ranges: Ranges | None) -> ov.Model:
-    """image: float32 NCHW RGB in 0..1, of any size of multiples of 8; styled: the same.
+    """image: BGRX (1, h, w, 4) uint8, of any size of multiples of 8; painted: (1, h / 2, w / 2,
+    PAINTED) uint8, which livestyle.stylizers.head.Head makes a picture of.
 
     ranges: None leaves everything in float32. Raises TrainingError for a network that is not
     frozen.
     """
     if not all(norm.frozen for norm in network.norms):
         raise TrainingError("the network's statistics are not frozen yet; train it to its end")
-    image = ops.parameter([1, 3, -1, -1], np.float32, "image")
+    image = ops.parameter([1, -1, -1, 4], np.uint8, "image")
     image.output(0).tensor.set_names({"image"})
-    styled = _Writer(network, ranges).write(image)
-    styled.output(0).tensor.set_names({"styled"})
-    return ov.Model([styled], [image], "livestyle")
+    painted = _Writer(network, ranges).write(image)
+    painted.output(0).tensor.set_names({"painted"})
+    return ov.Model([painted], [image], "livestyle")
 
 
 def ranges_of(network: LiteNetwork, pictures: Tensor) -> dict[str, tuple[float, float]]:
@@ -86,30 +94,28 @@ class _Writer:
         self._ranges = ranges
 
     def write(self, image: ov.Node) -> ov.Node:
-        around = np.array([0, 0, BORDER, BORDER])
-        half = ops.relu(self._conv_norm("to_half", ops.pad(image, around, around, "edge")))
+        half = ops.relu(self._to_half(image))
         quarter = ops.relu(self._conv_norm("to_quarter", half))
         x = ops.relu(self._conv_norm("to_eighth", quarter))
         x = self._residuals("at_eighth", x)
-        x = ops.add(ops.relu(self._conv_norm("from_eighth", _grown(x, 2))), quarter)
+        x = ops.add(ops.relu(self._grown("from_eighth", x)), quarter)
         x = self._residuals("at_quarter", x)
-        x = ops.add(ops.relu(self._conv_norm("from_quarter", _grown(x, 2))), half)
-        folded, features = fold(self._network.to_picture), _inner(x)
-        assert folded.bias is not None
-        base, gain = (  # two convolutions take less time than to part what one has made
-            ops.depth_to_space(
-                ops.sigmoid(
-                    self._conv("to_picture", features, folded.weight[of], folded.bias[of], (1, 0))
-                ),
-                "depth_first",
-                2,
-            )
-            for of in (slice(0, 12), slice(12, 16))
-        )
-        coarse = ops.avg_pool(image, [8, 8], [0, 0], [0, 0], [8, 8], exclude_pad=True)
-        fine = ops.subtract(image, _grown(coarse, 8))
-        own = ops.multiply(ops.multiply(gain, np.float32(MOST_GAIN)), fine)
-        return ops.clamp(ops.add(base, own), 0.0, 1.0)
+        x = ops.add(ops.relu(self._grown("from_quarter", x)), half)
+        last = self._network.to_picture
+        assert last.bias is not None
+        x = self._conv("to_picture", _inner(x), on_half(last.weight), last.bias.repeat(4), (1, 0))
+        scale = [255.0, 255.0, 255.0, MOST_GAIN * GAIN] * 4
+        x = ops.multiply(ops.sigmoid(x), np.array(scale, np.float32).reshape(1, -1, 1, 1))
+        x = ops.convert(ops.add(x, np.float32(0.5)), "u8")  # which cuts off
+        return ops.transpose(x, np.array([0, 2, 3, 1]))
+
+    def _to_half(self, image: ov.Node) -> ov.Node:
+        """On BGRX in 0..255, which are eight bits as they are."""
+        x = ops.transpose(ops.convert(image, "f32"), np.array([0, 3, 1, 2]))
+        around = np.array([0, 0, BORDER, BORDER])
+        weight, offset = self._folded("to_half")
+        weight = F.pad(weight.flip(1) / 255, (0, 0, 0, 0, 0, 1))
+        return self._conv(_PIXELS, ops.pad(x, around, around, "edge"), weight, offset, (2, 1))
 
     def _residuals(self, name: str, x: ov.Node) -> ov.Node:
         for number in range(len(self._network.get_submodule(name))):  # type: ignore[arg-type]
@@ -118,14 +124,22 @@ class _Writer:
         return x
 
     def _conv_norm(self, name: str, x: ov.Node) -> ov.Node:
-        conv, norm = (
-            self._network.get_submodule(f"{name}.0"),
-            self._network.get_submodule(f"{name}.1"),
-        )
+        conv = self._network.get_submodule(f"{name}.0")
+        assert isinstance(conv, nn.Conv2d)
+        return self._conv(f"{name}.0", x, *self._folded(name), (conv.stride[0], 1))
+
+    def _grown(self, name: str, x: ov.Node) -> ov.Node:
+        """The same on x at twice its size."""
+        weight, offset = self._folded(name)
+        made = self._conv(f"{name}.0", x, on_half(weight), offset.repeat(4), (1, 1))
+        return ops.depth_to_space(made, "blocks_first", 2)
+
+    def _folded(self, name: str) -> tuple[Tensor, Tensor]:
+        """Weight and bias of a convolution with its norm in it."""
+        conv, norm = (self._network.get_submodule(f"{name}.{number}") for number in (0, 1))
         assert isinstance(conv, nn.Conv2d) and isinstance(norm, Norm)
         gain, offset = norm.affine()
-        weight = conv.weight * gain[:, None, None, None]
-        return self._conv(f"{name}.0", x, weight, offset, (conv.stride[0], 1))
+        return conv.weight * gain[:, None, None, None], offset
 
     def _conv(
         self, name: str, x: ov.Node, weight: Tensor, bias: Tensor, places: tuple[int, int]
@@ -136,7 +150,8 @@ class _Writer:
         if self._ranges is None:
             weights: ov.Node = ops.constant(kernel)
         else:
-            x, weights = _in_8_bits(x, self._ranges[name]), _weights_in_8_bits(kernel)
+            span = (0.0, 255.0) if name == _PIXELS else self._ranges[name]
+            x, weights = _in_8_bits(x, span), _weights_in_8_bits(kernel)
         pads = [padding, padding]
         made = ops.convolution(x, weights, [stride, stride], pads, pads, [1, 1], name=name)
         return ops.add(made, bias.detach().float().cpu().numpy().reshape(1, -1, 1, 1))
@@ -162,14 +177,6 @@ def _weights_in_8_bits(kernel: NDArray[np.float32]) -> ov.Node:
     return ops.multiply(ops.convert(ops.constant(levels), np.float32), scale.astype(np.float32))
 
 
-def _grown(x: ov.Node, times: int) -> ov.Node:
-    scales = np.array([times, times], np.float32)
-    return ops.interpolate(
-        x, scales, "linear_onnx", "scales", coordinate_transformation_mode="half_pixel",
-        axes=np.array([2, 3]),
-    )  # fmt: skip
-
-
 def _inner(x: ov.Node) -> ov.Node:
     """Without what is of the border, but for the pixel that the last convolution takes."""
     off = BORDER // 2 - 1
@@ -178,21 +185,19 @@ def _inner(x: ov.Node) -> ov.Node:
     )
 
 
-def fold(conv: nn.Conv2d) -> nn.Conv2d:
-    """Rewrite LiteNetwork.to_picture as a 3x3 convolution on half-resolution features.
+def on_half(weight: Tensor) -> Tensor:
+    """Rewrite a 3x3 convolution on features at twice their size, bilinear, as one on the features.
 
-    No tensor of many channels is then left at full resolution. A 3x3 window around full-resolution
-    pixel 2i or 2i+1 covers the pixels 2i-1 .. 2i+2, each of them by bilinear interpolation a fixed
-    mix of the half-resolution pixels i-1, i, i+1. So for every output phase the two linear steps
-    are one 3x3 kernel; the sum below multiplies them out. Its outputs are for pixel_shuffle(2).
+    weight: [out, in, 3, 3]. Returns [4 * out, in, 3, 3]: the four output pixels one after the other,
+    as DepthToSpace's blocks_first has them.
+
+    No tensor of many channels is then at twice the size. A 3x3 window around pixel 2i or 2i+1 covers
+    the pixels 2i-1 .. 2i+2, each of them by bilinear interpolation a fixed mix of the features i-1,
+    i, i+1. So for every output pixel the two linear steps are one 3x3 kernel; the sum below
+    multiplies them out. It differs at the features' border, which BORDER keeps out of the picture.
     """
     mix = torch.tensor([[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0.75, 0.25], [0, 0.25, 0.75]])
-    mix = torch.stack([mix[0:3], mix[1:4]])  # [output phase, tap, neighbour]
-    # o, c: channels; t, s: taps; p, q: output phases; a, b: neighbours.
-    weight = torch.einsum("octs,pta,qsb->opqcab", conv.weight.detach().cpu(), mix, mix)
-    folded = nn.Conv2d(HALF, 16, 3)
-    with torch.no_grad():
-        folded.weight.copy_(weight.reshape(16, HALF, 3, 3))
-        if conv.bias is not None and folded.bias is not None:
-            folded.bias.copy_(conv.bias.cpu().repeat_interleave(4))
-    return folded
+    mix = torch.stack([mix[0:3], mix[1:4]])  # [output pixel, tap, neighbour]
+    # o, c: channels; t, s: taps; p, q: output pixels; a, b: neighbours.
+    made = torch.einsum("octs,pta,qsb->pqocab", weight.detach().float().cpu(), mix, mix)
+    return made.reshape(-1, *weight.shape[1:])

@@ -18,6 +18,7 @@ from livestyle.sources import Source
 _RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
 _SILENCE = 2.0  # s in one read after which the source counts as hung
 _SMOOTHING = 0.2  # weight of the newest duration in an estimate
+_DEVIATIONS = 3  # that a frame may take longer than estimated
 
 
 class Forecast:
@@ -27,6 +28,7 @@ class Forecast:
         self.free_at = 0  # ns; in the past while the stylizer waits
         self._started = 0
         self.estimate = 0.0  # ns, what a frame takes
+        self.deviation = 0.0  # ns, how far frames are from it; both as TCP's timer has them (RFC 6298)
 
     def begin(self) -> None:
         """The stylizer begins a frame."""
@@ -41,8 +43,9 @@ class Forecast:
         """The stylizer ends a frame. Returns how long it took, in ns."""
         self.free_at = time.monotonic_ns()
         duration = self.free_at - self._started
-        weight = _SMOOTHING if self.estimate else 1
-        self.estimate += weight * (duration - self.estimate)
+        error = duration - self.estimate if self.estimate else 0.0
+        self.deviation += _SMOOTHING * (abs(error) - self.deviation)
+        self.estimate = self.estimate + _SMOOTHING * error if self.estimate else float(duration)
         return duration
 
 
@@ -99,8 +102,9 @@ class Capture:
 
     def _align(self, pacer: Pacer, forecast: Forecast) -> None:
         if (due_at := self._slot.due_at) and self.source.fps is None:
-            # a fifth of the interval to spare: jitter of a few ms must not cost the tick
-            lead = self._read_ns + forecast.estimate + pacer.interval / 5
+            # to spare: jitter must not cost the tick, nor the one before
+            spare = max(pacer.interval / 5, _DEVIATIONS * forecast.deviation)
+            lead = self._read_ns + forecast.estimate + min(spare, pacer.interval / 2)
             pacer.align(due_at - int(lead))
 
     def _wait_for(self, forecast: Forecast, pacer: Pacer) -> None:

@@ -1,5 +1,7 @@
 """The bundled networks through OpenVINO: every style, any size, the same every time."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import openvino as ov
@@ -11,7 +13,7 @@ from livestyle.frame import Frame
 from livestyle.placement import network_size
 from livestyle.recipe import Recipe, load_recipe
 from livestyle.sources.testcard import draw
-from livestyle.stylizers.lite import Lite
+from livestyle.stylizers.lite import Lite, read_network
 from livestyle.stylizers.style import Style, list_styles
 
 STYLES = [style for style in list_styles() if style.network]
@@ -26,22 +28,47 @@ def test_the_three_styles_are_there_and_small() -> None:
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 def test_stage_is_the_bare_network_between_two_scalings(style: Style) -> None:
-    """Against the IR run by hand in float32, so a swapped channel or a wrong range shows."""
+    """Against the network and its head by hand in float32, so a swapped channel or a wrong range
+    shows.
+    """
     frame = Frame(draw(100, (1280, 720)), 100, 0)
     with Lite(style, Canvas((1280, 720), "fit"), None) as lite:
         styled = lite.stylize(frame)
     assert (styled.seq, styled.captured_at) == (100, 0)
-    core = ov.Core()
-    model = core.read_model(style.network)
-    model.reshape([1, 3, 360, 640])
-    network = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": ov.Type.f32})
-    rgb = scale(frame.pixels, (640, 360))[:, :, 2::-1].astype(np.float32) / 255
-    out = network(np.ascontiguousarray(rgb.transpose(2, 0, 1)[None]))[0][0].transpose(1, 2, 0)
-    expected = scale(np.rint(out * 255).astype(np.uint8), (1280, 720))
+    model = read_network(style, (640, 360))
+    options = {"INFERENCE_PRECISION_HINT": ov.Type.f32}
+    small = scale(frame.pixels, (640, 360))
+    painted = ov.Core().compile_model(model, "CPU", options)(small[None])[0][0]
+    pixels = painted.reshape(180, 320, 2, 2, 4).transpose(0, 2, 1, 3, 4).reshape(360, 640, 4)
+    own = small[:, :, 2::-1].astype(np.float32)
+    coarse = cv2.resize(cv2.resize(own, (80, 45), interpolation=cv2.INTER_AREA), (640, 360))
+    out = pixels[:, :, :3] + pixels[:, :, 3:] / np.float32(170) * (own - coarse)
+    expected = scale(np.rint(out.clip(0, 255)).astype(np.uint8), (1280, 720))
     error = np.abs(styled.pixels.astype(int) - expected.astype(int))
     # bf16 has 8 bits of mantissa: a few grey levels where the CPU computes in it
     assert error.mean() < 3
     assert np.percentile(error, 99) < 20
+
+
+@pytest.mark.parametrize("style", STYLES[:2], ids=lambda style: style.name)
+@pytest.mark.parametrize("shape", [(720, 1280), (480, 640), (1080, 1440)])
+def test_what_is_made_as_i420_is_what_is_made_as_rgb(style: Style, shape: tuple[int, int]) -> None:
+    """A neighbour's colour more or less: I420 has the colours of the small picture."""
+    frame = Frame(cv2.resize(draw(40, (1280, 720)), shape[::-1]), 0, 0)
+    made = []
+    for i420 in (False, True):
+        with Lite(style, Canvas((1280, 720), "fit", i420=i420), None) as lite:
+            made.append(np.zeros((1080, 1280), np.uint8))
+            to_i420(lite.stylize(frame).pixels, made[-1].data.cast("B"))
+    apart = np.abs(made[0].astype(int) - made[1])
+    assert apart[:720].max() <= 4 and apart[:720].mean() < 0.6
+    assert apart[720:].mean() < 1.5 and np.percentile(apart[720:], 99) <= 12
+    bars = Canvas((1280, 720), "fit")
+    bars.place(frame.pixels)
+    if (edge := (1280 - bars.room.shape[1]) // 2) > 0:
+        for picture in made:
+            black = cv2.cvtColor(picture, cv2.COLOR_YUV2RGB_I420)[:, : edge - 2]
+            assert black.max() == 0
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
@@ -113,6 +140,14 @@ def test_broken_network_is_one_line(tmp_path: object) -> None:
     with pytest.raises(StylizerError, match=r"style 'x': cannot use .*\.toml") as caught:
         Lite(broken, Canvas((640, 360), "fit"), None)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
+    given = ov.opset13.parameter([1, 3, -1, -1], np.float32)
+    other = tmp_path / "other.xml"
+    ov.save_model(ov.Model([ov.opset13.relu(given)], [given], "other"), other)
+    with pytest.raises(StylizerError, match=r"style 'x': .*other\.xml is no network of this vers"):
+        Lite(Style("x", "", "", "", network=other), Canvas((640, 360), "fit"), None)
 
 
 def test_i420_is_bt601_limited_range() -> None:
