@@ -1,8 +1,8 @@
 """A trained network as what ships: OpenVINO's graph, its convolutions in eight bits.
 
-On CPUs with VNNI these are four times as fast as in bfloat16. Pictures come as they are captured and
-what is painted goes as bytes: conversions and the last steps in the graph took as long as half of the
-convolutions, see livestyle.stylizers.head for what makes a picture of it.
+On CPUs with VNNI these are four times as fast as in bfloat16. Pictures come as they are captured
+and what is painted goes as bytes: in the graph, conversions and the last steps took as long as half
+of the convolutions. livestyle.stylizers.head makes a picture of it.
 
 The graph is written here, operation by operation, and not by a converter: those of OpenVINO and of
 its compression framework report to their maker what they are used for.
@@ -188,13 +188,14 @@ def _inner(x: ov.Node) -> ov.Node:
 def on_half(weight: Tensor) -> Tensor:
     """Rewrite a 3x3 convolution on features at twice their size, bilinear, as one on the features.
 
-    weight: [out, in, 3, 3]. Returns [4 * out, in, 3, 3]: the four output pixels one after the other,
-    as DepthToSpace's blocks_first has them.
+    weight: [out, in, 3, 3]. Returns [4 * out, in, 3, 3]: the four output pixels one after the
+    other, as DepthToSpace's blocks_first has them.
 
-    No tensor of many channels is then at twice the size. A 3x3 window around pixel 2i or 2i+1 covers
-    the pixels 2i-1 .. 2i+2, each of them by bilinear interpolation a fixed mix of the features i-1,
-    i, i+1. So for every output pixel the two linear steps are one 3x3 kernel; the sum below
-    multiplies them out. It differs at the features' border, which BORDER keeps out of the picture.
+    No tensor of many channels is then at twice the size. A 3x3 window around pixel 2i or 2i+1
+    covers the pixels 2i-1 .. 2i+2, each of them by bilinear interpolation a fixed mix of the
+    features i-1, i, i+1. So for every output pixel the two linear steps are one 3x3 kernel; the sum
+    below multiplies them out. It differs at the features' border, which BORDER keeps out of the
+    picture.
     """
     mix = torch.tensor([[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0.75, 0.25], [0, 0.25, 0.75]])
     mix = torch.stack([mix[0:3], mix[1:4]])  # [output pixel, tap, neighbour]

@@ -27,8 +27,8 @@ class Forecast:
     def __init__(self) -> None:
         self.free_at = 0  # ns; in the past while the stylizer waits
         self._started = 0
-        self.estimate = 0.0  # ns, what a frame takes
-        self.deviation = 0.0  # ns, how far frames are from it; both as TCP's timer has them (RFC 6298)
+        self.estimate = 0.0  # ns, what a frame takes; both as TCP's timer has them (RFC 6298)
+        self.deviation = 0.0  # ns, how far frames are from that
 
     def begin(self) -> None:
         """The stylizer begins a frame."""
