@@ -5,13 +5,13 @@
     t      = 0 … 1, around where they are stronger than a texture's: text
     ground = (1 + t) / 2 of blur(source), the rest of blur(styled)
     result = styled + m * (ground - styled) + (k + (g - k) * m) * fine
-    colour = half as strong where t > 1/2
+    colour = nearer to the source's where t > 1/2
 
 Style lives in colours and strokes; what people read lives in what is fine. Where that is strong the
 style's own strokes give way to it, and the ground comes near enough to the source's for dark to
 stay dark: on one that the style has made bright, bright letters would be lost. Under text the
-style's colour is paler, for a strong one leaves brightness no room to differ. The constants were
-chosen by the words that a reader of text finds again on a game's panels.
+colour is the source's for the most part, for a strong one leaves brightness no room to differ. The
+constants were chosen by the words that a reader of text finds again on a game's panels.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ GAINS = 0.625, 1.625  # k and g for an amount of 1
 GROUND = 0.5  # the source's share of the ground of what is fine and strong
 BLUR, EDGES_BLUR = 1.2, 1.0  # sigma, at half and a quarter of the size
 _WIDTH = 5, 5  # of the blurs
-TEXT = 12, 24  # as STRENGTH, of t
-REACH = 5  # pixels of a quarter of the size, across, that t is spread over
+TEXT = 14, 26  # as STRENGTH, of t
+COLOUR = 0.6  # the source's share of the colour of text
+REACH = 3  # pixels of a quarter of the size, across, that t is spread over
 _REACH = np.ones((REACH, REACH), np.uint8)
 
 
@@ -72,7 +73,7 @@ class Detail:
         self._make_ground(picture, ground)
         self._join(weak, more, mix)
         np.copyto(styled.y, result)
-        self._pale(styled, divided(shape, 4))
+        self._colour_text(source, styled)
 
     def _see(self, source: Pixels, most: float, low: Pixels, mask: Pixels) -> None:
         """Part the source into what is coarse and what is fine, and find where that is strong.
@@ -101,14 +102,15 @@ class Detail:
         self._lay()
         grow(laid, ground)
 
-    def _pale(self, styled: Planes, quarter: tuple[int, int]) -> None:
-        _, _, text, _ = self._lay.planes(quarter)
+    def _colour_text(self, source: Planes, styled: Planes) -> None:
+        _, _, text, _ = self._lay.planes(divided(styled.y.shape, 4))
         if cv2.minMaxLoc(text)[1] <= ONE // 2:
             return
-        mask, pale = (room.of(styled.u.shape) for room in (self._under_text, self._colour))
+        mask, between = (room.of(styled.u.shape) for room in (self._under_text, self._colour))
         cv2.threshold(grow(text, mask), ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
-        for colour in styled[1:]:  # a seam in colour alone is not seen
-            cv2.copyTo(cv2.convertScaleAbs(colour, pale, 0.5, 64), mask, colour)
+        for colour, theirs in zip(styled[1:], source[1:], strict=True):
+            cv2.addWeighted(colour, 1 - COLOUR, theirs, COLOUR, 0, dst=between)
+            cv2.copyTo(between, mask, colour)  # a seam in colour alone is not seen
 
 
 def _joined(planes: Sequence[ov.Node], gains: Sequence[ov.Node]) -> ov.Node:

@@ -17,7 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from livestyle.finish.detail import BLUR, EDGES_BLUR, GROUND, REACH, STRENGTH, TEXT, gains_of
+from livestyle.finish.detail import (
+    BLUR,
+    COLOUR,
+    EDGES_BLUR,
+    GROUND,
+    REACH,
+    STRENGTH,
+    TEXT,
+    gains_of,
+)
 from livestyle.finish.hold import grids_of
 from livestyle.finish.planes import ONE, divided
 from livestyle.finish.tensors import gaussian
@@ -29,7 +38,6 @@ if TYPE_CHECKING:
 _HALF = 0.5  # on every level: what is converted to uint8 is cut off
 _LOST = 0.25  # level: what edges gain where their means are rounded twice, to half and to a quarter
 _AROUND = 8  # px: as far as the blurs at a quarter of the size reach
-_PALE = 64 + _HALF / 2  # colours half as far from 128
 
 
 class DeviceFinish:
@@ -48,7 +56,6 @@ class DeviceFinish:
         self._source, self._new, self._amounts = (
             given.to(device, copy=True) for given in self._given
         )
-        self._pale = torch.tensor(_PALE, device=device)
         self._halved = _shrinking(gaussian(BLUR, device), 2)
         self._softened = _shrinking(gaussian(BLUR, device), 4)
         edges = _shrinking(gaussian(EDGES_BLUR, device), 4)
@@ -131,7 +138,7 @@ class DeviceFinish:
         )
         across = [2 * side for side in self._quarter]
         under_text = _resized(text, across)[0, :, : half[0], : half[1]] > 0.5
-        mine = torch.where(under_text, torch.add(self._pale, mine, alpha=0.5), mine)
+        mine = torch.where(under_text, mine.lerp(source, COLOUR), mine)
         shown = self._shown[height:].view(2, *half)
         is_new = _resized(new, half)[0] > 0
         torch.where(is_new, mine.lerp_(source, share), shown, out=shown)

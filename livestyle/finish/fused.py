@@ -25,40 +25,51 @@ Formula = Callable[[Sequence["ov.Node"], Sequence["ov.Node"]], "ov.Node"]
 """
 
 _WIDTH = 1024  # OpenVINO fuses best what has two dimensions, and little whose size it does not know
-_THREADS = (
-    2  # measured on two cores; such short work gains little by more, and the rest is the game's
-)
+_THREADS = 2  # such short work gains little by more, and the rest of the cores is the game's
+_FEW = 200_000  # pixels that one thread has done before another is awake
+
+
+_PARTS = 1, 3 / 4, 1 / 2, 1 / 4
+"""Of the largest shape, that are compiled; a smaller shape takes the least of them that holds it.
+"""
 
 
 class Fused:
-    """A formula of planes of one shape, up to a largest. All of that is computed each time: to
-    begin anew for every part of it takes as long.
-    """
+    """A formula of planes of one shape, up to a largest."""
 
     def __init__(self, formula: Formula, planes: int, gains: int, shape: tuple[int, ...]) -> None:
         """planes, gains: how many of them it takes. shape: of the largest, (height, width)."""
         import openvino as ov
 
-        whole = -(-math.prod(shape) // _WIDTH), _WIDTH
-        self._rooms = [Room(whole) for _ in range(planes + 1)]
+        rows = -(-math.prod(shape) // _WIDTH)
+        self._rooms = [Room((rows, _WIDTH)) for _ in range(planes + 1)]
         self._gains = np.zeros((gains, 1), np.float32)
-        self._request = _compile(formula, planes, gains, whole).create_infer_request()
-        *given, result = (room.of(whole) for room in self._rooms)
-        for number, values in enumerate([*given, *self._gains]):
-            self._request.set_input_tensor(number, ov.Tensor(values, shared_memory=True))
-        self._request.set_output_tensor(ov.Tensor(result, shared_memory=True))
+        self._requests: dict[int, ov.InferRequest] = {}  # by their pixels, the fewest last
+        for part in _PARTS:
+            whole = math.ceil(rows * part), _WIDTH
+            request = _compile(formula, planes, gains, whole).create_infer_request()
+            *given, result = (room.of(whole) for room in self._rooms)
+            for number, values in enumerate([*given, *self._gains]):
+                request.set_input_tensor(number, ov.Tensor(values, shared_memory=True))
+            request.set_output_tensor(ov.Tensor(result, shared_memory=True))
+            self._requests[math.prod(whole)] = request
+        self._pixels = 0
 
     def planes(self, shape: tuple[int, ...]) -> list[Pixels]:
-        """Where pictures of (height, width) are put in, and the result comes out, last."""
+        """Where pictures of (height, width) are put in, and the result comes out, last. They are
+        what is computed until others are asked for.
+        """
+        self._pixels = math.prod(shape)
         return [room.of(shape) for room in self._rooms]
 
     def __call__(self, *gains: float) -> None:
         """Compute what the planes hold."""
         self._gains[:, 0] = gains
-        self._request.infer()
+        enough = [pixels for pixels in self._requests if pixels >= self._pixels]
+        self._requests[enough[-1]].infer()
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def _compile(formula: Formula, planes: int, gains: int, shape: Size) -> ov.CompiledModel:
     import openvino as ov
     from openvino import opset13 as ops
@@ -70,7 +81,7 @@ def _compile(formula: Formula, planes: int, gains: int, shape: Size) -> ov.Compi
     options = {
         "INFERENCE_PRECISION_HINT": "f32",
         "NUM_STREAMS": 1,
-        "INFERENCE_NUM_THREADS": _THREADS,
+        "INFERENCE_NUM_THREADS": 1 if math.prod(shape) < _FEW else _THREADS,
         "ENABLE_CPU_PINNING": False,
     }
     return ov.Core().compile_model(
