@@ -1,10 +1,10 @@
 # make run    start livestyle on what this machine has
 # make setup  the environment alone, test extras included
-# make test   the tests; make lint: style and types
+# make test   the tests; make test-slow: those that take minutes; make lint: style and types
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run setup test lint format clean
+.PHONY: run setup test test-slow lint format clean
 
 run: .venv/.installed
 	@$(BIN)/livestyle run || test $$? = 130  # Ctrl-C is how it ends
@@ -14,6 +14,10 @@ setup: .venv/.tests-installed
 test: .venv/.tests-installed
 	tools/install_test_packages.sh
 	$(BIN)/pytest --durations=10
+
+test-slow: .venv/.tests-installed
+	tools/install_test_packages.sh
+	$(BIN)/pytest -m slow
 
 lint: .venv/.tests-installed
 	$(BIN)/ruff format --check .

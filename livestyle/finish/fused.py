@@ -27,10 +27,9 @@ Formula = Callable[[Sequence["ov.Node"], Sequence["ov.Node"]], "ov.Node"]
 _WIDTH = 1024  # OpenVINO fuses best what has two dimensions, and little whose size it does not know
 _THREADS = 2  # such short work gains little by more, and the rest of the cores is the game's
 _FEW = 200_000  # pixels that one thread has done before another is awake
-
-
 _PARTS = 1, 3 / 4, 1 / 2, 1 / 4
-"""Of the largest shape, that are compiled; a smaller shape takes the least of them that holds it.
+"""Of the largest shape, that are compiled where that is not small; a smaller shape takes the least
+of them that holds it.
 """
 
 
@@ -45,7 +44,7 @@ class Fused:
         self._rooms = [Room((rows, _WIDTH)) for _ in range(planes + 1)]
         self._gains = np.zeros((gains, 1), np.float32)
         self._requests: dict[int, ov.InferRequest] = {}  # by their pixels, the fewest last
-        for part in _PARTS:
+        for part in _PARTS if rows * _WIDTH >= _FEW else (1,):
             whole = math.ceil(rows * part), _WIDTH
             request = _compile(formula, planes, gains, whole).create_infer_request()
             *given, result = (room.of(whole) for room in self._rooms)

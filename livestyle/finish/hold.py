@@ -23,7 +23,7 @@ _CELLS = 480  # across the picture at most: what is compared are the means of ce
 _FIRM = 12.0  # of 255: how far a cell may come away from the copy, for an amount of 1
 _SOFT = 6  # of 255 more, until what is new is all that is shown
 _REACH = np.ones((5, 5), np.uint8)  # cells: strokes reach beyond what they are of
-_AROUND = 48  # px: as far as detail looks
+_AROUND = 32  # px: as far as detail looks
 _CUT = 0.7  # part of the picture: where more is new, it is another scene
 
 

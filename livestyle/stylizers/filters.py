@@ -43,8 +43,8 @@ _cv: Any = cv2  # its types are wider than what it returns
 
 def comic(size: Size) -> Filter:
     """Flat bright colours in a few tones, inked outlines."""
-    tones, vivid = table(staircase(6, 0.12)), colour_table(1.6)
-    ink = table(lambda dark: 255 - (dark - 3) * 17)
+    tones, vivid = table(staircase(5, 0.1)), colour_table(1.75)
+    ink = table(lambda dark: 255 - (dark - 3) * 19)
 
     def draw(picture: Pixels) -> Layers:
         y, cr, cb = layers_of(picture)
@@ -77,7 +77,7 @@ def ink(size: Size) -> Filter:
 
 def oil(size: Size) -> Filter:
     """Strokes of one colour each, thick enough to catch the light, under an old varnish."""
-    red, blue = colour_table(1.45, 5), colour_table(1.45, -12)
+    red, blue = colour_table(1.5, 6), colour_table(1.5, -14)
     bright = table(lambda y: 248 * (y / 255) ** 0.8)
     relief = np.array([[-1, -1, 0], [-1, 0, 1], [0, 1, 1]], np.float32) * np.float32(0.45)
 
@@ -152,7 +152,7 @@ def bits(size: Size) -> Filter:
     dither = np.tile(bayer, (cells[1] // 4 + 1, cells[0] // 4 + 1))[: cells[1], : cells[0]]
     noise = [(dither * step).round().astype(np.int16) for step in (20, 12, 12)]
     levels = [table(rounded_to(step)) for step in (32, 24, 24)]
-    vivid = colour_table(1.5)
+    vivid = colour_table(1.7)
 
     def draw(picture: Pixels) -> Layers:
         y, cr, cb = layers_of(_cv.resize(picture, cells, interpolation=cv2.INTER_AREA))

@@ -214,6 +214,7 @@ def test_tensorrt_rtx_builds_for_every_target_without_a_gpu(folder: Path, root: 
             tensorrt.load(files, "rtx")
 
 
+@pytest.mark.slow
 def test_fp8_builds_for_cards_that_have_it(folder: Path, root: Path) -> None:
     entry, report = _built(root, folder, "--target", "sm_89,sm_120", "--precision", "fp8")
     assert 20 < report["compare"]["psnr_db"] < 60
@@ -450,6 +451,7 @@ def inductor(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Entry, dic
 
 
 @pytest.mark.timeout(700)
+@pytest.mark.slow
 def test_inductor_builds(inductor: tuple[Path, Entry, dict[str, Any]]) -> None:
     _, entry, report = inductor
     assert report["try_out"]["psnr_db"] > 60
@@ -459,6 +461,7 @@ def test_inductor_builds(inductor: tuple[Path, Entry, dict[str, Any]]) -> None:
 
 
 @pytest.mark.timeout(1300)
+@pytest.mark.slow
 def test_inductor_gives_the_picture_of_pytorch(
     inductor: tuple[Path, Entry, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -644,6 +647,7 @@ def test_ctrl_c_leaves_nothing_behind(folder: Path, root: Path, no_child_stays: 
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.slow
 def test_a_build_killed_at_any_moment_leaves_the_cache_right(
     folder: Path, openvino_build: tuple[Path, float], root: Path, no_child_stays: None
 ) -> None:

@@ -38,6 +38,7 @@ def _unpacked(archive: Path, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.slow
 def test_all_of_it(machine: BareMachine, model: Path, tmp_path: Path) -> None:
     command = ["python", ENTRY, str(tmp_path), "1700", "--model", str(model)]
     command += ["--peer", LEVERS, "--peer", FP8]
