@@ -74,7 +74,7 @@ def contestants(size: Size, picture: Path) -> dict[str, Run]:
         for name, hint in hints.items()
     }
     frame = Frame(draw(100, (1280, 720)), 100, 0)
-    stage = Blended(find_blend(str(picture)), Canvas((1280, 720), "fit"), size)
+    stage = Blended(find_blend(str(picture)), Canvas((1280, 720), "fit", i420=True), size)
     running["int8, from 1280x720 and back"] = lambda: stage.stylize(frame)
     rgb = np.ascontiguousarray(bgra[None, ..., 2::-1]).astype(np.float32) / 255
     theirs = [rgb, style.reshape(1, 1, 1, -1)]

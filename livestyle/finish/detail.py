@@ -5,7 +5,7 @@
     t      = 0 … 1, around where they are stronger than a texture's: text
     ground = (1 + t) / 2 of blur(source), the rest of blur(styled)
     result = styled + m * (ground - styled) + (k + (g - k) * m) * fine
-    colour = nearer to the source's where t > 1/2
+    colour = nearer to the source's where t > 1/2, but no farther from grey than the style's
 
 Style lives in colours and strokes; what people read lives in what is fine. Where that is strong the
 style's own strokes give way to it, and the ground comes near enough to the source's for dark to
@@ -56,7 +56,7 @@ class Detail:
         whole, half, quarter = (divided(size[::-1], by) for by in (1, 2, 4))
         self._join = Fused(_joined, 5, 3, whole)
         self._lay = Fused(_laid, 3, 0, quarter)
-        self._edges, self._colour, self._under_text = (Room(whole) for _ in range(3))
+        self._edges, *self._colours = (Room(whole) for _ in range(5))
         self._half, self._quarter = Room(half), Room(quarter)
         self._share = Room(quarter, np.float32)
 
@@ -106,10 +106,13 @@ class Detail:
         _, _, text, _ = self._lay.planes(divided(styled.y.shape, 4))
         if cv2.minMaxLoc(text)[1] <= ONE // 2:
             return
-        mask, between = (room.of(styled.u.shape) for room in (self._under_text, self._colour))
+        mask, between, end, other = (room.of(styled.u.shape) for room in self._colours)
         cv2.threshold(grow(text, mask), ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
         for colour, theirs in zip(styled[1:], source[1:], strict=True):
             cv2.addWeighted(colour, 1 - COLOUR, theirs, COLOUR, 0, dst=between)
+            cv2.bitwise_not(colour, dst=other)  # as far from grey, on its other side
+            cv2.min(between, cv2.max(colour, other, dst=end), dst=between)
+            cv2.max(between, cv2.min(colour, other, dst=end), dst=between)
             cv2.copyTo(between, mask, colour)  # a seam in colour alone is not seen
 
 

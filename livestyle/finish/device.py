@@ -62,7 +62,7 @@ class DeviceFinish:
         ends = torch.tensor([STRENGTH, TEXT], device=device).float()
         low, span = ends[:, 0], ends[:, 1] - ends[:, 0]
         self._strong = edges / span[:, None, None, None], (_LOST - low) / span
-        self._both = torch.zeros(2, 1, height, width, device=device)
+        self._both = torch.zeros(2, rows, width, device=device)
         self._shown = torch.zeros(rows, width, device=device)
         self.output = torch.zeros(rows, width, dtype=torch.uint8, device=device)
         self._taken = False
@@ -106,10 +106,11 @@ class DeviceFinish:
         """Finish a picture, uint8 I420 [H * 3 / 2, W], into `output`."""
         height, width = self._shape
         weak, more, most, mix, colour = self._amounts.unbind()
-        for picture, plane in zip((self._source, styled), self._both, strict=True):
-            torch.add(picture[:height], _HALF, out=plane[0])
-        source, picture = self._both[:1], self._both[1:]
-        seen = self._around(self._both)
+        for given, whole in zip((self._source, styled), self._both, strict=True):
+            torch.add(given, _HALF, out=whole)
+        both = self._both[:, None, :height]
+        source, picture = both[:1], both[1:]
+        seen = self._around(both)
         half = F.conv2d(seen[:1, :, 4:-4, 4:-4], self._halved, stride=2)
         fine = source - self._grown(half)
         edges = self._around(fine.abs())
@@ -127,18 +128,18 @@ class DeviceFinish:
         new = torch.mul(self._new, 1 / ONE)[None, None]
         shown = self._shown[None, None, :height]
         shown.lerp_(result.clamp_(0, 255.5), _resized(new, self._shape))
-        self._finish_colours(styled, text, new, colour)
+        self._finish_colours(text, new, colour)
         self.output.copy_(self._shown)
 
-    def _finish_colours(self, styled: Tensor, text: Tensor, new: Tensor, share: Tensor) -> None:
+    def _finish_colours(self, text: Tensor, new: Tensor, share: Tensor) -> None:
         height, width = self._shape
         half = height // 2, width // 2
-        mine, source = (
-            torch.add(picture[height:].view(2, *half), _HALF) for picture in (styled, self._source)
-        )
+        source, mine = (picture[height:].view(2, *half) for picture in self._both)
         across = [2 * side for side in self._quarter]
         under_text = _resized(text, across)[0, :, : half[0], : half[1]] > 0.5
-        mine = torch.where(under_text, mine.lerp(source, COLOUR), mine)
+        other = 256 - mine  # as far from grey, on its other side
+        ends = torch.minimum(mine, other), torch.maximum(mine, other)
+        mine = torch.where(under_text, mine.lerp(source, COLOUR).clamp_(*ends), mine)
         shown = self._shown[height:].view(2, *half)
         is_new = _resized(new, half)[0] > 0
         torch.where(is_new, mine.lerp_(source, share), shown, out=shown)

@@ -143,6 +143,15 @@ def test_text_has_more_of_the_sources_colour_than_of_the_styles() -> None:
     assert (styled.u[130:220] == 240).all() and (styled.v[130:220] == 16).all()
 
 
+def test_text_in_a_style_without_colours_has_none() -> None:
+    picture = write_words(np.full((720, 1280, 3), (200, 60, 40), np.uint8))[0]
+    source = Planes.of_i420(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420))
+    styled = Planes(source.y.copy(), np.full_like(source.u, 128), np.full_like(source.v, 125))
+    Detail((1280, 720)).add(source, styled, 0.8)
+    assert set(np.unique(styled.u)) <= {127, 128}
+    assert styled.v.min() >= 125 and styled.v.max() <= 130
+
+
 def test_detail_of_a_part_is_that_part_of_it() -> None:
     """Away from its edges, and where it begins and ends at multiples of eight."""
     source = cv2.cvtColor(draw(7, SIZE), cv2.COLOR_BGRA2GRAY)
