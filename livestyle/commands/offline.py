@@ -39,9 +39,9 @@ def stylize_file(
 ) -> dict[str, Any]:
     """Restyle every frame of `input` into `output`, of the same size (made even) and times.
 
-    The frames are what a live run on a CPU gives for the same settings; sound is left out. A first
-    frame alone is taken where `output` is a picture. config: settled, see `settle_stylizer`. say:
-    told what is being loaded.
+    A clip's frames are what a live run on a CPU gives for the same settings; sound is left out. A
+    first frame alone is taken where `output` is a picture, with colours at its full size. config:
+    settled, see `settle_stylizer`. say: told what is being loaded.
 
     Returns what was done, as JSON can hold it.
 
@@ -53,12 +53,13 @@ def stylize_file(
         raise ConfigError(f"cannot tell what {output!r} shall be; its name ends in one of: {known}")
     started = time.monotonic()
     clip = probe(input)
-    size = clip.size if suffix in _PICTURES else even(clip.size)
-    canvas = Canvas(size, "stretch")  # by an odd row and column at most
+    is_picture = suffix in _PICTURES
+    size = clip.size if is_picture else even(clip.size)
+    canvas = Canvas(size, "stretch", i420=not is_picture)  # by an odd row and column at most
     with open_stylizer(config, canvas, say) as stylizer:
         finishing = Finishing() if stylizer.is_plain else finishing_of(config)
         count = 1
-        if suffix in _PICTURES:
+        if is_picture:
             write_picture(output, _styled_picture(stylizer, input, finishing))
             advance(1, 1)
         else:
