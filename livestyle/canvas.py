@@ -66,26 +66,25 @@ class Canvas:
         seen, room = self.place(source), self.room
         cv2.cvtColor(scale(seen, (room.shape[1], room.shape[0])), cv2.COLOR_BGRA2RGB, dst=room)
 
-    def put(self, layers: Layers) -> Pixels:
-        """Paint a styled picture of any size. Returns all that is painted: RGB (H, W, 3), or I420
-        (H * 3 / 2, W) where that is wanted.
+    def put(self, styled: Pixels) -> Pixels:
+        """Paint a styled picture of any size, RGB (h, w, 3). Returns all that is painted: RGB
+        (H, W, 3), or I420 (H * 3 / 2, W) where that is wanted.
         """
         if not self.i420:
             room = self.room
-            picture: Any = cv2.cvtColor(cv2.merge(layers), cv2.COLOR_YCrCb2RGB)
-            scale(picture, (room.shape[1], room.shape[0]), into=room)
+            scale(styled, (room.shape[1], room.shape[0]), into=room)
             return self.pixels
         x, y, width, height = self._placement.rectangle
-        brightness, red, blue = layers
+        brightness, red, blue = layers_of(styled)
         # colours have half of the size: a small picture's need not grow
-        for plane, layer, by, range in zip(
+        for plane, layer, by, factors in zip(
             planes_of(self._i420),
             (brightness, blue, red),
             (1, 2, 2),
             (_BRIGHTNESS, _COLOUR, _COLOUR),
             strict=True,
         ):
-            limited: Any = cv2.convertScaleAbs(layer, None, *range)
+            limited: Any = cv2.convertScaleAbs(layer, None, *factors)
             room = plane[y // by : (y + height) // by, x // by : (x + width) // by]
             scale(limited, (width // by, height // by), into=room)
         return self._i420
@@ -112,7 +111,7 @@ class Canvas:
 
 
 def layers_of(rgb: Pixels) -> Layers:
-    """Of RGB (h, w, 3)."""
+    """Those of RGB (h, w, 3)."""
     y, cr, cb = cast("Layers", cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)))
     return y, cr, cb
 

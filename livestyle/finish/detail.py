@@ -110,7 +110,7 @@ class Detail:
         cv2.threshold(grow(text, mask), ONE // 2, ONE, cv2.THRESH_BINARY, dst=mask)
         for colour, theirs in zip(styled[1:], source[1:], strict=True):
             cv2.addWeighted(colour, 1 - COLOUR, theirs, COLOUR, 0, dst=between)
-            cv2.bitwise_not(colour, dst=other)  # as far from grey, on its other side
+            cv2.addWeighted(colour, -1, colour, 0, 256, dst=other)  # as far from grey, beyond it
             cv2.min(between, cv2.max(colour, other, dst=end), dst=between)
             cv2.max(between, cv2.min(colour, other, dst=end), dst=between)
             cv2.copyTo(between, mask, colour)  # a seam in colour alone is not seen

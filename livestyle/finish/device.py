@@ -137,7 +137,7 @@ class DeviceFinish:
         source, mine = (picture[height:].view(2, *half) for picture in self._both)
         across = [2 * side for side in self._quarter]
         under_text = _resized(text, across)[0, :, : half[0], : half[1]] > 0.5
-        other = 256 - mine  # as far from grey, on its other side
+        other = 256 + 2 * _HALF - mine  # as far from grey, beyond it
         ends = torch.minimum(mine, other), torch.maximum(mine, other)
         mine = torch.where(under_text, mine.lerp(source, COLOUR).clamp_(*ends), mine)
         shown = self._shown[height:].view(2, *half)

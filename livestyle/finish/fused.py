@@ -36,7 +36,15 @@ of them that holds it.
 class Fused:
     """A formula of planes of one shape, up to a largest."""
 
-    def __init__(self, formula: Formula, planes: int, gains: int, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        formula: Formula,
+        planes: int,
+        gains: int,
+        shape: tuple[int, ...],
+        *,
+        parts: Sequence[float] = _PARTS,
+    ) -> None:
         """planes, gains: how many of them it takes. shape: of the largest, (height, width)."""
         import openvino as ov
 
@@ -44,7 +52,7 @@ class Fused:
         self._rooms = [Room((rows, _WIDTH)) for _ in range(planes + 1)]
         self._gains = np.zeros((gains, 1), np.float32)
         self._requests: dict[int, ov.InferRequest] = {}  # by their pixels, the fewest last
-        for part in _PARTS if rows * _WIDTH >= _FEW else (1,):
+        for part in parts if rows * _WIDTH >= _FEW else (1,):
             whole = math.ceil(rows * part), _WIDTH
             request = _compile(formula, planes, gains, whole).create_infer_request()
             *given, result = (room.of(whole) for room in self._rooms)

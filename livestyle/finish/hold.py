@@ -48,7 +48,7 @@ class Watch:
         self._seen, self._now = (np.zeros((3, *grid), np.uint8) for _ in range(2))
         self._difference = np.zeros_like(self._now)
         self.new = np.full(grid, ONE, np.uint8)  # how much of each cell is: 0 … ONE
-        self._move_on = Fused(blended, 3, 0, (3 * grid[0], grid[1]))
+        self._move_on = Fused(blended, 3, 0, (3 * grid[0], grid[1]), parts=(1,))
         self.knows = False
 
     def forget(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -56,4 +56,6 @@ class Filtered(Lookless):
         """BGRA (h, w, 4) in, out what `Canvas.put` makes of the styled picture."""
         scale(self._canvas.place(frame.pixels), self.size, into=self._small)
         layers = self._filter(cv2.cvtColor(self._small, cv2.COLOR_BGRA2RGB))  # type: ignore[arg-type]
-        return frame.with_pixels(self._canvas.put(layers))
+        # a filter's colours may be none that RGB has; what goes on has to be what is seen
+        styled: Any = cv2.cvtColor(cv2.merge(layers), cv2.COLOR_YCrCb2RGB)
+        return frame.with_pixels(self._canvas.put(styled))

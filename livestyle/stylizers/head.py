@@ -41,7 +41,7 @@ class Head:
         """size: (width, height), multiples of 8."""
         width, height = size
         self._shape = height, width, 3
-        self._join = Fused(_joined, 4, 0, (height, 3 * width))
+        self._join = Fused(_joined, 4, 0, (height, 3 * width), parts=(1,))
         self._pixels = np.empty((height, width, 4), np.uint8)
         self._gain = np.empty((height, width), np.uint8)
         self._small = [Room((*divided((height, width), by), 3)) for by in _SHRUNK]
@@ -52,6 +52,7 @@ class Head:
         painted: (h / 2, w / 2, PAINTED), contiguous. picture: of which it was, BGRX (h, w, 4).
         """
         height, width, _ = self._shape
+        # a pixel is four bytes: two side by side are one number
         two_wide = self._pixels.reshape(-1).view(np.uint64).reshape(height // 2, 2, width // 2)
         in_pairs = painted.reshape(-1).view(np.uint64).reshape(height // 2, width // 2, 2)
         np.copyto(two_wide, in_pairs.transpose(0, 2, 1))

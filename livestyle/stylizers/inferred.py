@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import openvino as ov
 
-from livestyle.canvas import Canvas, layers_of, scale
+from livestyle.canvas import Canvas, scale
 from livestyle.frame import Frame, Size
 from livestyle.recipe import Recipe, load_recipe
 from livestyle.stylizers.lookless import Lookless
@@ -74,7 +74,7 @@ class Inferred(Lookless):
         scale(self._canvas.place(frame.pixels), self.size, into=opened.picture)
         opened.request.infer()
         styled = opened.read(opened.request.get_output_tensor().data[0], opened.picture)
-        return frame.with_pixels(self._canvas.put(layers_of(styled)))
+        return frame.with_pixels(self._canvas.put(styled))
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; where that wants another size inside, compile for it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import openvino as ov
 
 from livestyle.canvas import Canvas
@@ -42,13 +44,20 @@ def read_network(style: Style, size: Size) -> ov.Model:
     """The style's network for pictures of (width, height). Raises RuntimeError or StylizerError."""
     model = ov.Core().read_model(style.network)
     width, height = size
-    shapes = [model.input().get_partial_shape(), model.output().get_partial_shape()]
-    if [shape.rank.get_length() and shape[-1] for shape in shapes] != [4, PAINTED]:
+    given, made = model.input(), model.output()
+    kinds = f"{made.element_type.type_name} {made.partial_shape} of " + (
+        f"{given.element_type.type_name} {given.partial_shape}"
+    )
+    with contextlib.suppress(RuntimeError):  # it takes no picture
+        model.reshape([1, height, width, 4])
+    painted = [1, height // 2, width // 2, PAINTED]
+    bytes_alone = given.element_type == made.element_type == ov.Type.u8
+    if not bytes_alone or made.partial_shape != ov.PartialShape(painted):
         raise StylizerError(
             f"style {style.name!r}: {style.network} is no network of this version of livestyle: it "
-            f"makes {shapes[1]} of {shapes[0]}; train the style again: livestyle train"
+            f"makes {kinds}; train it again, by livestyle train PICTURE --on RECORDING --name "
+            f"{style.name}"
         )
-    model.reshape([1, height, width, 4])
     return model
 
 

@@ -18,7 +18,7 @@ from livestyle.sources import Source
 _RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
 _SILENCE = 2.0  # s in one read after which the source counts as hung
 _SMOOTHING = 0.2  # weight of the newest duration in an estimate
-_DEVIATIONS = 3  # that a frame may take longer than estimated
+_DEVIATIONS = 3  # how many of them longer than estimated a frame may take
 
 
 class Forecast:
@@ -27,7 +27,7 @@ class Forecast:
     def __init__(self) -> None:
         self.free_at = 0  # ns; in the past while the stylizer waits
         self._started = 0
-        self.estimate = 0.0  # ns, what a frame takes; both as TCP's timer has them (RFC 6298)
+        self.estimate = 0.0  # ns, what a frame takes; both in the manner of TCP's timer (RFC 6298)
         self.deviation = 0.0  # ns, how far frames are from that
 
     def begin(self) -> None:
@@ -102,7 +102,7 @@ class Capture:
 
     def _align(self, pacer: Pacer, forecast: Forecast) -> None:
         if (due_at := self._slot.due_at) and self.source.fps is None:
-            # to spare: jitter must not cost the tick, nor the one before
+            # to spare: jitter must not cost the tick, nor bring a frame before the last one's
             spare = max(pacer.interval / 5, _DEVIATIONS * forecast.deviation)
             lead = self._read_ns + forecast.estimate + min(spare, pacer.interval / 2)
             pacer.align(due_at - int(lead))
