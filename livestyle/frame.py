@@ -25,7 +25,7 @@ class Frame:
 
     `pixels` are uint8 and C-contiguous. Their layout follows from where the frame is:
     BGRA, (H, W, 4), as a Source gives it (the fourth byte means nothing);
-    RGB, (H, W, 3), as a Stylizer returns it;
+    RGB, (H, W, 3), as a Stylizer returns it, where its canvas does not ask for I420;
     I420, (H * 3 / 2, W), BT.601 limited range, as a Sink gets it: half the bytes of RGB, and what
     cameras and encoders want.
     """

@@ -32,8 +32,8 @@ _EDGE, _ROUNDS = 2048, 6  # of the square matrices that are multiplied, and how 
 def bench_lite(config: Config) -> dict[str, Any]:
     """Time both in turn, 100 pairs after 10 not counted.
 
-    stage: a BGRA testcard frame scaled, styled, scaled, converted to I420 and put into the slot.
-    network: the style's IR as it was trained (float32 in, float32 out) on one such picture.
+    stage: a BGRA testcard frame scaled, styled, made I420 of the output and put into the slot.
+    network: the style's IR alone, BGRX in and what Head takes out, on one such picture.
     ratio: of the medians. Times in ms. floor: the network's convolutions at the rate that OpenVINO
     reaches here in a large matrix product, in the same precision.
 

@@ -55,8 +55,9 @@ class Stylizer(Protocol):
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) of any size in, RGB (H, W, 3) of the output size out.
 
-        Where the canvas asks for I420, (H * 3 / 2, W), a stylizer that has the picture on a device
-        of its own returns that. The pixels belong to the stylizer and change at the next call.
+        Where the canvas asks for I420, (H * 3 / 2, W), lite returns that, and so does a stylizer
+        that has the picture on a device of its own. The pixels belong to the stylizer and change at
+        the next call.
         The same frame always gives the same pixels, and nothing is carried over to the next one;
         but where `finish` has taken something for this frame, on this thread, what comes out is
         finished, and holds what stands still.
