@@ -47,7 +47,7 @@ class Canvas:
     def __init__(self, size: Size, aspect: str, *, i420: bool = False) -> None:
         self.size = size
         self.i420 = i420
-        self.pixels: Pixels = np.zeros((size[1], size[0], 3), np.uint8)
+        self.pixels: Pixels = np.empty((size[1], size[0], 3), np.uint8)
         self.aspect = aspect
         self._placement = Placement(size, size, aspect)
         self._i420: Pixels = np.empty((size[1] * 3 // 2 if i420 else 0, size[0]), np.uint8)

@@ -91,7 +91,7 @@ class _Writer:
 
     def __init__(self, network: LiteNetwork, ranges: Ranges | None) -> None:
         self._network = network
-        self._ranges = ranges
+        self._ranges = ranges and {**ranges, _PIXELS: (0.0, 255.0)}
 
     def write(self, image: ov.Node) -> ov.Node:
         half = ops.relu(self._to_half(image))
@@ -150,8 +150,7 @@ class _Writer:
         if self._ranges is None:
             weights: ov.Node = ops.constant(kernel)
         else:
-            span = (0.0, 255.0) if name == _PIXELS else self._ranges[name]
-            x, weights = _in_8_bits(x, span), _weights_in_8_bits(kernel)
+            x, weights = _in_8_bits(x, self._ranges[name]), _weights_in_8_bits(kernel)
         pads = [padding, padding]
         made = ops.convolution(x, weights, [stride, stride], pads, pads, [1, 1], name=name)
         return ops.add(made, bias.detach().float().cpu().numpy().reshape(1, -1, 1, 1))

@@ -43,9 +43,9 @@ class Forecast:
         """The stylizer ends a frame. Returns how long it took, in ns."""
         self.free_at = time.monotonic_ns()
         duration = self.free_at - self._started
-        error = duration - self.estimate if self.estimate else 0.0
+        error = duration - (self.estimate or duration)  # the first one is what is estimated
         self.deviation += _SMOOTHING * (abs(error) - self.deviation)
-        self.estimate = self.estimate + _SMOOTHING * error if self.estimate else float(duration)
+        self.estimate = (self.estimate or duration) + _SMOOTHING * error
         return duration
 
 

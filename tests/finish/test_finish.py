@@ -9,10 +9,11 @@ from livestyle.between.look import Finishing
 from livestyle.canvas import Canvas, to_i420
 from livestyle.finish.detail import Detail
 from livestyle.finish.finish import Finish
+from livestyle.finish.fused import Fused, blended
 from livestyle.finish.hold import Watch
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
-from livestyle.finish.planes import Planes
+from livestyle.finish.planes import ONE, Planes
 from livestyle.sources.testcard import draw
 
 SIZE = (640, 360)
@@ -141,6 +142,19 @@ def test_text_has_more_of_the_sources_colour_than_of_the_styles() -> None:
         between = 0.6 * theirs[lines] + 0.4 * was
         assert (abs(colour[lines] - between) <= 1).mean() > 0.8
     assert (styled.u[130:220] == 240).all() and (styled.v[130:220] == 16).all()
+
+
+@pytest.mark.parametrize("rows", [720, 541, 540, 539, 360, 180, 1])
+def test_a_formula_of_a_part_is_that_of_all(rows: int) -> None:
+    """Whichever of the compiled shapes it takes."""
+    fused = Fused(blended, 3, 0, (720, 1280))
+    was, now, share, made = fused.planes((rows, 1280))
+    random = np.random.default_rng(rows)
+    for plane, top in ((was, 256), (now, 256), (share, ONE + 1)):
+        plane[:] = random.integers(0, top, plane.shape)
+    fused()
+    parts = share.astype(np.float32) / ONE
+    assert np.abs(made - (was + parts * (now.astype(np.float32) - was))).max() <= 0.51
 
 
 def test_text_in_a_style_without_colours_has_none() -> None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livestyle.canvas import Canvas
+from livestyle.canvas import Canvas, to_i420
 from livestyle.frame import Frame
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.filtered import Filtered
@@ -51,6 +51,35 @@ def test_it_is_plainly_a_style_and_has_light_and_dark(name: str) -> None:
     assert np.abs(styled.astype(int) - source[..., 2::-1]).mean() >= 10
     grey = cv2.cvtColor(styled, cv2.COLOR_RGB2GRAY)
     assert grey.std() > 15
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_what_a_camera_gets_has_colours_that_rgb_has(name: str) -> None:
+    """A filter can ask for more colour than there is: it has to be cut off before, not beyond."""
+    vivid = draw(7, (1280, 720))
+    vivid[..., :3] = cv2.convertScaleAbs(vivid[..., :3], None, 1.8, -60)
+    made = []
+    for i420 in (False, True):
+        with Filtered(name, Canvas((1280, 720), "fit", i420=i420), None) as filtered:
+            made.append(np.zeros((1080, 1280), np.uint8))
+            to_i420(filtered.stylize(Frame(vivid, 0, 0)).pixels, made[-1].data.cast("B"))
+    apart = np.abs(made[0].astype(int) - made[1])
+    assert apart[:720].mean() < 0.8 and np.percentile(apart[:720], 99) <= 4
+    assert apart[720:].mean() < 2
+
+
+@pytest.mark.parametrize("shapes", [((480, 640), (720, 1280), (300, 900), (480, 640))])
+def test_bars_are_black_whatever_was_shown_before(shapes: tuple[tuple[int, int], ...]) -> None:
+    with Filtered("noir", Canvas((1280, 720), "fit", i420=True), None) as filtered:
+        for shape in shapes:
+            pixels = np.full((*shape, 4), 200, np.uint8)
+            shown = filtered.stylize(Frame(pixels, 0, 0)).pixels
+            other = Canvas((1280, 720), "fit")
+            other.place(pixels)
+            other.room.fill(1)
+            bars = other.pixels[..., 0] == 0
+            assert (shown[:720][bars] == 16).all() and (shown[720:] == 128).all()
+            assert shown[:720][~bars].min() > 60
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))
