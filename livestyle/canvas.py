@@ -89,6 +89,17 @@ class Canvas:
             scale(limited, (width // by, height // by), into=room)
         return self._i420
 
+    @property
+    def bright(self) -> tuple[tuple[Pixels, ...], float]:
+        """What of a picture that was `put` is its brightness: views (h, w) of the part that the
+        source fills, Y or red, green and blue; and how much a level of 255 is in them.
+        """
+        if not self.i420:
+            red, green, blue = self.room.transpose(2, 0, 1)
+            return (red, green, blue), 1.0
+        x, y, width, height = self._placement.rectangle
+        return (self._i420[y : y + height, x : x + width],), _BRIGHTNESS[0]
+
     def show(self, source: Pixels, into: Pixels) -> None:
         """Write what `paint` paints as I420 (H * 3 / 2, W)."""
         if (source.shape[1], source.shape[0]) == self.size:  # the same bytes, without a detour

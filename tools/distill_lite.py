@@ -4,11 +4,13 @@
     python tools/distill_lite.py wave --pictures pictures/wallpapers pictures/frames pictures/doom \
         --painting paintings/wave.jpg --init-from livestyle/training/start.safetensors
 
-The large network (livestyle/stylizers/transfer.py) paints all pictures once; the small one learns
-to make of a picture what was made of it, whatever noise is on it. It is trained to the brightness
-and colour of every pixel and to the edges between them, and, every few steps, to the distribution
-of the features of what was made: what can't be foretold, as where a stroke begins, would else come
-out as a blur. tools/lite_export.py makes a style of the checkpoint.
+The large network (livestyle/stylizers/transfer.py) paints all pictures once, at the size inside;
+the small one learns to make of a picture what was made of it, whatever noise is on it. It is
+trained to the brightness and colour of every pixel of that size and to the edges between them, and,
+every few steps, to the distribution of the features of what was made: what can't be foretold, as
+where a stroke begins, would else come out as a blur. Panels of text are on a part of the pictures,
+whose letters it is to leave as sharp as they are. tools/lite_export.py makes a style of the
+checkpoint.
 """
 
 from __future__ import annotations
@@ -18,26 +20,42 @@ import datetime
 import hashlib
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import livestyle
+from livestyle.stylizers.head import BLOCK
 from livestyle.training import losses
 from livestyle.training.checkpoint import load_checkpoint, save_checkpoint
 from livestyle.training.features import Features
 from livestyle.training.material import read_material
 from livestyle.training.network import LiteNetwork
-from livestyle.training.trainer import Reached
+from livestyle.training.panels import draw_panel
+from livestyle.training.trainer import Reached, finished
 from livestyle.training.training import machine
 
 SIZE = 640, 360
-"""Of the picture inside, at which the style is seen."""
-_TOLD = "side", "batch", "learning_rate", "edges", "weave", "style"
+"""(width, height) inside, at which styles are; pictures have BLOCK times that."""
+_TOLD = "side", "batch", "learning_rate", "detail"
+_WEIGHTS = "edges", "weave", "style", "legibility"
 FEATURES_EVERY = 4
 """Iterations: features take ten times as long as all else."""
+_WITH_TEXT, _PANELS, _PANEL = 0.4, 4, 320  # part of the pictures, panels on each, their pixels
+
+
+class Pair(NamedTuple):
+    """source, wanted: uint8 [3, H, W], one BLOCK times as large as the other. text: uint8 [1, H, W]
+    as source, 1 where there are panels of text.
+    """
+
+    source: Tensor
+    text: Tensor
+    wanted: Tensor
 
 
 def painted(painting: Path, sources: list[np.ndarray]) -> list[np.ndarray]:
@@ -47,19 +65,23 @@ def painted(painting: Path, sources: list[np.ndarray]) -> list[np.ndarray]:
         return [stylize(source) for source in sources]
 
 
-def crops(
-    pairs: list[tuple[Tensor, Tensor]], side: int, batch: int, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """[batch, 3, side, side] of sources, and of what was made of them."""
+def crops(pairs: list[Pair], side: int, batch: int, random: np.random.Generator) -> Pair:
+    """Of some of them, float32 [batch, channels, side, side], BLOCK times that of sources."""
     chosen = []
     for index in random.integers(len(pairs), size=batch):
-        height, width = pairs[index][0].shape[1:]
+        height, width = pairs[index].wanted.shape[1:]
         top, left = (int(random.integers(most - side + 1)) // 4 * 4 for most in (height, width))
-        window = np.s_[:, top : top + side, left : left + side]
-        pair = torch.stack([picture[window] for picture in pairs[index]])
-        chosen.append(pair.flip(3) if random.random() < 0.5 else pair)
-    both = torch.stack(chosen, 1).float() / 255
-    return both[0], both[1]
+        window = _window(top, left, side)
+        large = _window(*(BLOCK * at for at in (top, left, side)))
+        source, text, wanted = pairs[index]
+        cut = Pair(source[large], text[large], wanted[window])
+        chosen.append(Pair(*(x.flip(2) for x in cut)) if random.random() < 0.5 else cut)
+    source, text, wanted = (torch.stack(parts).float() for parts in zip(*chosen, strict=True))
+    return Pair(source / 255, text, wanted / 255)
+
+
+def _window(top: int, left: int, side: int) -> tuple[slice, slice, slice]:
+    return np.s_[:, top : top + side, left : left + side]
 
 
 def edges_apart(made: Tensor, wanted: Tensor) -> Tensor:
@@ -70,17 +92,38 @@ def edges_apart(made: Tensor, wanted: Tensor) -> Tensor:
     )
 
 
-def pairs_of(painting: Path, folders: list[Path]) -> list[tuple[Tensor, Tensor]]:
-    """uint8 [3, H, W]: the pictures of folders, and what the large network makes of them."""
-    sources = [
-        cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)
-        for folder in folders
-        for picture in read_material(folder)
-    ]
+def pairs_of(painting: Path, folders: list[Path]) -> list[Pair]:
+    """The pictures of folders, text on a part of them, and what the large network makes of them."""
+    random = np.random.default_rng(1)
+    width, height = (BLOCK * side for side in SIZE)
+    sources, texts = [], []
+    for folder in folders:
+        for picture in read_material(folder):
+            source = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+            texts.append(np.zeros((height, width), np.uint8))
+            if random.random() < _WITH_TEXT:
+                _write(source, texts[-1], random)
+            sources.append(source)
+    small = [cv2.resize(source, SIZE, interpolation=cv2.INTER_AREA) for source in sources]
     return [
-        (torch.from_numpy(source).permute(2, 0, 1), torch.from_numpy(made).permute(2, 0, 1))
-        for source, made in zip(sources, painted(painting, sources), strict=True)
+        Pair(_planes(source), torch.from_numpy(text)[None], _planes(made))
+        for source, text, made in zip(sources, texts, painted(painting, small), strict=True)
     ]
+
+
+def _write(source: np.ndarray, text: np.ndarray, random: np.random.Generator) -> None:
+    """Draw panels on a picture, and where they are."""
+    for _ in range(_PANELS):
+        top, left = (int(random.integers(side - _PANEL + 1)) for side in text.shape)
+        place = np.s_[top : top + _PANEL, left : left + _PANEL]
+        panel, opaque, where = draw_panel(_PANEL, random, whole=False)
+        share = opaque[..., None]
+        source[place] = (source[place] * (1 - share) + panel * share).round().astype(np.uint8)
+        text[place] |= where
+
+
+def _planes(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)
 
 
 class Lesson:
@@ -89,7 +132,7 @@ class Lesson:
     def __init__(
         self,
         network: LiteNetwork,
-        pairs: list[tuple[Tensor, Tensor]],
+        pairs: list[Pair],
         args: argparse.Namespace,
     ) -> None:
         self.average: dict[str, float] = {}
@@ -103,13 +146,21 @@ class Lesson:
         """progress: part of the time that is over."""
         args = self._args
         self._adam.param_groups[0]["lr"] = args.learning_rate * (0.02 + 0.98 * (1 - progress))
-        source, wanted = crops(self._pairs, args.side, args.batch, self._random)
+        source, text, wanted = crops(self._pairs, args.side, args.batch, self._random)
         strength = 0.03 * float(self._random.random())
         seen = source + strength * torch.randn(source.shape, generator=self._noise)
-        made = self._network(seen.clamp(0, 1).to(memory_format=torch.channels_last))
-        parts = {"pixels": (made - wanted).abs().mean(), "edges": edges_apart(made, wanted)}
-        parts["weave"] = losses.weave(source, made)
-        loss = parts["pixels"] + args.edges * parts["edges"] + args.weave * parts["weave"]
+        styled = self._network(seen.clamp(0, 1).to(memory_format=torch.channels_last))
+        made, small = F.avg_pool2d(styled, BLOCK), F.avg_pool2d(source, BLOCK)
+        shown = finished(source, styled, args.detail)
+        parts = {
+            "pixels": (made - wanted).abs().mean(),
+            "edges": edges_apart(made, wanted),
+            "weave": losses.weave(small, made),
+            "legibility": losses.legibility(source, shown, text),
+        }
+        loss = parts["pixels"] + sum(
+            getattr(args, name) * part for name, part in parts.items() if name != "pixels"
+        )
         if iteration % FEATURES_EVERY == 0:
             parts["style"] = self._style(made, wanted)
             loss = loss + FEATURES_EVERY * args.style * parts["style"]
@@ -149,6 +200,7 @@ def main() -> None:
         "pictures": len(pairs),
         "painting_sha256": hashlib.sha256(args.painting.read_bytes()).hexdigest(),
         **{key: getattr(args, key) for key in _TOLD},
+        **{f"{name}_weight": getattr(args, name) for name in _WEIGHTS},
         "iterations": iteration,
         "minutes": round(args.seconds / 60, 1),
         **{f"{name}_loss": round(value, 4) for name, value in lesson.average.items()},
@@ -171,6 +223,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--edges", type=float, default=0.5, help="what their loss counts")
     parser.add_argument("--weave", type=float, default=100.0, help="what its loss counts")
     parser.add_argument("--style", type=float, default=0.2, help="what that of features counts")
+    parser.add_argument("--legibility", type=float, default=0.1, help="what that of text counts")
+    parser.add_argument("--detail", type=float, default=0.0, help="of the finish, for text")
     return parser.parse_args()
 
 

@@ -9,13 +9,12 @@ import argparse
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from livestyle.training.checkpoint import load_checkpoint
 from livestyle.training.export import export_style
 from livestyle.training.material import read_material
 from livestyle.training.pictures import Crops
-from livestyle.training.trainer import Course
+from livestyle.training.trainer import DETAIL, Course
 from livestyle.training.training import MEASURED
 
 STYLES = Path("livestyle/stylizers/styles")
@@ -29,12 +28,13 @@ def main() -> None:
     args = parser.parse_args()
     material = [read_material(folder) for folder in args.pictures]
     crops = Crops(material, Course().source_side, 1, torch.device("cpu"))
-    pictures = F.avg_pool2d(crops.batch(MEASURED).pictures, 2)
+    pictures = crops.batch(MEASURED).pictures
     for path in args.checkpoints:
         checkpoint = load_checkpoint(path)
         network = checkpoint.network().eval()
         style = args.output / path.stem
-        export_style(network, pictures, checkpoint.stages, style, {"name": path.stem})
+        words = {"name": path.stem, "detail": DETAIL}
+        export_style(network, pictures, checkpoint.stages, style, words)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from livestyle.sources.testcard import draw
 from livestyle.stats import Timings
 from livestyle.stylizers.blend import find_blend, package_folder
 from livestyle.stylizers.blended import Blended
+from livestyle.stylizers.head import BLOCK
 from livestyle.stylizers.lite import compile_network
 from livestyle.stylizers.magenta import compiled, predict_style, read_network
 from livestyle.stylizers.style import find_style
@@ -89,7 +90,8 @@ def contestants(size: Size, picture: Path) -> dict[str, Run]:
             None, dict(zip(names, theirs, strict=True))
         )
     wave = compile_network(find_style("wave"), size, load_recipe("lite", Recipe))
-    return running | {"wave, bundled": _request(wave, [bgra[None]])}
+    pixels = cv2.resize(bgra, None, fx=BLOCK, fy=BLOCK)
+    return running | {"wave, bundled": _request(wave, [pixels[None]])}
 
 
 def milliseconds(running: dict[str, Run]) -> dict[str, dict[str, Any]]:

@@ -110,7 +110,8 @@ def _floor(lite: Lite) -> dict[str, float]:
 
 def _bare_network(lite: Lite) -> Callable[[], object]:
     request = _request(lite, read_network(lite.style, lite.size))
-    request.set_input_tensor(ov.Tensor(draw(0, lite.size)[None]))
+    width, height = (side * lite.block for side in lite.size)
+    request.set_input_tensor(ov.Tensor(draw(0, (width, height))[None]))
     return lambda: request.infer()
 
 

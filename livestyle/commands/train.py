@@ -76,7 +76,8 @@ def call(arguments: argparse.Namespace) -> int:
     _train(training)
     training.record.save()
     style = user_styles() / name
-    export_style(*training.style(), style, _words(name, arguments.picture))
+    words = _words(name, arguments.picture) | {"detail": training.trainer.course.detail}
+    export_style(*training.style(), style, words)
     say(f"livestyle: use it with: livestyle run --style {name}")
     if arguments.json:
         reached = training.trainer.reached

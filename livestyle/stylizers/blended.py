@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import openvino as ov
 
 from livestyle.canvas import Canvas
@@ -12,9 +10,6 @@ from livestyle.stylizers.blend import Part
 from livestyle.stylizers.inferred import Inferred, Reader
 from livestyle.stylizers.magenta import compiled, predict_style, read_network
 from livestyle.stylizers.transfer import transfer_model
-
-if TYPE_CHECKING:
-    from livestyle.frame import Pixels
 
 
 class Blended(Inferred):
@@ -38,14 +33,10 @@ class Blended(Inferred):
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
         return compiled(model, self.recipe.device, options)
 
-    def reader(self, size: Size) -> Reader:
+    def reader(self, size: Size, canvas: Canvas) -> Reader:
         """What it makes is RGB."""
-        return _as_it_is
+        return lambda made, _: canvas.put(made)
 
     def fill(self, request: ov.InferRequest) -> None:
         """Give it the style."""
         request.set_input_tensor(1, ov.Tensor(self._style, shared_memory=True))
-
-
-def _as_it_is(made: Pixels, _: Pixels) -> Pixels:
-    return made

@@ -1,24 +1,23 @@
 """Head: makes a picture of what a lite network paints.
 
-A network paints at half of the picture's size. For each of the 2 x 2 pixels of a place it gives a
-base in RGB, and a gain of the picture's own detail, which is what the picture shrunk to an eighth
-does not show of it:
+A network is given the source's pixels, BLOCK x BLOCK for one of the size inside, and paints at half
+of that size: for each of the 2 x 2 pixels of a place a base in RGB, and a gain of the source's own
+detail in brightness, which is what the source shrunk to an eighth of the size inside does not show:
 
-    result = base + gain * (picture - grown(shrunk(picture)))
+    result = grown(base) + grown(gain) * (source - grown(shrunk(source)))
 
-Outlines so keep a sharpness that features at half of the size cannot carry. As operations of the
-network's graph this took a third of all its time.
+Outlines and letters so keep a sharpness that features cannot carry, whatever the canvas' size is.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from livestyle.canvas import Canvas, scale
 from livestyle.finish.fused import Fused
 from livestyle.finish.planes import grow, shrink
 
@@ -27,46 +26,61 @@ if TYPE_CHECKING:
 
     from livestyle.frame import Pixels, Size
 
+BLOCK = 2
+"""Pixels of what a network is given, each way, that are one of the size inside, at which styles
+are.
+"""
 GAIN = 170
 """The level that is a gain of 1; so the highest is 1.5."""
 PAINTED = 16
 """Channels that a network paints: pixel by pixel, left to right and down, red, green, blue, gain.
 """
-_SHRUNK = 2, 4, 8  # one after the other
+COARSE = 8
+"""Pixels of the size inside, each way, whose mean shows no detail."""
 
 
 class Head:
-    """For pictures of one size."""
+    """For one size inside and one canvas."""
 
-    def __init__(self, size: Size) -> None:
-        """size: (width, height), multiples of 8."""
+    def __init__(self, size: Size, canvas: Canvas) -> None:
+        """size: (width, height) inside, multiples of 8."""
         width, height = size
-        self._shape = height, width, 3
-        self._join = Fused(_joined, 4, 0, (height, 3 * width), parts=(1,))
+        self._canvas = canvas
+        self._join = Fused(_joined, 4, 1, canvas.size[::-1])
         self._pixels = np.empty((height, width, 4), np.uint8)
+        self._base = np.empty((height, width, 3), np.uint8)
         self._gain = np.empty((height, width), np.uint8)
-        self._small = [np.empty((height // by, width // by, 3), np.uint8) for by in _SHRUNK]
+        self._shrunk = np.empty((height // COARSE, width // COARSE), np.uint8)
 
-    def __call__(self, painted: Pixels, picture: Pixels) -> Pixels:
-        """RGB (h, w, 3), which belongs to this object and changes at the next call.
+    def __call__(self, painted: Pixels, seen: Pixels) -> Pixels:
+        """What `Canvas.put` returns.
 
-        painted: (h / 2, w / 2, PAINTED), contiguous. picture: of which it was, BGRX (h, w, 4).
+        painted: (h / 2, w / 2, PAINTED), contiguous. seen: of what it was, as it was placed on the
+        canvas, BGRA of any size.
         """
-        height, width, _ = self._shape
+        height, width = self._gain.shape
         # a pixel is four bytes: two side by side are one number
         two_wide = self._pixels.reshape(-1).view(np.uint64).reshape(height // 2, 2, width // 2)
         in_pairs = painted.reshape(-1).view(np.uint64).reshape(height // 2, width // 2, 2)
         np.copyto(two_wide, in_pairs.transpose(0, 2, 1))
-        base, own, coarse, gain, result = self._join.planes(self._shape)
-        cv2.cvtColor(self._pixels, cv2.COLOR_RGBA2RGB, dst=base)
+        cv2.cvtColor(self._pixels, cv2.COLOR_RGBA2RGB, dst=self._base)
         cv2.extractChannel(self._pixels, 3, dst=self._gain)
-        cv2.cvtColor(self._gain, cv2.COLOR_GRAY2RGB, dst=gain)
-        cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB, dst=own)
-        grow(functools.reduce(shrink, self._small, own), coarse)
-        self._join()
-        return result
+        made = self._canvas.put(self._base)
+        self._add_detail(seen)
+        return made
+
+    def _add_detail(self, seen: Pixels) -> None:
+        planes, level = self._canvas.bright
+        base, own, coarse, gain, result = self._join.planes(planes[0].shape)
+        cv2.cvtColor(scale(seen, own.shape[::-1]), cv2.COLOR_BGRA2GRAY, dst=own)
+        grow(shrink(own, self._shrunk), coarse)
+        grow(self._gain, gain)
+        for plane in planes:
+            np.copyto(base, plane)
+            self._join(level / GAIN)
+            np.copyto(plane, result)
 
 
-def _joined(planes: Sequence[ov.Node], _: Sequence[ov.Node]) -> ov.Node:
+def _joined(planes: Sequence[ov.Node], gains: Sequence[ov.Node]) -> ov.Node:
     base, own, coarse, gain = planes
-    return base + gain * np.array([1 / GAIN], np.float32) * (own - coarse)
+    return base + gains[0] * gain * (own - coarse)

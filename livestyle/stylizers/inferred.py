@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 Reader = Callable[["Pixels", "Pixels"], "Pixels"]
-"""Makes RGB (h, w, 3) of what a network made, and of the picture of which it was, BGRX (h, w, 4).
+"""Puts on a canvas what a network made, and returns what `Canvas.put` does. The second picture is
+the source's, as it was placed there, BGRA.
 """
 
 
 class _Opened(NamedTuple):
-    """A compiled network, the memory that it reads, which must live as long, and its reader."""
+    """A compiled network, and the memory that it reads, which must live as long."""
 
     request: ov.InferRequest
     picture: Pixels  # BGRX (h, w, 4)
-    read: Reader
 
 
 class Inferred(Lookless):
@@ -37,6 +37,8 @@ class Inferred(Lookless):
     engine = "openvino"
     is_plain = False
     grid = Recipe.GRID
+    block = 1
+    """Pixels that the network takes, each way, for one of the size inside."""
 
     def __init__(self, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
@@ -45,11 +47,11 @@ class Inferred(Lookless):
         self._open(canvas)
 
     def compile(self, size: Size) -> ov.CompiledModel:
-        """The network for that size, which takes (1, h, w, 4)."""
+        """The network for that size inside, which takes (1, block * h, block * w, 4)."""
         raise NotImplementedError
 
-    def reader(self, size: Size) -> Reader:
-        """What reads the network for that size."""
+    def reader(self, size: Size, canvas: Canvas) -> Reader:
+        """What reads the network for that size inside."""
         raise NotImplementedError
 
     def fill(self, request: ov.InferRequest) -> None:
@@ -58,37 +60,41 @@ class Inferred(Lookless):
     def _open(self, canvas: Canvas) -> None:
         """All of it or nothing: what was there before is used until the last line."""
         size = self.recipe.size_inside(canvas.size, self._wanted)
-        self._opened, self.size, self._canvas = self._compiled(size), size, canvas
+        opened, read = self._compiled(size), self.reader(size, canvas)
+        self._opened, self._read, self.size, self._canvas = opened, read, size, canvas
 
     def _compiled(self, size: Size) -> _Opened:
-        picture: Pixels = np.zeros((size[1], size[0], 4), np.uint8)
+        width, height = (side * self.block for side in size)
+        picture: Pixels = np.zeros((height, width, 4), np.uint8)
         request = self.compile(size).create_infer_request()
         request.set_input_tensor(0, ov.Tensor(picture[None], shared_memory=True))
         self.fill(request)
         request.infer()  # the first one allocates
-        return _Opened(request, picture, self.reader(size))
+        return _Opened(request, picture)
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in, out what `Canvas.put` makes of the styled picture."""
-        opened = self._opened
-        scale(self._canvas.place(frame.pixels), self.size, into=opened.picture)
-        opened.request.infer()
-        styled = opened.read(opened.request.get_output_tensor().data[0], opened.picture)
-        return frame.with_pixels(self._canvas.put(styled))
+        request, picture = self._opened
+        seen = self._canvas.place(frame.pixels)
+        scale(seen, (picture.shape[1], picture.shape[0]), into=picture)
+        request.infer()
+        return frame.with_pixels(self._read(request.get_output_tensor().data[0], seen))
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; where that wants another size inside, compile for it."""
         if self.recipe.size_inside(canvas.size, self._wanted) == self.size:
-            self._canvas = canvas
+            self._read, self._canvas = self.reader(self.size, canvas), canvas
         else:
             self._open(canvas)
 
     def prepare(self, size: Size) -> Callable[[], bool]:
         """Compile for that size."""
-        opened = self._opened if size == self.size else self._compiled(size)
+        opened, canvas = self._opened if size == self.size else self._compiled(size), self._canvas
+        read = self.reader(size, canvas)
 
         def take() -> bool:
             self._opened, self.size = opened, size
+            self._read = read if self._canvas is canvas else self.reader(size, self._canvas)
             return True
 
         return take

@@ -10,7 +10,7 @@ from livestyle.canvas import Canvas
 from livestyle.errors import StylizerError
 from livestyle.frame import Size
 from livestyle.recipe import Recipe
-from livestyle.stylizers.head import PAINTED, Head
+from livestyle.stylizers.head import BLOCK, PAINTED, Head
 from livestyle.stylizers.inferred import Inferred, Reader
 from livestyle.stylizers.style import Style
 
@@ -26,7 +26,8 @@ def compile_options(recipe: Recipe) -> dict[str, object]:
 
 
 def compile_network(style: Style, size: Size, recipe: Recipe) -> ov.CompiledModel:
-    """The style's network, compiled: BGRX (1, h, w, 4) uint8 in, out what Head takes.
+    """The style's network, compiled: BGRX (1, BLOCK * h, BLOCK * w, 4) uint8 in, out what Head
+    takes.
 
     Raises StylizerError when the network cannot be read or compiled, or is another kind.
     """
@@ -41,7 +42,7 @@ def compile_network(style: Style, size: Size, recipe: Recipe) -> ov.CompiledMode
 
 
 def read_network(style: Style, size: Size) -> ov.Model:
-    """The style's network for pictures of (width, height). Raises RuntimeError or StylizerError."""
+    """The style's network for (width, height) inside. Raises RuntimeError or StylizerError."""
     model = ov.Core().read_model(style.network)
     width, height = size
     given, made = model.input(), model.output()
@@ -49,7 +50,7 @@ def read_network(style: Style, size: Size) -> ov.Model:
         f"{given.element_type.type_name} {given.partial_shape}"
     )
     with contextlib.suppress(RuntimeError):  # it takes no picture
-        model.reshape([1, height, width, 4])
+        model.reshape([1, BLOCK * height, BLOCK * width, 4])
     painted = [1, height // 2, width // 2, PAINTED]
     bytes_alone = given.element_type == made.element_type == ov.Type.u8
     if not bytes_alone or made.partial_shape != ov.PartialShape(painted):
@@ -64,6 +65,8 @@ def read_network(style: Style, size: Size) -> ov.Model:
 class Lite(Inferred):
     """A Stylizer: one style network in OpenVINO."""
 
+    block = BLOCK
+
     def __init__(self, style: Style, canvas: Canvas, size: Size | None) -> None:
         """size: (width, height) inside the network, None: the recipe's, in the canvas' shape."""
         self.style = style
@@ -73,6 +76,6 @@ class Lite(Inferred):
         """The network for that size."""
         return compile_network(self.style, size, self.recipe)
 
-    def reader(self, size: Size) -> Reader:
+    def reader(self, size: Size, canvas: Canvas) -> Reader:
         """What makes a picture of what it paints."""
-        return Head(size)
+        return Head(size, canvas)

@@ -4,7 +4,8 @@
                               │
                               └─► quantized, as OpenVINO's graph, with its card ─► a style
 
-The network that is trained is half as large as the picture it is seen in; the finish brings the
-picture's own detail back, in training as live, so that the network need not, and does not fight it.
+A network sees a picture's own pixels and shows it at that size; losses see it at the size inside,
+half of that, where styles are, but for text. What is seen is what is shown live: the finish brings
+the picture's own detail back, so that the network need not, and does not fight it.
 Pictures are float32 NCHW RGB in 0..1 unless said otherwise.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,21 +37,16 @@ class Checkpoint:
     frozen: bool = False
 
     def network(self) -> LiteNetwork:
-        """A network with these weights. Raises ModelError where they are of another."""
+        """A network with these weights."""
         network = LiteNetwork()
-        try:
-            network.load_state_dict(self.weights)
-        except RuntimeError as error:
-            raise ModelError(
-                "the checkpoint is of another network; start anew without it"
-            ) from error
+        network.load_state_dict(self.weights)
         for norm in network.norms:
             norm.frozen = self.frozen
         return network
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Raises ModelError for what is none."""
+    """Raises ModelError for what is none, and for one of another network."""
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
@@ -61,9 +56,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
             _, place, moment = name.split(".")
             adam.setdefault(int(place), {})[moment] = tensors.pop(name)
         reached = Reached(*told["reached"])
-        return Checkpoint(tensors, told["stages"], reached, adam, told["frozen"])
+        checkpoint = Checkpoint(tensors, told["stages"], reached, adam, told["frozen"])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"cannot read the checkpoint {str(path)!r}: {error}") from error
+    if _shapes(tensors) != _shapes(LiteNetwork().state_dict()):
+        raise ModelError(
+            f"the checkpoint {str(path)!r} is of a network of another version of livestyle; delete "
+            "it and train anew, or choose another name"
+        )
+    return checkpoint
+
+
+def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
 
 
 def save_checkpoint(

@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 from torch import Tensor, nn
 
 from livestyle.errors import TrainingError
-from livestyle.stylizers.head import GAIN
+from livestyle.stylizers.head import BLOCK, GAIN
 from livestyle.training.network import BORDER, MOST_GAIN, LiteNetwork, Norm
 
 _RARE = 1e-4
@@ -36,7 +35,7 @@ Ranges = Mapping[str, tuple[float, float]]
 
 
 def to_graph(network: LiteNetwork, ranges: Ranges | None) -> ov.Model:
-    """image: BGRX (1, h, w, 4) uint8, of any size of multiples of 8; painted: (1, h / 2, w / 2,
+    """image: BGRX (1, h, w, 4) uint8, of any size of multiples of 16; painted: (1, h / 4, w / 4,
     PAINTED) uint8, which livestyle.stylizers.head.Head makes a picture of.
 
     ranges: None leaves everything in float32. Raises TrainingError for a network that is not
@@ -52,7 +51,10 @@ def to_graph(network: LiteNetwork, ranges: Ranges | None) -> ov.Model:
 
 
 def ranges_of(network: LiteNetwork, pictures: Tensor) -> dict[str, tuple[float, float]]:
-    """What goes into the convolutions for these pictures [N, 3, H, W]."""
+    """What goes into the convolutions for these pictures [N, 3, H, W].
+
+    Where features grow first it is what they grow to, which spans very little less.
+    """
     met: dict[str, list[Tensor]] = {}
     hooks = []
     for name, module in network.named_modules():
@@ -110,12 +112,17 @@ class _Writer:
         return ops.transpose(x, np.array([0, 2, 3, 1]))
 
     def _to_half(self, image: ov.Node) -> ov.Node:
-        """On BGRX in 0..255, which are eight bits as they are."""
-        x = ops.transpose(ops.convert(image, "f32"), np.array([0, 3, 1, 2]))
-        around = np.array([0, 0, BORDER, BORDER])
+        """On BGRX in 0..255, which are eight bits as they are.
+
+        Two pixels side by side lie as one of eight channels; that two rows are one is in the
+        kernel. So blocks need not be gathered.
+        """
+        around = np.array([0, BORDER, BORDER, 0])
+        x = ops.pad(image, around, around, "edge")
+        x = ops.reshape(x, np.array([0, 0, -1, 4 * BLOCK]), special_zero=True)
+        x = ops.transpose(ops.convert(x, "f32"), np.array([0, 3, 1, 2]))
         weight, offset = self._folded("to_half")
-        weight = F.pad(weight.flip(1) / 255, (0, 0, 0, 0, 0, 1))
-        return self._conv(_PIXELS, ops.pad(x, around, around, "edge"), weight, offset, (2, 1))
+        return self._conv(_PIXELS, x, _of_pairs(weight / 255), offset, (2, 1))
 
     def _residuals(self, name: str, x: ov.Node) -> ov.Node:
         for number in range(len(self._network.get_submodule(name))):  # type: ignore[arg-type]
@@ -144,15 +151,15 @@ class _Writer:
     def _conv(
         self, name: str, x: ov.Node, weight: Tensor, bias: Tensor, places: tuple[int, int]
     ) -> ov.Node:
-        """places: stride, padding."""
-        stride, padding = places
+        """places: stride, padding; for a kernel that is higher than wide, of what it is across."""
+        high = weight.shape[2] // weight.shape[3]
+        stride, padding = ([high * place, place] for place in places)
         kernel = weight.detach().float().cpu().numpy()
         if self._ranges is None:
             weights: ov.Node = ops.constant(kernel)
         else:
             x, weights = _in_8_bits(x, self._ranges[name]), _weights_in_8_bits(kernel)
-        pads = [padding, padding]
-        made = ops.convolution(x, weights, [stride, stride], pads, pads, [1, 1], name=name)
+        made = ops.convolution(x, weights, stride, padding, padding, [1, 1], name=name)
         return ops.add(made, bias.detach().float().cpu().numpy().reshape(1, -1, 1, 1))
 
 
@@ -176,9 +183,17 @@ def _weights_in_8_bits(kernel: NDArray[np.float32]) -> ov.Node:
     return ops.multiply(ops.convert(ops.constant(levels), np.float32), scale.astype(np.float32))
 
 
+def _of_pairs(weight: Tensor) -> Tensor:
+    """[out, (colour, row, column), k, k], on blocks in RGB, as [out, (column, BGRX), 2 k, k]."""
+    out, _, side, _ = weight.shape
+    parts = weight.reshape(out, 3, BLOCK, BLOCK, side, side).flip(1)
+    parts = torch.cat([parts, torch.zeros_like(parts[:, :1])], 1)
+    return parts.permute(0, 3, 1, 4, 2, 5).reshape(out, -1, BLOCK * side, side)
+
+
 def _inner(x: ov.Node) -> ov.Node:
-    """Without what is of the border, but for the pixel that the last convolution takes."""
-    off = BORDER // 2 - 1
+    """Without what is of the border, but for the place that the last convolution takes."""
+    off = BORDER // 4 - 1
     return ops.slice(
         x, np.array([off] * 2), np.array([-off] * 2), np.array([1, 1]), np.array([2, 3])
     )

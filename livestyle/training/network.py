@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from livestyle.stylizers.head import BLOCK, COARSE
+
 HALF, QUARTER, EIGHTH = 16, 32, 64
-"""Channels at 1/2, 1/4 and 1/8 of the picture's resolution."""
+"""Channels at 1/2, 1/4 and 1/8 of the size inside."""
 MOST_GAIN = 1.5
 """Of the picture's own detail."""
-BORDER = 8
+BORDER = 16
 """Pixels around the picture that the network sees as its outermost ones go on; convolutions see
 zeros beyond, and would draw a frame."""
 
@@ -77,17 +79,18 @@ class Residual(nn.Module):
 
 
 class LiteNetwork(nn.Module):
-    """Three strides down to 1/8, four residual blocks there and two at 1/4, and up again.
+    """The picture's own pixels, in blocks of 2 x 2; three strides down to 1/8 of the size inside,
+    four residual blocks there and two at 1/4, and up again.
 
     Most of the work is done at low resolution, where a stroke of the brush is a few pixels and
-    memory traffic is small. What comes out is a base and, for every pixel, a gain of the picture's
-    own detail that is added to it: outlines keep the sharpness that features at half resolution
-    cannot carry. Height and width are multiples of 8.
+    memory traffic is small. What comes out is, at the size inside, a base and a gain of the
+    picture's own detail that is added to it: outlines and letters keep the sharpness that features
+    cannot carry. Height and width of the picture are multiples of 16.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.to_half = ConvNorm(3, HALF, stride=2)
+        self.to_half = ConvNorm(3 * BLOCK**2, HALF, stride=2)
         self.to_quarter = ConvNorm(HALF, QUARTER, stride=2)
         self.to_eighth = ConvNorm(QUARTER, EIGHTH, stride=2)
         self.at_eighth = nn.Sequential(*(Residual(EIGHTH) for _ in range(4)))
@@ -97,8 +100,8 @@ class LiteNetwork(nn.Module):
         self.to_picture = nn.Conv2d(HALF, 4, 3)
 
     def features(self, picture: Tensor) -> Tensor:
-        """[N, 3, H, W] -> [N, HALF, H/2, W/2]."""
-        half = F.relu(self.to_half(picture))
+        """[N, 3, H, W] -> [N, HALF, H/4, W/4]."""
+        half = F.relu(self.to_half(F.pixel_unshuffle(picture, BLOCK)))
         quarter = F.relu(self.to_quarter(half))
         x = self.at_eighth(F.relu(self.to_eighth(quarter)))
         x = self.at_quarter(F.relu(self.from_eighth(_doubled(x))) + quarter)
@@ -107,9 +110,9 @@ class LiteNetwork(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, 3, H, W], the restyled picture, float32."""
         features = _doubled(self.features(F.pad(picture, (BORDER,) * 4, mode="replicate")))
-        off = BORDER - 1  # the last convolution takes one
+        off = BORDER // BLOCK - 1  # the last convolution takes one
         features = features[:, :, off:-off, off:-off]
-        made = torch.sigmoid(self.to_picture(features).float())
+        made = _doubled(torch.sigmoid(self.to_picture(features).float()))
         return (made[:, :3] + MOST_GAIN * made[:, 3:] * detail(picture)).clamp(0, 1)
 
     @property
@@ -132,9 +135,16 @@ class LiteNetwork(nn.Module):
 
 
 def detail(picture: Tensor) -> Tensor:
-    """What a picture shrunk to 1/8 does not show of it."""
-    coarse = F.avg_pool2d(picture, 8)
-    return picture - F.interpolate(coarse, scale_factor=8.0, mode="bilinear")
+    """[N, 3, H, W] -> [N, 1, H, W]: brightness that a picture shrunk to 1/16 does not show."""
+    y = brightness(picture)
+    coarse = F.avg_pool2d(y, BLOCK * COARSE)
+    return y - F.interpolate(coarse, scale_factor=float(BLOCK * COARSE), mode="bilinear")
+
+
+def brightness(picture: Tensor) -> Tensor:
+    """[N, 3, H, W] -> [N, 1, H, W], BT.601."""
+    red, green, blue = picture[:, :1], picture[:, 1:2], picture[:, 2:]
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _doubled(x: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ class Record:
 def write_sheet(
     network: LiteNetwork, pictures: Sequence[np.ndarray], detail: float, path: Path
 ) -> None:
-    """A JPEG of the pictures, RGB of even sides, side by side and, below each, as it is shown."""
+    """A JPEG of the pictures, RGB, side by side and, below each, as it is shown."""
     device = next(network.parameters()).device
     columns = []
     was_training = network.training
@@ -88,10 +88,9 @@ def write_sheet(
     for picture in pictures:
         source = to_tensor(picture).to(device)
         with torch.no_grad():
-            small = F.avg_pool2d(source, 2)
-            small = F.pad(small, (0, -small.shape[3] % 8, 0, -small.shape[2] % 8), "replicate")
-            height, width = picture.shape[0] // 2, picture.shape[1] // 2
-            styled = network(small)[:, :, :height, :width]
+            height, width = picture.shape[:2]
+            whole = F.pad(source, (0, -width % 16, 0, -height % 16), "replicate")
+            styled = network(whole)[:, :, :height, :width]
             shown = finished(source, styled.float(), detail)[0].permute(1, 2, 0).cpu().numpy()
         columns.append(np.vstack([picture, (shown * 255).round().astype(np.uint8)]))
     network.train(was_training)

@@ -12,16 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from livestyle.finish.tensors import add_detail
+from livestyle.stylizers.head import BLOCK
 from livestyle.training import losses
 from livestyle.training.features import Features
-from livestyle.training.network import LiteNetwork
+from livestyle.training.network import BORDER, LiteNetwork, brightness
 from livestyle.training.pictures import Batch, Crops
 
-MARGIN = 8
-"""Largest shift, in pixels of the network, that the stability term asks for."""
+MARGIN = 16
+"""Largest shift, in pixels, that the stability term asks for."""
+DETAIL = 0.3
+"""Less than of other styles: a network has learned to leave letters and outlines sharp."""
 _CONTENT = "conv3_1"
 _USUAL = 64  # crops, whose statistics are the usual ones
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Weights:
 class Course:
     """How to train. It ends with its iterations or seconds, whichever is first.
 
-    side: of the crops, in pixels of the network, a multiple of 8; a crop of the source has twice
-    that. freeze_at: after that part of the course the statistics are frozen. detail: of the finish.
+    side: of the crops at the size inside, a multiple of 8. freeze_at: after that part of the course
+    the statistics are frozen. detail: of the finish, in training and of the style.
     """
 
     weights: Weights = Weights()
@@ -53,13 +55,13 @@ class Course:
     batch: int = 4
     learning_rate: float = 1e-3
     freeze_at: float = 0.65
-    detail: float = 0.8
+    detail: float = DETAIL
     seed: int = 1
 
     @property
     def source_side(self) -> int:
-        """Of the crops that it takes, in pixels of the source."""
-        return 2 * (self.side + 2 * MARGIN)
+        """Of the crops that it takes, in pixels."""
+        return BLOCK * self.side + 2 * MARGIN
 
 
 class Reached(NamedTuple):
@@ -107,7 +109,7 @@ class Trainer:
             if progress > 1:
                 return
             if progress >= course.freeze_at and not self._network.norms[0].frozen:
-                self._network.freeze(F.avg_pool2d(crops.batch(_USUAL).pictures, 2))
+                self._network.freeze(crops.batch(_USUAL).pictures)
             rate = min(1, (iteration - before.iteration) / 50) * (0.02 + 0.98 * (1 - progress))
             self.adam.param_groups[0]["lr"] = course.learning_rate * rate
             parts = self._step(crops.batch(course.batch))
@@ -116,14 +118,13 @@ class Trainer:
 
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         source, moved, shift = self._two_views(batch.pictures)
-        text = _middle(batch.text, self.course.side * 2)
-        small = F.avg_pool2d(torch.cat([source, moved]), 2)
-        small = small.to(memory_format=torch.channels_last)
+        text = _middle(batch.text, self._side)
+        seen = torch.cat([source, moved]).to(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
-            both = self._network(small)
+            both = self._network(seen)
         styled, again = both.float().split([len(source), len(moved)])
-        parts = self._losses(source, small[: len(source)], styled, text)
-        parts["stability"] = losses.instability(styled, again, shift, MARGIN + 8)
+        parts = self._losses(source, styled, text)
+        parts["stability"] = losses.instability(styled, again, shift, MARGIN + BORDER)
         weights = asdict(self.course.weights)
         self.adam.zero_grad()
         torch.stack([weights[name] * loss for name, loss in parts.items()]).sum().backward()  # type: ignore[no-untyped-call]
@@ -131,12 +132,14 @@ class Trainer:
         self.adam.step()
         return {name: loss.detach() for name, loss in parts.items()}
 
-    def _losses(
-        self, source: Tensor, small: Tensor, styled: Tensor, text: Tensor
-    ) -> dict[str, Tensor]:
-        """Of what is shown, at the network's size, where the style is; text at the source's."""
+    @property
+    def _side(self) -> int:
+        return BLOCK * self.course.side
+
+    def _losses(self, source: Tensor, styled: Tensor, text: Tensor) -> dict[str, Tensor]:
+        """Of what is shown, at the size inside, where the style is; text at the source's."""
         shown = finished(source, styled, self.course.detail)
-        seen = F.avg_pool2d(shown, 2)
+        small, painted, seen = map(_inside, (source, styled, shown))
         with torch.no_grad():
             wanted = self._features(small)[_CONTENT]
         features = self._features(seen)
@@ -151,20 +154,20 @@ class Trainer:
             "style": torch.stack(style).mean(),
             "palette": losses.palette_distance(seen, self._target.palette),
             "content": losses.content(features[_CONTENT], wanted),
-            "tone": losses.tone(small, styled),
+            "tone": losses.tone(small, painted),
             "legibility": losses.legibility(source, shown, text),
-            "variation": losses.variation(styled),
-            "weave": losses.weave(small, styled),
+            "variation": losses.variation(painted),
+            "weave": losses.weave(small, painted),
         }
 
     def _two_views(self, crops: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
-        """The middle of the crops; that of the first half of them moved by twice (dy, dx), with
-        noise and another gamma.
+        """The middle of the crops; that of the first half of them moved by (dy, dx), with noise and
+        another gamma.
         """
-        side = self.course.side * 2
+        side = self._side
         dy, dx = (int(torch.randint(-MARGIN, MARGIN + 1, (), generator=self._chance)) for _ in "yx")
         first = crops[: (len(crops) + 1) // 2]
-        top, left = 2 * (MARGIN + dy), 2 * (MARGIN + dx)
+        top, left = MARGIN + dy, MARGIN + dx
         moved = first[:, :, top : top + side, left : left + side]
         noise = torch.randn(moved.shape, generator=self._noise, device=moved.device) * 0.02
         gamma = 0.95 + 0.1 * float(torch.rand((), generator=self._chance))
@@ -172,12 +175,14 @@ class Trainer:
 
 
 def finished(source: Tensor, styled: Tensor, amount: float) -> Tensor:
-    """As it is shown: [N, 3, H, W], of the source's size. styled: of half of that."""
-    large = F.interpolate(styled, scale_factor=2.0, mode="bilinear")
-    luma = torch.tensor(_LUMA, device=source.device).reshape(1, 3, 1, 1)
-    y = (large * luma).sum(1, keepdim=True)
-    with_detail = add_detail((source * luma).sum(1, keepdim=True) * 255, y * 255, amount) / 255
-    return (large + with_detail - y).clamp(0, 1)
+    """As it is shown: [N, 3, H, W], as both are."""
+    y = brightness(styled)
+    with_detail = add_detail(brightness(source) * 255, y * 255, amount) / 255
+    return (styled + with_detail - y).clamp(0, 1)
+
+
+def _inside(pictures: Tensor) -> Tensor:
+    return F.avg_pool2d(pictures, BLOCK)
 
 
 def _middle(crops: Tensor, side: int) -> Tensor:

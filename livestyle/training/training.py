@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from livestyle.errors import ConfigError
@@ -90,8 +89,7 @@ class Training:
         pictures that it learned from, its stages.
         """
         crops = self._crops.batch(MEASURED).pictures
-        network = self._network.cpu().float().eval()
-        return network, F.avg_pool2d(crops.cpu(), 2), self._stages
+        return self._network.cpu().float().eval(), crops.cpu(), self._stages
 
     def _stage(self, course: Course, device: torch.device) -> dict[str, Any]:
         """What the card says about this training before it has begun."""

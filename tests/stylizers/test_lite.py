@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from livestyle.canvas import Canvas, scale, to_i420
+from livestyle.canvas import Canvas, to_i420
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame
 from livestyle.placement import network_size
@@ -37,14 +37,13 @@ def test_stage_is_the_bare_network_between_two_scalings(style: Style) -> None:
     assert (styled.seq, styled.captured_at) == (100, 0)
     model = read_network(style, (640, 360))
     options = {"INFERENCE_PRECISION_HINT": ov.Type.f32}
-    small = scale(frame.pixels, (640, 360))
-    painted = ov.Core().compile_model(model, "CPU", options)(small[None])[0][0]
+    painted = ov.Core().compile_model(model, "CPU", options)(frame.pixels[None])[0][0]
     pixels = painted.reshape(180, 320, 2, 2, 4).transpose(0, 2, 1, 3, 4).reshape(360, 640, 4)
-    own = small[:, :, 2::-1].astype(np.float32)
-    coarse = cv2.resize(cv2.resize(own, (80, 45), interpolation=cv2.INTER_AREA), (640, 360))
-    out = pixels[:, :, :3] + pixels[:, :, 3:] / np.float32(170) * (own - coarse)
-    expected = scale(np.rint(out.clip(0, 255)).astype(np.uint8), (1280, 720))
-    error = np.abs(styled.pixels.astype(int) - expected.astype(int))
+    large = cv2.resize(pixels, (1280, 720)).astype(np.float32)
+    own = frame.pixels[:, :, :3].astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
+    coarse = cv2.resize(cv2.resize(own, (80, 45), interpolation=cv2.INTER_AREA), (1280, 720))
+    expected = large[:, :, :3] + large[:, :, 3:] / 170 * (own - coarse)[..., None]
+    error = np.abs(styled.pixels - expected.clip(0, 255))
     # bf16 has 8 bits of mantissa: a few grey levels where the CPU computes in it
     assert error.mean() < 3
     assert np.percentile(error, 99) < 20
@@ -53,7 +52,9 @@ def test_stage_is_the_bare_network_between_two_scalings(style: Style) -> None:
 @pytest.mark.parametrize("style", STYLES[:2], ids=lambda style: style.name)
 @pytest.mark.parametrize("shape", [(720, 1280), (480, 640), (1080, 1440)])
 def test_what_is_made_as_i420_is_what_is_made_as_rgb(style: Style, shape: tuple[int, int]) -> None:
-    """A neighbour's colour more or less: I420 has the colours of the small picture."""
+    """A neighbour's colour more or less: I420 has the colours of the small picture, and brightness
+    to which detail is added where red, green or blue has no room for it.
+    """
     frame = Frame(cv2.resize(draw(40, (1280, 720)), shape[::-1]), 0, 0)
     made = []
     for i420 in (False, True):
@@ -61,7 +62,7 @@ def test_what_is_made_as_i420_is_what_is_made_as_rgb(style: Style, shape: tuple[
             made.append(np.zeros((1080, 1280), np.uint8))
             to_i420(lite.stylize(frame).pixels, made[-1].data.cast("B"))
     apart = np.abs(made[0].astype(int) - made[1])
-    assert apart[:720].max() <= 4 and apart[:720].mean() < 0.6
+    assert np.percentile(apart[:720], 98) <= 4 and apart[:720].mean() < 1
     assert apart[720:].mean() < 1.5 and np.percentile(apart[720:], 99) <= 12
     bars = Canvas((1280, 720), "fit")
     bars.place(frame.pixels)

@@ -230,6 +230,23 @@ def test_forecast_follows_the_durations() -> None:
     assert 0.008 * SECOND < ahead < 0.02 * SECOND
 
 
+def test_forecast_knows_how_far_frames_are_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now)
+    forecast = Forecast()
+    for duration in [10] * 20 + [8, 12] * 20:
+        if duration != 10 and not forecast.deviation:
+            assert forecast.estimate == 10  # of even frames it is sure
+        forecast.begin()
+        assert forecast.free_at == now + int(forecast.estimate)
+        now += duration
+        assert forecast.end() == duration
+        assert forecast.free_at == now
+    assert 9 < forecast.estimate < 11 and 1.5 < forecast.deviation < 2.5
+    forecast.skip()
+    assert 9 < forecast.estimate < 11 and 1.5 < forecast.deviation < 2.5
+
+
 def _refuse() -> Steady:
     raise SourceError("not there")
 

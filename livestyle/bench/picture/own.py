@@ -52,6 +52,8 @@ def judge_own(task: Task, own: Own, advance: Advance) -> Figures:
     finishing = finishing_of(own.config)
     with _open(own, Canvas(task.size, "stretch")) as stylizer:
         figures = judge.judge_all(contestant_of(stylizer, finishing), scenes, advance)
+        if stylizer.name == "lite":  # live it makes I420 itself
+            stylizer.paint_on(Canvas(task.size, "stretch", i420=True))
         here = time_frames(stylizer, finishing, task.size)
     settings = {"size": list(stylizer.size), "detail": finishing.detail}
     return settings | figures | {"here": here}
