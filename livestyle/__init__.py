@@ -5,14 +5,22 @@
 
     report = livestyle.run(source="screen", sink=["v4l2"], seconds=60)
 
-What can go wrong is a LivestyleError. Importing this loads nothing; the first use does.
+What can go wrong is a LivestyleError. Importing this loads nothing; the first use does. In a
+process that has imported it, libraries that report to their makers what they are used for do not.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from livestyle.version import __version__
+
+# Before any of them is imported: ONNX Runtime and huggingface_hub heed these, OpenVINO does without
+# what it cannot import.
+os.environ |= {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:
     from livestyle.api import OpenStylizer, open_stylizer, run
