@@ -20,7 +20,7 @@ from livestyle.training.pictures import Batch, Crops
 
 MARGIN = 16
 """Largest shift, in pixels, that the stability term asks for."""
-DETAIL = 0.3
+DETAIL = 0.4
 """Less than of other styles: a network has learned to leave letters and outlines sharp."""
 _CONTENT = "conv3_1"
 _USUAL = 64  # crops, whose statistics are the usual ones
