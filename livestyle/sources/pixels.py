@@ -1,0 +1,71 @@
+"""Pixels: BGRA of decoded frames, as they are meant to be seen on an ordinary screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from livestyle.frame import Size, within
+from livestyle.sources.tone import ToneMap, range_of
+from livestyle.sources.upright import turn_of
+
+if TYPE_CHECKING:
+    from av.video.format import VideoFormat
+
+    from livestyle.frame import Pixels
+    from livestyle.sources.film import Decoded
+
+
+class Converter:
+    """Makes BGRA of decoded frames, by the matrix, range and curve that each of them names.
+
+    box: (width, height); a larger picture is scaled down into it, in its shape.
+    """
+
+    def __init__(self, box: Size | None = None) -> None:
+        self._box = box
+        self._reformatter = VideoReformatter()
+        self._tone = ToneMap("")
+        self._clear: dict[str, bool] = {}  # by the format's name: whether it has a transparency
+
+    def pixels(self, frame: Decoded) -> Pixels:
+        """(H, W, 4), freshly allocated and upright; what is transparent lies on black."""
+        picture = frame.picture
+        turn = turn_of(picture)
+        size = frame.width, picture.height
+        if self._box:
+            box = self._box[::-1] if turn.across else self._box
+            size = within(size, box)
+        clear = self._is_clear(picture.format)
+        if range := range_of(picture):
+            if self._tone.range != range:
+                self._tone = ToneMap(range)
+            picture = self._tone(picture)
+        bgra = self._reformatter.reformat(picture, width=size[0], height=size[1], format="bgra")
+        pixels = np.asarray(bgra.to_ndarray(), np.uint8)
+        return turn(_on_black(pixels) if clear else pixels)
+
+    def _is_clear(self, format: VideoFormat) -> bool:
+        name = format.name
+        if name not in self._clear:
+            alpha = any(component.is_alpha for component in format.components)
+            self._clear[name] = alpha or format.has_palette
+        return self._clear[name]
+
+
+def size_of(frame: Decoded) -> Size:
+    """(width, height) of a frame as it is shown, at its full size."""
+    size = frame.width, frame.picture.height
+    return size[::-1] if turn_of(frame.picture).across else size
+
+
+def _on_black(pixels: Pixels) -> Pixels:
+    """BGRA (H, W, 4) whose colours count as much as they cover."""
+    alpha = pixels[..., 3]
+    if alpha.min() == 255:
+        return pixels
+    covered: Any = cv2.multiply(pixels, cv2.merge([alpha] * 4), scale=1 / 255)
+    return np.asarray(covered, np.uint8)
