@@ -71,6 +71,18 @@ class Assembled:
 
     def pictures(self) -> Iterator[VideoFrame]:
         """RGBA, upright, with their times. Raises SourceError when they can't be decoded."""
+        from PIL.Image import DecompressionBombError
+
+        # what Pillow and libheif raise for damaged data, and for more than they take
+        refusals = (
+            OSError,
+            EOFError,
+            SyntaxError,
+            ValueError,
+            RuntimeError,
+            LookupError,
+            DecompressionBombError,
+        )
         began = 0
         try:
             with self._read(self._path) as image:
@@ -81,8 +93,9 @@ class Assembled:
                     picture.duration = self._durations[number] if self._durations else 0
                     began += picture.duration
                     yield picture
-        except (OSError, EOFError, SyntaxError, ValueError, RuntimeError) as error:
-            raise SourceError(f"{self._path} cannot be decoded: {error}") from error
+        except refusals as error:
+            why = " ".join(str(error).split())  # libheif's have more lines than one
+            raise SourceError(f"{self._path} cannot be decoded: {why}") from error
 
 
 def _reader(kind: str) -> Callable[[str], Image]:

@@ -9,12 +9,16 @@ import av
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_INTERLACED = range(2, 6)  # of FFmpeg's AVFieldOrder
 
 
-def deinterlaced(pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """The frames, as many and at the same times; those that say they are interlaced through
-    FFmpeg's bwdif. Nothing is done before the first of these comes.
+def deinterlaced(pictures: Iterator[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
+    """The frames, as many and at the same times; those that are interlaced through FFmpeg's bwdif.
+    Nothing is done before the first of these comes.
     """
+    all_are = _says_so(stream)
     graph, form = None, None
     for picture in pictures:
         if graph and _form(picture) != form:
@@ -22,10 +26,10 @@ def deinterlaced(pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
             yield from _ready(graph)
             graph = None
         if graph is None:
-            if not picture.interlaced_frame:
+            if not (all_are or picture.interlaced_frame):
                 yield picture
                 continue
-            graph, form = _graph(picture), _form(picture)
+            graph, form = _graph(picture, "all" if all_are else "interlaced"), _form(picture)
         graph.push(picture)
         yield from _ready(graph)
     if graph:
@@ -33,11 +37,19 @@ def deinterlaced(pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         yield from _ready(graph)
 
 
+def _says_so(stream: VideoStream) -> bool:
+    """Whether all frames are interlaced, by what the stream says. Of codecs between whose frames
+    something is predicted the frames say it better: one may be whole where another is not.
+    """
+    context = stream.codec_context
+    return context.codec.intra_only and context.field_order in _INTERLACED
+
+
 def _form(picture: VideoFrame) -> tuple[int, int, str]:
     return picture.width, picture.height, picture.format.name
 
 
-def _graph(picture: VideoFrame) -> av.filter.Graph:
+def _graph(picture: VideoFrame, which: str) -> av.filter.Graph:
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=picture.width,
@@ -46,7 +58,7 @@ def _graph(picture: VideoFrame) -> av.filter.Graph:
         time_base=picture.time_base,
     )
     # a frame for a frame; those between that are whole stay as they are
-    filtering = graph.add("bwdif", mode="send_frame", deint="interlaced")
+    filtering = graph.add("bwdif", mode="send_frame", deint=which)
     graph.link_nodes(source, filtering, graph.add("buffersink")).configure()
     return graph
 

@@ -56,7 +56,7 @@ def decode(path: str) -> Iterator[Pixels]:
 
 def decode_timed(path: str) -> Iterator[tuple[float, Pixels]]:
     """What `decode` gives, each frame with when it is shown, in s after the first."""
-    converter = Converter()
+    converter = Converter(path)
     return ((frame.at, converter.pixels(frame)) for frame in decoded(path))
 
 
@@ -85,7 +85,8 @@ class VideoFile:
         """
         self.name = f"file:{Path(path).name}"
         width, height = output or UHD
-        self._converter = Converter((max(width, UHD[0]), max(height, UHD[1])))
+        box = max(width, UHD[0]), max(height, UHD[1])
+        self._converter = Converter(path, box)
         self._film = _rounds(path)
         try:
             first, second = next(self._film), next(self._film)

@@ -43,10 +43,12 @@ def decoded(path: str) -> Generator[Decoded]:
     The first step opens the file. Raises SourceError when it can't be read, is no regular file, no
     video or picture, has no frame, or is of a kind for which a package lacks.
     """
-    with _opened(path) as container:
+    with _opened(path) as container, _reported(path):
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
             raise SourceError(f"{path} holds no video and no picture")
+        if not stream.codec_context:
+            raise SourceError(f"{path} is of a kind that cannot be decoded; convert it to H.264")
         shape = stream.sample_aspect_ratio or 1
         if kind := assembly(path, container, stream):
             assembled = Assembled(path, kind)
@@ -56,7 +58,7 @@ def decoded(path: str) -> Generator[Decoded]:
             timed = stream.average_rate if container.duration else None  # else it is a default
             fps = float(timed or stream.guessed_rate or FPS)
             count = _count(container, stream, fps)
-            pictures = deinterlaced(_pictures(path, container, stream))
+            pictures = deinterlaced(_pictures(container, stream), stream)
         began: float | None = None
         at, until = -1.0, 0.0
         for picture in pictures:
@@ -106,7 +108,15 @@ def _check_is_file(path: str, where: Path) -> None:
         raise SourceError(f"{path} is no video or picture that can be decoded: it is empty")
 
 
-def _pictures(path: str, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+@contextlib.contextmanager
+def _reported(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, av.FFmpegError) as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     decoder = _decoder(stream)
     try:
         for packet in container.demux(stream):
@@ -114,8 +124,6 @@ def _pictures(path: str, container: InputContainer, stream: VideoStream) -> Iter
                 yield from decoder.decode(packet if packet.size else None)
     except av.InvalidDataError:
         return  # cut off
-    except (OSError, av.FFmpegError) as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _decoder(stream: VideoStream) -> av.VideoCodecContext:

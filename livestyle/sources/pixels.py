@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import av
 import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from livestyle.errors import SourceError
 from livestyle.frame import Size, within
 from livestyle.sources.tone import ToneMap, range_of
 from livestyle.sources.upright import turn_of
@@ -22,17 +24,29 @@ if TYPE_CHECKING:
 class Converter:
     """Makes BGRA of decoded frames, by the matrix, range and curve that each of them names.
 
-    box: (width, height); a larger picture is scaled down into it, in its shape.
+    box: (width, height); a larger picture is scaled down into it, in its shape. path: of their
+    file, for what fails.
     """
 
-    def __init__(self, box: Size | None = None) -> None:
+    def __init__(self, path: str, box: Size | None = None) -> None:
+        self._path = path
         self._box = box
         self._reformatter = VideoReformatter()
         self._tone = ToneMap("")
         self._clear: dict[str, bool] = {}  # by the format's name: whether it has a transparency
 
     def pixels(self, frame: Decoded) -> Pixels:
-        """(H, W, 4), freshly allocated and upright; what is transparent lies on black."""
+        """(H, W, 4), freshly allocated and upright; what is transparent lies on black.
+
+        Raises SourceError for what FFmpeg can't convert.
+        """
+        try:
+            return self._pixels(frame)
+        except (OSError, av.FFmpegError) as error:
+            what = f"{frame.picture.width}x{frame.picture.height} in {frame.picture.format.name}"
+            raise SourceError(f"cannot read {self._path}: {what}: {error.strerror}") from error
+
+    def _pixels(self, frame: Decoded) -> Pixels:
         picture = frame.picture
         turn = turn_of(picture)
         size = frame.width, picture.height

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -44,14 +44,14 @@ def turn_of(picture: VideoFrame) -> Turn:
     (a p + c q + x, b p + d q + y), in the 16.16 of ISO/IEC 14496-12; FFmpeg makes one of EXIF too.
     To the nearest quarter.
     """
+    matrix: Any
     try:
-        attached = list(picture.side_data)
+        matrix = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV can't list what it has no name for
-        attached = list(_named_alone(picture).side_data)
-    matrices = [bytes(data) for data in attached if data.type is Type.DISPLAYMATRIX]
-    if not matrices:
+        matrix = _named_alone(picture).side_data.get("DISPLAYMATRIX")
+    if matrix is None:
         return _AS_IT_IS
-    a, b, _, c, d = struct.unpack_from("=5i", matrices[0])
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Turn(False, a < 0, d < 0)
     return Turn(True, c < 0, b < 0)
