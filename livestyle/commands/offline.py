@@ -61,14 +61,12 @@ def stylize_file(
     LivestyleError when a file can't be used.
     """
     suffix = Path(output).suffix.lower()
-    if suffix == ".gif":
-        raise ConfigError(
-            f"cannot write {output!r}: a GIF has 256 colours, too few for a styled picture; name "
-            "a .webp or .png picture, or a .mp4 or .mkv clip"
-        )
     if suffix not in (*_PICTURES, *SUFFIXES):
         known = ", ".join((*_PICTURES, *SUFFIXES))
-        raise ConfigError(f"cannot tell what {output!r} shall be; its name ends in one of: {known}")
+        why = " (a GIF's 256 colours are too few)" if suffix == ".gif" else ""
+        raise ConfigError(
+            f"cannot tell what {output!r} shall be; its name ends in one of: {known}{why}"
+        )
     started = time.monotonic()
     clip = probe(input)
     is_picture = suffix in _PICTURES

@@ -65,8 +65,7 @@ class Assembled:
         except ImportError as error:
             what = "an animated WebP" if kind == "webp" else "made of tiles or has transparency"
             raise SourceError(
-                f"{path} is {what}, which takes another package ({error.name}); run: "
-                f"pip install '{_EXTRA}'"
+                f"{path} is {what}; to read those, run: pip install '{_EXTRA}'"
             ) from error
 
     def pictures(self) -> Iterator[VideoFrame]:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import av
 
+from livestyle.sources.chain import chain
+
 if TYPE_CHECKING:
+    from av.filter import Graph
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -19,6 +22,8 @@ def deinterlaced(pictures: Iterator[VideoFrame], stream: VideoStream) -> Iterato
     Nothing is done before the first of these comes.
     """
     all_are = _says_so(stream)
+    # a frame for a frame; those between that are whole stay as they are
+    options = {"mode": "send_frame", "deint": "all" if all_are else "interlaced"}
     graph, form = None, None
     for picture in pictures:
         if graph and _form(picture) != form:
@@ -29,7 +34,7 @@ def deinterlaced(pictures: Iterator[VideoFrame], stream: VideoStream) -> Iterato
             if not (all_are or picture.interlaced_frame):
                 yield picture
                 continue
-            graph, form = _graph(picture, "all" if all_are else "interlaced"), _form(picture)
+            graph, form = chain(picture, ("bwdif", options)), _form(picture)
         graph.push(picture)
         yield from _ready(graph)
     if graph:
@@ -49,21 +54,7 @@ def _form(picture: VideoFrame) -> tuple[int, int, str]:
     return picture.width, picture.height, picture.format.name
 
 
-def _graph(picture: VideoFrame, which: str) -> av.filter.Graph:
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
-    )
-    # a frame for a frame; those between that are whole stay as they are
-    filtering = graph.add("bwdif", mode="send_frame", deint=which)
-    graph.link_nodes(source, filtering, graph.add("buffersink")).configure()
-    return graph
-
-
-def _ready(graph: av.filter.Graph) -> Iterator[VideoFrame]:
+def _ready(graph: Graph) -> Iterator[VideoFrame]:
     while True:
         try:
             yield graph.vpull()

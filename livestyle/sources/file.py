@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from livestyle.errors import SourceError
 from livestyle.frame import UHD, Frame, Size
 from livestyle.sources.film import Decoded, decoded
-from livestyle.sources.pixels import Converter, size_of
+from livestyle.sources.pixels import Converter
 from livestyle.sources.tone import range_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def probe(path: str) -> FileInfo:
         first = next(frames)
         moves = next(frames, None) is not None
     fps, count = (first.fps, first.count) if moves else (None, 1)
-    return FileInfo(size_of(first), fps, count, range_of(first.picture))
+    return FileInfo(Converter(path).size(first), fps, count, range_of(first.picture))
 
 
 def decode(path: str) -> Iterator[Pixels]:
@@ -103,7 +103,7 @@ class VideoFile:
             self._rest = itertools.chain([second], self._film)
         if told := told_of(self.name, range_of(first.frame.picture)):
             tell(told)
-        if (whole := size_of(first.frame)) != self.size:
+        if (whole := self._converter.size(first.frame)) != self.size:
             tell("{} is {}x{}; it is read at {}x{}".format(self.name, *whole, *self.size))
         self._seq = 0  # of the picture
         self._began = 0  # ns; when the first frame was due

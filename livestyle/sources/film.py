@@ -121,7 +121,7 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
     try:
         for packet in container.demux(stream):
             with contextlib.suppress(av.InvalidDataError):
-                yield from decoder.decode(packet if packet.size else None)
+                yield from decoder.decode(packet)
     except av.InvalidDataError:
         return  # cut off
 

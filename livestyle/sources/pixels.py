@@ -12,10 +12,11 @@ from av.video.reformatter import VideoReformatter
 from livestyle.errors import SourceError
 from livestyle.frame import Size, within
 from livestyle.sources.tone import ToneMap, range_of
-from livestyle.sources.upright import turn_of
+from livestyle.sources.upright import Turn, turn_of
 
 if TYPE_CHECKING:
     from av.video.format import VideoFormat
+    from av.video.frame import VideoFrame
 
     from livestyle.frame import Pixels
     from livestyle.sources.film import Decoded
@@ -33,6 +34,7 @@ class Converter:
         self._box = box
         self._reformatter = VideoReformatter()
         self._tone = ToneMap("")
+        self._turns: dict[int, Turn] = {}  # by the angle, which is quickly had
         self._clear: dict[str, bool] = {}  # by the format's name: whether it has a transparency
 
     def pixels(self, frame: Decoded) -> Pixels:
@@ -48,7 +50,7 @@ class Converter:
 
     def _pixels(self, frame: Decoded) -> Pixels:
         picture = frame.picture
-        turn = turn_of(picture)
+        turn = self._turn(picture)
         size = frame.width, picture.height
         if self._box:
             box = self._box[::-1] if turn.across else self._box
@@ -62,18 +64,24 @@ class Converter:
         pixels = np.asarray(bgra.to_ndarray(), np.uint8)
         return turn(_on_black(pixels) if clear else pixels)
 
+    def size(self, frame: Decoded) -> Size:
+        """(width, height) of a frame as it is shown, without a box."""
+        size = frame.width, frame.picture.height
+        return size[::-1] if self._turn(frame.picture).across else size
+
+    def _turn(self, picture: VideoFrame) -> Turn:
+        # looking at what is attached to a frame keeps its memory until Python collects garbage
+        angle = picture.rotation
+        if angle not in self._turns:
+            self._turns[angle] = turn_of(picture)
+        return self._turns[angle]
+
     def _is_clear(self, format: VideoFormat) -> bool:
         name = format.name
         if name not in self._clear:
             alpha = any(component.is_alpha for component in format.components)
             self._clear[name] = alpha or format.has_palette
         return self._clear[name]
-
-
-def size_of(frame: Decoded) -> Size:
-    """(width, height) of a frame as it is shown, at its full size."""
-    size = frame.width, frame.picture.height
-    return size[::-1] if turn_of(frame.picture).across else size
 
 
 def _on_black(pixels: Pixels) -> Pixels:

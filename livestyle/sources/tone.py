@@ -19,9 +19,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
+from av.filter import Graph
 from av.video.reformatter import VideoReformatter
+
+from livestyle.sources.chain import chain
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -58,7 +60,7 @@ class ToneMap:
         self.range = range
         self._reformatter = VideoReformatter()
         self._size = (0, 0)
-        self._graph = av.filter.Graph()
+        self._graph = Graph()
 
     def __call__(self, picture: VideoFrame) -> VideoFrame:
         """RGB in 16 bits (gbrp16le), of the same size."""
@@ -71,20 +73,11 @@ class ToneMap:
         return self._graph.vpull()
 
 
-def _graph(picture: VideoFrame, range: str) -> av.filter.Graph:
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
-    )
+def _graph(picture: VideoFrame, range: str) -> Graph:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "table.cube")
         file.write_text(_cube(range), encoding="ascii")
-        table = graph.add("lut3d", file=str(file))
-    graph.link_nodes(source, table, graph.add("buffersink")).configure()
-    return graph
+        return chain(picture, ("lut3d", {"file": str(file)}))
 
 
 @functools.cache

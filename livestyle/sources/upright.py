@@ -6,9 +6,10 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 from av.sidedata.sidedata import Type
+
+from livestyle.sources.chain import chain
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -59,14 +60,8 @@ def turn_of(picture: VideoFrame) -> Turn:
 
 def _named_alone(picture: VideoFrame) -> VideoFrame:
     """The picture without what PyAV has no name for."""
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
+    graph = chain(
+        picture, *(("sidedata", {"mode": "delete", "type": str(kind)}) for kind in _UNNAMED)
     )
-    without = [graph.add("sidedata", mode="delete", type=str(kind)) for kind in _UNNAMED]
-    graph.link_nodes(source, *without, graph.add("buffersink")).configure()
     graph.push(picture)
     return graph.vpull()
