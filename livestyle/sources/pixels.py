@@ -55,14 +55,21 @@ class Converter:
         if self._box:
             box = self._box[::-1] if turn.across else self._box
             size = within(size, box)
-        clear = self._is_clear(picture.format)
+        shown = picture
         if range := range_of(picture):
             if self._tone.range != range:
                 self._tone = ToneMap(range)
-            picture = self._tone(picture)
+            shown = self._tone(picture)
+        pixels = self._bgra(shown, size)
+        if self._is_clear(picture.format):
+            # the tone map's format has no room for it
+            alpha = (pixels if shown is picture else self._bgra(picture, size))[..., 3]
+            pixels = _on_black(pixels, alpha)
+        return turn(pixels)
+
+    def _bgra(self, picture: VideoFrame, size: Size) -> Pixels:
         bgra = self._reformatter.reformat(picture, width=size[0], height=size[1], format="bgra")
-        pixels = np.asarray(bgra.to_ndarray(), np.uint8)
-        return turn(_on_black(pixels) if clear else pixels)
+        return np.asarray(bgra.to_ndarray(), np.uint8)
 
     def size(self, frame: Decoded) -> Size:
         """(width, height) of a frame as it is shown, without a box."""
@@ -84,9 +91,8 @@ class Converter:
         return self._clear[name]
 
 
-def _on_black(pixels: Pixels) -> Pixels:
-    """BGRA (H, W, 4) whose colours count as much as they cover."""
-    alpha = pixels[..., 3]
+def _on_black(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """BGRA (H, W, 4) whose colours count as much as alpha (H, W) lets them cover."""
     if alpha.min() == 255:
         return pixels
     covered: Any = cv2.multiply(pixels, cv2.merge([alpha] * 4), scale=1 / 255)

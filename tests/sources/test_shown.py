@@ -137,6 +137,16 @@ def test_colours_hidden_in_a_picture(tmp_path, ending):
     assert rgb_of(path)[:, :31].max() <= 1
 
 
+def test_hdr_with_transparency(tmp_path):
+    path = tmp_path / "clear.mkv"
+    graph = "color=white:s=64x48:r=10:d=0.2,format=yuva444p10le,geq=lum='p(X,Y)':a='X*16'"
+    tags = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
+    ffmpeg("-f", "lavfi", "-i", graph, "-c:v", "ffv1", *tags, path)
+    assert probe(str(path)).range == "PQ"
+    white = rgb_of(path)[24, :, 1].astype(int)
+    assert np.abs(white - np.arange(64) * 4).max() <= 4
+
+
 def test_colours_hidden_in_a_palette(tmp_path):
     picture = scene().quantize(16)
     path = tmp_path / "palette.png"
@@ -283,6 +293,14 @@ def test_fields_are_made_whole(tmp_path, name, arguments):
         assert combing(ours) < combing(theirs) * 1.15
 
 
+def test_one_interlaced_frame_alone(tmp_path):
+    path = tmp_path / "one.mkv"
+    graph = "testsrc2=s=160x96:r=50:d=0.04,tinterlace=interleave_top,fieldorder=tff"
+    fields = ["-c:v", "ffv1", "-flags", "+ildct+ilme", "-frames:v", "1"]
+    ffmpeg("-f", "lavfi", "-i", graph, *fields, path)
+    assert probe(str(path)) == FileInfo((160, 96), None, 1)
+
+
 def test_a_whole_frame_stays_as_it_is(tmp_path):
     path = tmp_path / "whole.mkv"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x96:r=10:d=0.3", "-c:v", "ffv1", path)
@@ -318,6 +336,7 @@ def test_a_title_in_another_encoding(tmp_path, text):
     assert probe(str(path)).size == (32, 32)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
 @pytest.mark.parametrize("opened", [VideoFile, probe, lambda path: next(decode(path))])
 def test_what_is_no_regular_file_is_refused(tmp_path, opened):
     os.mkfifo(tmp_path / "fifo")
