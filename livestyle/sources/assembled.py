@@ -30,7 +30,10 @@ def assembly(path: str, container: InputContainer, stream: VideoStream) -> str:
     """What makes the file one for Pillow: "webp", "avif" or "heic", or "" when it is none."""
     if container.format.name == "webp_pipe":
         return "webp" if _durations(path) else ""
-    if "mov" not in container.format.name or container.duration:
+    told = container.metadata
+    brands = told.get("major_brand", "") + told.get("compatible_brands", "")
+    avif = "avif" in brands
+    if container.duration or not (avif or "mif1" in brands or "heic" in brands):
         return ""
     size = stream.width, stream.height
     parts = [
@@ -38,9 +41,8 @@ def assembly(path: str, container: InputContainer, stream: VideoStream) -> str:
         for other in container.streams.video
         if other.disposition & Disposition.dependent
         # a transparency is as large as its picture, a preview smaller
-        or (other is not stream and (other.width, other.height) == size)
+        or (other is not stream and other.codec_context and (other.width, other.height) == size)
     ]
-    avif = container.metadata.get("major_brand", "").startswith("avi")
     return ("avif" if avif else "heic") if parts else ""
 
 
