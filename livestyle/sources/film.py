@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 FPS = 25.0  # of files that do not say
+_NARROW = 16  # times as high as wide, or the other way; what a file says beyond that is damage
 # FFmpeg's own decoders of these leave the transparency out
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -50,6 +51,8 @@ def decoded(path: str) -> Generator[Decoded]:
         if not stream.codec_context:
             raise SourceError(f"{path} is of a kind that cannot be decoded; convert it to H.264")
         shape = stream.sample_aspect_ratio or 1
+        if not 1 / _NARROW <= shape <= _NARROW:
+            shape = 1
         if kind := assembly(path, container, stream):
             assembled = Assembled(path, kind)
             fps, pictures = assembled.fps or FPS, assembled.pictures()

@@ -345,6 +345,13 @@ def test_what_is_no_regular_file_is_refused(tmp_path, opened):
             opened(path)
 
 
+@pytest.mark.parametrize("shape", ["40000/1", "1/1000"])
+def test_pixels_of_an_absurd_shape_are_square(tmp_path, shape):
+    path = tmp_path / "shape.mkv"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=s=64x48:d=0.1,setsar={shape}", "-c:v", "ffv1", path)
+    assert next(decode(str(path))).shape == (48, 64, 4)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_damage_is_told_in_a_line(tmp_path, seed):
     """Whatever libav, Pillow or libheif make of it."""
