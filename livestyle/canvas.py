@@ -40,7 +40,8 @@ class Canvas:
     """An RGB picture, (height, width, 3) uint8, black where nothing is painted.
 
     size: (width, height), both even. aspect: how a source picture of another shape is placed on it
-    ("fit", "fill" or "stretch", see `Placement`). i420: that is what is wanted in the end, and what
+    ("fit", "fill" or "stretch", see `Placement`); it may change from one source size to the next.
+    i420: that is what is wanted in the end, and what
     `put` makes; a stylizer that can make it where the picture is need not paint here.
     """
 

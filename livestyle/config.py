@@ -205,7 +205,11 @@ class Config:
         "K",
     )
     output_size: Size | None = _setting(
-        "output", None, "size of the picture that the sinks get (the source's)", values.size, "WxH"
+        "output",
+        None,
+        "size of the picture that the sinks get (the source's, 3840x2160 at most)",
+        values.size,
+        "WxH",
     )
     fps: float = _setting(
         "output",

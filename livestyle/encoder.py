@@ -30,8 +30,25 @@ _FORMATS = {
     ),
     ".mkv": ("matroska", "ffv1", {}, {"level": "3", "slices": "4"}),  # lossless
 }
+# px, of either side. x264 says so of itself; FFmpeg's FFV1 has no four slices of less than 4, and
+# Matroska counts further than anybody will.
+_SIDES = {".mp4": range(2, 16384 + 1), ".mkv": range(4, 500_000 + 1)}
 _KEY_FRAME_EVERY = 2  # s; also the most that is lost of a recording that is cut off
 SUFFIXES = tuple(_FORMATS)
+
+
+def check_size(file: str, size: Size, sides: range | None = None) -> None:
+    """Raise ConfigError where pictures of that size can't be in such a file.
+
+    sides: what a side may be, px; None: what `Encoder` takes for the name's ending.
+    """
+    suffix = Path(file).suffix.lower()
+    sides = sides or _SIDES[suffix]
+    if size[0] not in sides or size[1] not in sides:
+        raise ConfigError(
+            "cannot write {!r} at {}x{}: {} takes from {} to {} pixels a side; choose another "
+            "ending, or another size".format(file, *size, suffix, sides[0], sides[-1])
+        )
 
 
 class Encoder:
@@ -46,12 +63,14 @@ class Encoder:
     ) -> None:
         """time_base: s, the unit of the times that `write` takes; None: 1 / fps.
 
-        Raises ConfigError for an unknown ending, SinkError when the file cannot be made.
+        Raises ConfigError for an unknown ending or a size that such a file can't have, SinkError
+        when the file cannot be made.
         """
         self.file = file
         suffix = Path(file).suffix.lower()
         if suffix not in _FORMATS:
             raise ConfigError(f"cannot record {file!r}: the name ends in {' or '.join(SUFFIXES)}")
+        check_size(file, size)
         container, codec, container_options, codec_options = _FORMATS[suffix]
         self._temporary = f"{file}.part"
         self._file = _claimed(self._temporary)

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]  # (width, height) in pixels, everywhere
 
+UHD: Size = 3840, 2160  # 4K: the most that an output has whose size nobody named
+
+
+def within(size: Size, box: Size) -> Size:
+    """The size in its shape, as large as the box lets it be; itself where it fits."""
+    shrink = min(1.0, box[0] / size[0], box[1] / size[1])
+    return max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
+
 
 def even(size: Size) -> Size:
     """The size without an odd last column or row: I420 has none."""

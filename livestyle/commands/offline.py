@@ -16,45 +16,64 @@ import numpy as np
 
 from livestyle.between.look import Finishing, finishing_of
 from livestyle.canvas import Canvas, to_i420
+from livestyle.commands.terminal import NowAndThen
 from livestyle.config import Config
-from livestyle.encoder import SUFFIXES, Encoder
+from livestyle.encoder import SUFFIXES, Encoder, check_size
 from livestyle.errors import ConfigError, LivestyleError, reason
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame, Size, even
-from livestyle.sources.file import FileInfo, decode_timed, probe
+from livestyle.sources.file import FileInfo, decode_timed, probe, told_of
 from livestyle.stylizers import Stylizer, open_stylizer
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 _TIME_BASE = Fraction(1, 90_000)  # s, what MPEG counts in: all usual rates are whole numbers of it
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+# px, of either side: libpng's limit, libjpeg's, and what WebP has room for
+_PICTURES = {
+    ".png": range(1, 1_000_000 + 1),
+    ".jpg": range(1, 65_500 + 1),
+    ".jpeg": range(1, 65_500 + 1),
+    ".webp": range(1, 16_383 + 1),
+}
 Write = Callable[[memoryview], None]  # I420 of a frame
 Advance = Callable[[int, int], None]  # frames done, frames in all (0: not known)
 
 
 def stylize_file(
-    input: str, output: str, config: Config, advance: Advance, say: Callable[[str], None]
+    input: str,
+    output: str,
+    config: Config,
+    advance: Advance,
+    say: NowAndThen,
 ) -> dict[str, Any]:
     """Restyle every frame of `input` into `output`, of the same size (made even) and times.
 
     A clip's frames are what a live run on a CPU gives for the same settings; sound is left out. A
-    first frame alone is taken where `output` is a picture, with colours at its full size. config:
-    settled, see `settle_stylizer`. say: told what is being loaded.
+    first frame alone is taken where `output` is a picture, with colours at its full size; frames
+    that have another shape than the first have bars in the clip. config: settled, see
+    `settle_stylizer`. say: told what is being loaded and, at once, what is not shown as in `input`.
 
     Returns what was done, as JSON can hold it.
 
-    Raises ConfigError for an ending that is not known, LivestyleError when a file can't be used.
+    Raises ConfigError for an ending that is not known or that can't hold pictures of that size,
+    LivestyleError when a file can't be used.
     """
     suffix = Path(output).suffix.lower()
-    if suffix not in _PICTURES + SUFFIXES:
-        known = ", ".join(_PICTURES + SUFFIXES)
-        raise ConfigError(f"cannot tell what {output!r} shall be; its name ends in one of: {known}")
+    if suffix not in (*_PICTURES, *SUFFIXES):
+        known = ", ".join((*_PICTURES, *SUFFIXES))
+        why = " (a GIF's 256 colours are too few)" if suffix == ".gif" else ""
+        raise ConfigError(
+            f"cannot tell what {output!r} shall be; its name ends in one of: {known}{why}"
+        )
     started = time.monotonic()
     clip = probe(input)
     is_picture = suffix in _PICTURES
     size = clip.size if is_picture else even(clip.size)
+    check_size(output, size, _PICTURES.get(suffix))
+    if told := told_of(input, clip.range):
+        say.at_once(told)
     canvas = Canvas(size, "stretch", i420=not is_picture)  # by an odd row and column at most
     with open_stylizer(config, canvas, say) as stylizer:
         finishing = Finishing() if stylizer.is_plain else finishing_of(config)
@@ -63,7 +82,8 @@ def stylize_file(
             write_picture(output, _styled_picture(stylizer, input, finishing))
             advance(1, 1)
         else:
-            frames = _styled(stylizer, input, LiveFinish(Canvas(size, "stretch"), finishing))
+            shown = Canvas(size, "stretch")
+            frames = _styled(stylizer, input, LiveFinish(shown, finishing), (canvas, shown))
             count = _write_clip(output, frames, clip, size, advance)
         used = {name: getattr(stylizer, name) for name in ("name", "engine", "size")}
     return {
@@ -84,10 +104,19 @@ def _styled_picture(stylizer: Stylizer, file: str, finishing: Finishing) -> Pixe
     return finish(source, lambda: stylizer.stylize(Frame(pixels, 0, captured_at=0)).pixels)
 
 
-def _styled(stylizer: Stylizer, file: str, finish: LiveFinish) -> Iterator[tuple[float, Write]]:
-    """When each frame of a file is shown, s, and what writes what is made of it, as live."""
+def _styled(
+    stylizer: Stylizer, file: str, finish: LiveFinish, canvases: tuple[Canvas, Canvas]
+) -> Iterator[tuple[float, Write]]:
+    """When each frame of a file is shown, s, and what writes what is made of it, as live.
+
+    canvases: those of stylizer and finish; what has not the first frame's size gets bars there.
+    """
+    first = None
     for seq, (at, pixels) in enumerate(decode_timed(file)):
         frame = Frame(pixels, seq, captured_at=0)
+        first = first or pixels.shape
+        for canvas in canvases:
+            canvas.aspect = "stretch" if pixels.shape == first else "fit"
         if not finish.is_on:
             yield at, functools.partial(to_i420, stylizer.stylize(frame).pixels)
             continue

@@ -23,9 +23,17 @@ _SETTINGS = (*STYLIZER, *FINISH, "keep_sets")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Two files, and what concerns the stylizer."""
-    parser.add_argument("input", metavar="IN", type=values.path, help="a picture or a video file")
     parser.add_argument(
-        "output", metavar="OUT", type=values.path, help=".png, .jpg, .mp4 or .mkv (lossless)"
+        "input",
+        metavar="IN",
+        type=values.path,
+        help="a picture or a video file, as FFmpeg reads them",
+    )
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        type=values.path,
+        help="a picture (.png, .jpg, .webp) or a clip (.mp4, or .mkv, lossless)",
     )
     add_flags(parser, _SETTINGS)
     add_config(parser)

@@ -34,8 +34,12 @@ class NowAndThen:
 
     def __call__(self, text: str) -> None:
         if time.monotonic() >= self._next:
-            say(text)
-            self._next = time.monotonic() + _EVERY
+            self.at_once(text)
+
+    def at_once(self, text: str) -> None:
+        """What is to be read in any case."""
+        say(text)
+        self._next = time.monotonic() + _EVERY
 
 
 def tell(text: str) -> None:

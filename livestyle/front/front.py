@@ -20,7 +20,7 @@ from livestyle.control import Controls
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
 from livestyle.files import check_target
-from livestyle.frame import even
+from livestyle.frame import UHD, even, within
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.framelog import FrameLog
 from livestyle.front.inprocess import InProcess
@@ -45,6 +45,7 @@ class Front:
     def __init__(self, config: Config, announce: Announce) -> None:
         """announce: told in one line what `auto` chose and where the result can be seen."""
         self.config = _decide(config, announce)
+        self._announce = announce
         self._opened = contextlib.ExitStack()
         self._status: Status = {"state": "starting", "message": ""}
         self._log: FrameLog | None = None
@@ -61,8 +62,14 @@ class Front:
     def _open(self) -> None:
         config = self.config
         # also the first check of the source, before a camera is opened
-        seen = source_size(config.source, config.output_size, config.fps)
-        self._size = config.output_size or even(seen)
+        seen = source_size(config.source, config.output_size, config.fps, self._announce)
+        self._size = config.output_size or even(within(seen, UHD))
+        if not config.output_size and seen != within(seen, UHD):
+            self._announce(
+                "the source is {}x{}, the output {}x{}; --output-size names another".format(
+                    *seen, *self._size
+                )
+            )
         width, height = self._size
         controls = Controls(lambda: self._status, self.change)
         self.sinks: list[Sink] = [

@@ -21,7 +21,7 @@ class Recorder:
     """
 
     def __init__(self, file: str, size: Size, fps: float) -> None:
-        """Raises ConfigError for an unknown ending, SinkError when the file cannot be made."""
+        """Raises ConfigError and SinkError, see `Encoder`."""
         self.name = f"recording {file}"
         self._encoder = Encoder(file, size, fps)
         self._background = BackgroundWriter(size, self._encode, self._finish)

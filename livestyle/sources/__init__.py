@@ -57,11 +57,17 @@ SOURCES = (
 PATIENCE = 10.0  # s; a webcam takes two or three to open
 
 
-def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
+def open_source(
+    spec: str,
+    size: Size | None = None,
+    fps: float = 30,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Source:
     """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`).
 
-    size: what to draw or ask for where the source leaves the choice (testcard, camera, blank).
-    fps: the rate to ask a camera for.
+    size: what to draw or ask for where the source leaves the choice (testcard, camera, blank); a
+    file larger than that and than 4K is scaled down. fps: the rate to ask a camera for. tell: told
+    in a line each of what a file does not show as it is.
 
     Raises ConfigError for an unknown or malformed `spec`, SourceError when it can't be opened.
     """
@@ -81,7 +87,7 @@ def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
     if kind == "file" and argument:
         from livestyle.sources.file import VideoFile
 
-        return VideoFile(argument)
+        return VideoFile(argument, size, tell)
     if kind == "camera":
         from livestyle.sources.camera import Camera
 
@@ -91,11 +97,16 @@ def open_source(spec: str, size: Size | None = None, fps: float = 30) -> Source:
     raise ConfigError(f"unknown source {spec!r}; choose from: {', '.join(SOURCES)}")
 
 
-def source_size(spec: str, size: Size | None = None, fps: float = 30) -> Size:
+def source_size(
+    spec: str,
+    size: Size | None = None,
+    fps: float = 30,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Size:
     """The size of the source's frames now; arguments and errors are those of `open_source`."""
 
     def look() -> Size:
-        with open_source(spec, size, fps) as source:
+        with open_source(spec, size, fps, tell) as source:
             return source.size
 
     return answered(look, f"source {spec!r}")

@@ -5,27 +5,21 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
-import numpy as np
-from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
-
 from livestyle.errors import SourceError
-from livestyle.frame import Frame, Size
+from livestyle.frame import UHD, Frame, Size
+from livestyle.sources.film import Decoded, decoded
+from livestyle.sources.pixels import Converter
+from livestyle.sources.tone import range_of
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.frame import VideoFrame
-
     from livestyle.frame import Pixels
 
 SECOND = 1_000_000_000
-FPS = 25.0  # of files that do not say
 BEHIND = SECOND  # ns; who comes back later than this finds the film where it was left
 
 
@@ -36,31 +30,39 @@ class FileInfo:
     size: Size  # as shown: turned upright, with square pixels
     fps: float | None  # None for a still picture
     frames: int | None  # how many; None when it does not say. Some files are wrong about it
+    range: str = ""  # "PQ", "HLG" or "BT.2020" where its colours are made those of SDR
 
 
 def probe(path: str) -> FileInfo:
     """Look into a video or picture. Raises SourceError, see `decode`."""
-    with contextlib.closing(_decoded(path)) as frames:
+    with contextlib.closing(decoded(path)) as frames:
         first = next(frames)
-        height, width = _Converter().pixels(first).shape[:2]
         moves = next(frames, None) is not None
-    return FileInfo((width, height), first.fps if moves else None, first.count if moves else 1)
+    fps, count = (first.fps, first.count) if moves else (None, 1)
+    return FileInfo(Converter(path).size(first), fps, count, range_of(first.picture))
 
 
 def decode(path: str) -> Iterator[Pixels]:
     """Every frame of a video in order, or the one of a picture: BGRA (H, W, 4), freshly allocated.
 
-    Frames are turned upright and their pixels made square. Data that is damaged is left out.
+    Frames are turned upright, their pixels made square and their fields whole; HDR is made SDR, and
+    what is transparent lies on black. Data that is damaged is left out.
 
-    Raises SourceError when the file can't be read, is no video or picture, or has no frame.
+    Raises SourceError when the file can't be read, is no video or picture, has no frame, or is of a
+    kind for which a package lacks.
     """
     return (pixels for _, pixels in decode_timed(path))
 
 
 def decode_timed(path: str) -> Iterator[tuple[float, Pixels]]:
     """What `decode` gives, each frame with when it is shown, in s after the first."""
-    converter = _Converter()
-    return ((frame.at, converter.pixels(frame)) for frame in _decoded(path))
+    converter = Converter(path)
+    return ((frame.at, converter.pixels(frame)) for frame in decoded(path))
+
+
+def told_of(name: str, range: str) -> str:
+    """What a user should know of a file's range, see `FileInfo`; "" where there is nothing."""
+    return f"{name} is {range}; its colours are brought down to SDR" if range else ""
 
 
 class VideoFile:
@@ -70,22 +72,39 @@ class VideoFile:
     that modulo the number of frames it is the frame's place in the file. Frames whose time is
     over when they are asked for are left out. `captured_at` is when a frame was handed out.
 
-    Raises SourceError when the file can't be read, is no video or has no frame.
+    Frames larger than 4K (or than `output`, where that is larger) are scaled down into it.
+
+    Raises SourceError, see `decode`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, output: Size | None = None, tell: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """output: (width, height), where one is named. tell: told in a line each of what is not
+        shown as it is in the file.
+        """
         self.name = f"file:{Path(path).name}"
-        self._converter = _Converter()
+        width, height = output or UHD
+        box = max(width, UHD[0]), max(height, UHD[1])
+        self._converter = Converter(path, box)
         self._film = _rounds(path)
         try:
-            self._next, second = next(self._film), next(self._film)
-            self._still = self._converter.pixels(self._next.frame)
+            first, second = next(self._film), next(self._film)
+            self._still = self._converter.pixels(first.frame)
         except SourceError:
             self._film.close()
             raise
-        self._rest = itertools.chain([second], self._film)
-        self.fps = None if second.frame.at == 0 else second.frame.fps  # the first one again
         self.size: Size = self._still.shape[1], self._still.shape[0]
+        self.fps = None if second.frame.at == 0 else second.frame.fps  # the first one again
+        if self.fps is None:
+            self._film.close()  # with the picture, which may be large
+        else:
+            self._next = first
+            self._rest = itertools.chain([second], self._film)
+        if told := told_of(self.name, range_of(first.frame.picture)):
+            tell(told)
+        if (whole := self._converter.size(first.frame)) != self.size:
+            tell("{} is {}x{}; it is read at {}x{}".format(self.name, *whole, *self.size))
         self._seq = 0  # of the picture
         self._began = 0  # ns; when the first frame was due
 
@@ -134,101 +153,16 @@ class _Shot:
 
     seq: int
     at: float  # s after the first frame of the first round
-    frame: _Decoded
+    frame: Decoded
 
 
 def _rounds(path: str) -> Generator[_Shot]:
     """The frames of a file over and over, the rounds one after the other without a gap."""
     seq, began, until = 0, 0.0, 0.0
     while True:
-        with contextlib.closing(_decoded(path)) as frames:
+        with contextlib.closing(decoded(path)) as frames:
             for frame in frames:
                 until = began + frame.until
                 yield _Shot(seq, began + frame.at, frame)
                 seq += 1
         began = until
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """A frame as it is in the file, and what is known of it."""
-
-    picture: VideoFrame
-    at: float  # s after the first frame
-    until: float  # s
-    fps: float
-    count: int | None
-    width: int  # that it is wide with square pixels
-
-
-class _Converter:
-    """Makes BGRA of decoded frames, by the matrix and range that each of them names."""
-
-    def __init__(self) -> None:
-        self._reformatter = VideoReformatter()
-
-    def pixels(self, frame: _Decoded) -> Pixels:
-        """(H, W, 4), freshly allocated and upright."""
-        bgra = self._reformatter.reformat(frame.picture, width=frame.width, format="bgra")
-        pixels = np.asarray(bgra.to_ndarray(), np.uint8)
-        turns = round(frame.picture.rotation / 90) % 4  # counterclockwise
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-
-
-def _decoded(path: str) -> Generator[_Decoded]:
-    """The frames in order. The first step opens the file and raises SourceError if it can't."""
-    with _opened(path) as container:
-        stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream):
-            raise SourceError(f"{path} holds no video and no picture")
-        timed = stream.average_rate if container.duration else None  # else it is a default
-        fps = float(timed or stream.guessed_rate or FPS)
-        count, shape = _count(container, stream, fps), stream.sample_aspect_ratio or 1
-        began: float | None = None
-        at, until = -1.0, 0.0
-        for picture in _pictures(path, container, stream):
-            if picture.time is not None:
-                began = picture.time if began is None else began
-            stamp = at if picture.time is None or began is None else picture.time - began
-            at = stamp if stamp > at else until  # it has none, or a wrong one
-            until = at + (float(picture.duration * (picture.time_base or 0)) or 1 / fps)
-            yield _Decoded(picture, at, until, fps, count, max(1, round(picture.width * shape)))
-    if at < 0:
-        raise SourceError(f"{path} has no frame that can be decoded")
-
-
-def _opened(path: str) -> InputContainer:
-    where = Path(path).absolute()  # a name that begins with / is no address or protocol
-    try:
-        with where.open("rb"):  # gives the plainer reasons
-            container = av.open(str(where), container_options={"protocol_whitelist": "file"})
-    except av.InvalidDataError as error:
-        raise SourceError(f"{path} is no video or picture that can be decoded") from error
-    except (OSError, av.FFmpegError) as error:
-        raise SourceError(f"cannot open {path}: {error.strerror}") from error
-    if container.format.name == "tty":  # it would draw any text file
-        container.close()
-        raise SourceError(f"{path} is no video or picture that can be decoded")
-    return container
-
-
-def _pictures(path: str, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    stream.thread_type = "AUTO"
-    packets = container.demux(stream)
-    try:
-        for packet in packets:
-            with contextlib.suppress(av.InvalidDataError):
-                yield from packet.decode()
-    except av.InvalidDataError:
-        return  # cut off
-    except (OSError, av.FFmpegError) as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _count(container: InputContainer, stream: VideoStream, fps: float) -> int | None:
-    """How many frames there are, as the container says or as its duration lets expect."""
-    if stream.frames:
-        return stream.frames
-    if container.duration:
-        return round(container.duration / av.time_base * fps)
-    return None

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from livestyle.commands import main
+from livestyle.frame import Size
 from livestyle.sources.testcard import draw
 
 SIZE = (640, 360)
@@ -174,3 +175,73 @@ def test_its_figures_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -
     figures = json.loads(capsys.readouterr().out)
     assert (figures["frames"], figures["size"]) == (1, [320, 180])
     assert figures["stylizer"]["name"] == "passthrough"
+
+
+REFUSED = [
+    ((17000, 100), "out.mp4", "16384"),
+    ((100, 17000), "out.mp4", "16384"),
+    ((1, 1), "out.mkv", "from 4"),
+    ((3000, 2), "out.mkv", "from 4"),
+    ((17000, 20), "out.webp", "16383"),
+    ((66000, 4), "out.jpg", "65500"),
+    ((64, 48), "out.gif", "256 colours"),
+]
+
+
+@pytest.mark.parametrize(("size", "output", "limit"), REFUSED)
+def test_a_size_that_the_output_cannot_have_is_refused_first(
+    folder: Path, capsys: pytest.CaptureFixture[str], size: Size, output: str, limit: str
+) -> None:
+    assert cv2.imwrite("in.png", np.full((size[1], size[0], 3), 90, np.uint8))
+    assert main(["stylize", "in.png", output, "--stylizer", "passthrough"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and output in told and limit in told
+    assert sorted(path.name for path in folder.iterdir()) == ["in.png"]
+
+
+@pytest.mark.parametrize(
+    ("size", "output"), [((16384, 20), "out.mp4"), ((2, 2), "out.mp4"), ((4, 4), "out.mkv")]
+)
+def test_the_largest_and_smallest_are_written(folder: Path, size: Size, output: str) -> None:
+    assert cv2.imwrite("in.png", np.full((size[1], size[0], 3), 90, np.uint8))
+    assert main(["stylize", "in.png", output, "--stylizer", "passthrough"]) == 0
+    with av.open(output) as made:
+        (frame,) = made.decode(video=0)
+    assert (frame.width, frame.height) == size
+
+
+@pytest.mark.parametrize("stylizer", ["passthrough", "lite"])
+@pytest.mark.parametrize("second", [(60, 120), (240, 60), (120, 240)])
+def test_frames_of_another_size_have_bars(folder: Path, stylizer: str, second: Size) -> None:
+    """The first one's size is the clip's; a white frame of another shape lies in its middle."""
+    sizes = [(160, 120), second, (160, 120)]
+    pictures = [
+        cv2.imencode(".jpg", np.full((height, width, 3), 255, np.uint8))[1].tobytes()
+        for width, height in sizes
+    ]
+    Path("changing.mjpg").write_bytes(b"".join(pictures))
+    assert main(["stylize", "changing.mjpg", "out.mkv", "--stylizer", stylizer, *PLAIN]) == 0
+    with av.open("out.mkv") as made:
+        frames = [frame.to_ndarray(format="gray") for frame in made.decode(video=0)]
+    assert [frame.shape for frame in frames] == [(120, 160)] * 3
+    shrink = min(160 / second[0], 120 / second[1])
+    width, height = second[0] * shrink, second[1] * shrink
+    shown = frames[1] > 100
+    assert abs(shown.any(0).sum() - width) <= 2 and abs(shown.any(1).sum() - height) <= 2
+    assert shown[60, 80] and not shown[0, 0]
+    assert (frames[0] > 100).mean() > 0.95 and (frames[2] > 100).mean() > 0.95
+
+
+def test_hdr_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with av.open("hdr.mkv", "w") as made:
+        stream = made.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        stream.codec_context.color_trc = 16
+        stream.codec_context.color_primaries = 9
+        for _ in range(3):
+            picture = av.VideoFrame(64, 48, "yuv420p10le")
+            picture.color_trc, picture.color_primaries = 16, 9
+            made.mux(stream.encode(picture))
+        made.mux(stream.encode(None))
+    assert main(["stylize", "hdr.mkv", "out.mkv", "--stylizer", "passthrough"]) == 0
+    assert capsys.readouterr().err == "hdr.mkv is PQ; its colours are brought down to SDR\n"

@@ -16,6 +16,10 @@ import psutil
 import pytest
 from display import Display
 
+from livestyle.config import Config
+from livestyle.frame import Size
+from livestyle.front import front
+
 Run = Callable[..., "Running"]
 
 
@@ -306,3 +310,24 @@ def test_screen_that_dies_and_returns_at_another_size(
     assert report["source"]["size"] == [800, 600]
     assert report["source"]["reconnects"] == 1
     assert report["worker_restarts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "named", "size"),
+    [
+        ((5120, 2880), None, (3840, 2160)),
+        ((2880, 5121), None, (1214, 2160)),
+        ((3840, 2160), None, (3840, 2160)),
+        ((5120, 2880), (5120, 2880), (5120, 2880)),
+    ],
+)
+def test_no_larger_than_4k_unless_named(
+    monkeypatch: pytest.MonkeyPatch, seen: Size, named: Size | None, size: Size
+) -> None:
+    monkeypatch.setattr(front, "source_size", lambda *_: seen)
+    told: list[str] = []
+    config = Config(stylizer="passthrough", sink=("null",), source="testcard", output_size=named)
+    with front.Front(config, told.append) as opened:
+        assert opened._size == size
+    capped = "the source is {}x{}, the output {}x{}; --output-size names another"
+    assert told == ([] if size in (seen, named) else [capped.format(*seen, *size)])
