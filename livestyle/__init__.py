@@ -5,8 +5,8 @@
 
     report = livestyle.run(source="screen", sink=["v4l2"], seconds=60)
 
-What can go wrong is a LivestyleError. Importing this loads nothing; the first use does. In a
-process that has imported it, libraries that report to their makers what they are used for do not.
+What can go wrong is a LivestyleError. Importing this loads nothing; the first use does. Libraries
+that report to their makers what they are used for do not where it is imported before them.
 """
 
 from __future__ import annotations

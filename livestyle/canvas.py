@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -21,7 +21,9 @@ _BRIGHTNESS, _COLOUR = (219 / 255, 16.0), (224 / 255, 128 * (1 - 224 / 255))  # 
 
 
 def scale(pixels: Pixels, size: Size, into: Pixels | None = None) -> Pixels:
-    """The picture at (width, height) `size`: averaged when it shrinks, bilinear when it grows."""
+    """The picture at (width, height) `size`: bilinear, but averaged when a side shrinks to half or
+    less, where bilinear would leave pixels out.
+    """
     height, width = pixels.shape[:2]
     if (width, height) == size and into is None:
         return pixels
@@ -31,9 +33,18 @@ def scale(pixels: Pixels, size: Size, into: Pixels | None = None) -> Pixels:
             break
         width, height = width // 2, height // 2
         pixels = cast("Pixels", cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
-    shrinks = size[0] < width or size[1] < height
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    # from 1920 to 1280 bilinear takes a fifth of the time
+    halves = 2 * size[0] <= width or 2 * size[1] <= height
+    interpolation = cv2.INTER_AREA if halves else cv2.INTER_LINEAR
     return cast("Pixels", cv2.resize(pixels, size, dst=into, interpolation=interpolation))
+
+
+class Brightness(NamedTuple):
+    """A view of what makes a picture bright, Y (h, w) or RGB (h, w, 3), and its levels' ends."""
+
+    pixels: Pixels
+    least: int
+    most: int
 
 
 class Canvas:
@@ -91,15 +102,12 @@ class Canvas:
         return self._i420
 
     @property
-    def bright(self) -> tuple[tuple[Pixels, ...], float]:
-        """What of a picture that was `put` is its brightness: views (h, w) of the part that the
-        source fills, Y or red, green and blue; and how much a level of 255 is in them.
-        """
+    def brightness(self) -> Brightness:
+        """Of the part that the source fills, after `put`."""
         if not self.i420:
-            red, green, blue = self.room.transpose(2, 0, 1)
-            return (red, green, blue), 1.0
+            return Brightness(self.room, 0, 255)
         x, y, width, height = self._placement.rectangle
-        return (self._i420[y : y + height, x : x + width],), _BRIGHTNESS[0]
+        return Brightness(self._i420[y : y + height, x : x + width], 16, 235)
 
     def show(self, source: Pixels, into: Pixels) -> None:
         """Write what `paint` paints as I420 (H * 3 / 2, W)."""

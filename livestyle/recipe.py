@@ -29,7 +29,7 @@ class Recipe:
     size: Size
     precision: str
 
-    # The networks of lite halve the picture three times, and then mirror a pixel at the border.
+    # The networks of lite halve it three times; that for any style mirrors pixels at its border.
     GRID: ClassVar[range] = range(16, 7681, 8)
 
     def size_inside(self, output: Size, wanted: Size | None) -> Size:

@@ -37,7 +37,32 @@ except Exception as error:
 """
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+_TRACE = [
+    *("strace", "-f", "-q", "-s", "256", "-o", "trace"),
+    *("-e", "trace=connect,sendto,sendmsg,sendmmsg"),
+]
+_traced = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+def _going_out(trace: Path) -> list[str]:
+    """Calls that reach for another machine, or look up a name."""
+    return [
+        call
+        for call in trace.read_text().splitlines()
+        if ("AF_INET" in call and "127.0.0.1" not in call)
+        or re.search(r"\\[0-7]+(com|net|org|io)\\0", call)
+    ]
+
+
+@_traced
+@pytest.mark.parametrize("name", ["www.example.com", "metrics.of-a-rather-long-name.example.net"])
+def test_a_name_that_is_looked_up_is_seen(name: str, tmp_path: Path) -> None:
+    code = f"import socket; socket.getaddrinfo({name!r}, 443)"
+    subprocess.run([*_TRACE, sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    assert _going_out(tmp_path / "trace")
+
+
+@_traced
 @pytest.mark.parametrize(
     "command",
     [
@@ -55,15 +80,11 @@ def test_nothing_is_looked_up_sent_or_left(command: list[str], tmp_path: Path) -
     home.mkdir()
     cv2.imwrite(str(tmp_path / "picture.png"), np.full((72, 128, 3), 90, np.uint8))
     bare = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}
-    trace = ["strace", "-f", "-q", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", "trace"]
     done = subprocess.run(
-        trace + command, cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=120
+        _TRACE + command, cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=120
     )
     if command[-1] != "doctor":  # which says so where something lacks
         assert done.returncode == 0, done.stderr
-    calls = (tmp_path / "trace").read_text().splitlines()
-    away = [call for call in calls if "AF_INET" in call and "127.0.0.1" not in call]
-    looked_up = [call for call in calls if re.search(r"\\[0-7]+(com|net|org|io)\\0", call)]
-    assert not away and not looked_up
+    assert not _going_out(tmp_path / "trace")
     left = {file.relative_to(home) for file in home.rglob("*") if file.is_file()}
     assert not [file for file in left if "livestyle" not in file.parts]

@@ -95,7 +95,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _begun(arguments: argparse.Namespace, name: str, device: torch.device) -> Training:
     """The training, where it was left. Raises ConfigError where there is nothing left to do."""
-    from livestyle.training.checkpoint import START
+    from livestyle.training.checkpoint import START, load_checkpoint
     from livestyle.training.material import read_material
     from livestyle.training.trainer import Course
     from livestyle.training.training import Subject, Training
@@ -105,12 +105,14 @@ def _begun(arguments: argparse.Namespace, name: str, device: torch.device) -> Tr
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LivestyleError(f"cannot make the folder {str(work)!r}: {reason(error)}") from error
+    if (path := work / f"{name}.safetensors").exists():
+        load_checkpoint(path)  # it may be of another version: better said at once
     say(f"livestyle: reading {', '.join(arguments.on)}")
     material = [read_material(Path(what)) for what in arguments.on]
     shown = [some[len(some) // 2] for some in material]
     subject = Subject(name, Path(arguments.picture), arguments.stroke_width, material, shown)
     course = Course(iterations=arguments.iterations, freeze_at=0.0)
-    training = Training(subject, course, work / f"{name}.safetensors", START, device)
+    training = Training(subject, course, path, START, device)
     had = training.trainer.reached.iteration
     if had >= course.iterations:
         raise ConfigError(

@@ -35,7 +35,7 @@ class Blended(Inferred):
 
     def reader(self, size: Size, canvas: Canvas) -> Reader:
         """What it makes is RGB."""
-        return lambda made, _: canvas.put(made)
+        return lambda made, *_: canvas.put(made)
 
     def fill(self, request: ov.InferRequest) -> None:
         """Give it the style."""

@@ -46,17 +46,18 @@ class Head:
         """size: (width, height) inside, multiples of 8."""
         width, height = size
         self._canvas = canvas
-        self._join = Fused(_joined, 4, 1, canvas.size[::-1])
+        self._join = Fused(_joined, 4, 3, canvas.size[::-1], parts=(1, 3 / 4))
+        self._gray = np.empty((0, 0), np.uint8)
         self._pixels = np.empty((height, width, 4), np.uint8)
         self._base = np.empty((height, width, 3), np.uint8)
         self._gain = np.empty((height, width), np.uint8)
         self._shrunk = np.empty((height // COARSE, width // COARSE), np.uint8)
 
-    def __call__(self, painted: Pixels, seen: Pixels) -> Pixels:
+    def __call__(self, painted: Pixels, picture: Pixels, seen: Pixels) -> Pixels:
         """What `Canvas.put` returns.
 
-        painted: (h / 2, w / 2, PAINTED), contiguous. seen: of what it was, as it was placed on the
-        canvas, BGRA of any size.
+        painted: (h / 2, w / 2, PAINTED), contiguous. picture: of what the network made it, BGRX.
+        seen: the same as the source has it, placed on the canvas, BGRA of any size.
         """
         height, width = self._gain.shape
         # a pixel is four bytes: two side by side are one number
@@ -66,21 +67,34 @@ class Head:
         cv2.cvtColor(self._pixels, cv2.COLOR_RGBA2RGB, dst=self._base)
         cv2.extractChannel(self._pixels, 3, dst=self._gain)
         made = self._canvas.put(self._base)
-        self._add_detail(seen)
+        height, width = self._canvas.brightness.pixels.shape[:2]
+        self._add_detail(picture if picture.shape[:2] == (height, width) else seen)
         return made
 
-    def _add_detail(self, seen: Pixels) -> None:
-        planes, level = self._canvas.bright
-        base, own, coarse, gain, result = self._join.planes(planes[0].shape)
-        cv2.cvtColor(scale(seen, own.shape[::-1]), cv2.COLOR_BGRA2GRAY, dst=own)
+    def _add_detail(self, source: Pixels) -> None:
+        """source: BGRA of any size."""
+        pixels, least, most = self._canvas.brightness
+        base, own, coarse, gain, result = self._join.planes(pixels.shape[:2])
+        if source.shape[:2] == own.shape:
+            cv2.cvtColor(source, cv2.COLOR_BGRA2GRAY, dst=own)
+        else:
+            if self._gray.shape != source.shape[:2]:
+                self._gray = np.empty(source.shape[:2], np.uint8)
+            cv2.cvtColor(source, cv2.COLOR_BGRA2GRAY, dst=self._gray)
+            scale(self._gray, own.shape[::-1], into=own)
         grow(shrink(own, self._shrunk), coarse)
-        grow(self._gain, gain)
-        for plane in planes:
-            np.copyto(base, plane)
-            self._join(level / GAIN)
-            np.copyto(plane, result)
+        scale(self._gain, own.shape[::-1], into=gain)
+        channels = cv2.split(pixels)
+        for channel in channels:
+            np.copyto(base, channel)
+            self._join((most - least) / 255 / GAIN, least, most)
+            np.copyto(channel, result)
+        cv2.merge(channels, dst=pixels)
 
 
 def _joined(planes: Sequence[ov.Node], gains: Sequence[ov.Node]) -> ov.Node:
+    from openvino import opset13 as ops
+
     base, own, coarse, gain = planes
-    return base + gains[0] * gain * (own - coarse)
+    level, least, most = gains
+    return ops.minimum(ops.maximum(base + level * gain * (own - coarse), least), most)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 
-Reader = Callable[["Pixels", "Pixels"], "Pixels"]
-"""Puts on a canvas what a network made, and returns what `Canvas.put` does. The second picture is
-the source's, as it was placed there, BGRA.
+Reader = Callable[["Pixels", "Pixels", "Pixels"], "Pixels"]
+"""Puts on a canvas what a network made of a picture, and returns what `Canvas.put` does. The third
+is that picture as the source has it, placed there, BGRA.
 """
 
 
@@ -78,7 +78,7 @@ class Inferred(Lookless):
         seen = self._canvas.place(frame.pixels)
         scale(seen, (picture.shape[1], picture.shape[0]), into=picture)
         request.infer()
-        return frame.with_pixels(self._read(request.get_output_tensor().data[0], seen))
+        return frame.with_pixels(self._read(request.get_output_tensor().data[0], picture, seen))
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; where that wants another size inside, compile for it."""

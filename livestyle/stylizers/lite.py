@@ -46,18 +46,14 @@ def read_network(style: Style, size: Size) -> ov.Model:
     model = ov.Core().read_model(style.network)
     width, height = size
     given, made = model.input(), model.output()
-    kinds = f"{made.element_type.type_name} {made.partial_shape} of " + (
-        f"{given.element_type.type_name} {given.partial_shape}"
-    )
     with contextlib.suppress(RuntimeError):  # it takes no picture
         model.reshape([1, BLOCK * height, BLOCK * width, 4])
     painted = [1, height // 2, width // 2, PAINTED]
     bytes_alone = given.element_type == made.element_type == ov.Type.u8
     if not bytes_alone or made.partial_shape != ov.PartialShape(painted):
         raise StylizerError(
-            f"style {style.name!r}: {style.network} is no network of this version of livestyle: it "
-            f"makes {kinds}; train it again, by livestyle train PICTURE --on RECORDING --name "
-            f"{style.name}"
+            f"style {style.name!r}: {style.network} is no network of this version of livestyle; "
+            f"train it again, by livestyle train PICTURE --on RECORDING --name {style.name}"
         )
     return model
 

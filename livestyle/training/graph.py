@@ -208,8 +208,7 @@ def on_half(weight: Tensor) -> Tensor:
     No tensor of many channels is then at twice the size. A 3x3 window around pixel 2i or 2i+1
     covers the pixels 2i-1 .. 2i+2, each of them by bilinear interpolation a fixed mix of the
     features i-1, i, i+1. So for every output pixel the two linear steps are one 3x3 kernel; the sum
-    below multiplies them out. It differs at the features' border: by a few levels in the picture's
-    outermost 8 pixels, behind BORDER.
+    below multiplies them out. It differs at the features' border alone, which is behind BORDER.
     """
     mix = torch.tensor([[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0.75, 0.25], [0, 0.25, 0.75]])
     mix = torch.stack([mix[0:3], mix[1:4]])  # [output pixel, tap, neighbour]

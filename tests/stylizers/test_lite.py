@@ -27,7 +27,7 @@ def test_the_three_styles_are_there_and_small() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
-def test_stage_is_the_bare_network_between_two_scalings(style: Style) -> None:
+def test_stage_is_the_bare_network_and_its_head(style: Style) -> None:
     """Against the network and its head by hand in float32, so a swapped channel or a wrong range
     shows.
     """
@@ -44,9 +44,8 @@ def test_stage_is_the_bare_network_between_two_scalings(style: Style) -> None:
     coarse = cv2.resize(cv2.resize(own, (80, 45), interpolation=cv2.INTER_AREA), (1280, 720))
     expected = large[:, :, :3] + large[:, :, 3:] / 170 * (own - coarse)[..., None]
     error = np.abs(styled.pixels - expected.clip(0, 255))
-    # bf16 has 8 bits of mantissa: a few grey levels where the CPU computes in it
-    assert error.mean() < 3
-    assert np.percentile(error, 99) < 20
+    assert error.mean() < 0.9
+    assert np.percentile(error, 99) < 6
 
 
 @pytest.mark.parametrize("style", STYLES[:2], ids=lambda style: style.name)
@@ -63,7 +62,7 @@ def test_what_is_made_as_i420_is_what_is_made_as_rgb(style: Style, shape: tuple[
             made.append(cv2.cvtColor(pixels, cv2.COLOR_YUV2RGB_I420) if i420 else pixels)
     gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int) for picture in made]
     apart = np.abs(gray[0] - gray[1])
-    assert apart.max() <= 8 and apart.mean() < 0.8 and np.percentile(apart, 99) <= 3
+    assert apart.mean() < 0.8 and (np.percentile(apart, (99, 99.9)) <= (3, 8)).all()
     assert cv2.absdiff(*made).mean() < 2
     bars = Canvas((1280, 720), "fit")
     bars.place(frame.pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,18 @@ import torch.nn.functional as F
 
 from livestyle.canvas import Canvas
 from livestyle.commands import main
-from livestyle.errors import ConfigError, ModelError, PictureError, TrainingError
+from livestyle.errors import (
+    ConfigError,
+    LivestyleError,
+    ModelError,
+    PictureError,
+    TrainingError,
+)
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.head import Head
+from livestyle.stylizers.style import find_style
 from livestyle.training import losses
+from livestyle.training.card import write_card
 from livestyle.training.checkpoint import START, load_checkpoint, save_checkpoint
 from livestyle.training.features import Features
 from livestyle.training.graph import ranges_of, to_graph
@@ -26,7 +35,7 @@ from livestyle.training.material import read_material
 from livestyle.training.network import HALF, ConvNorm, LiteNetwork
 from livestyle.training.panels import draw_panel
 from livestyle.training.pictures import Crops, read_painting, to_tensor
-from livestyle.training.trainer import Course, Reached, finished
+from livestyle.training.trainer import DETAIL, Course, Reached, finished
 from livestyle.training.training import Subject, Training
 
 CPU = torch.device("cpu")
@@ -131,7 +140,7 @@ def test_the_graph_computes_what_the_network_does(small: torch.Tensor) -> None:
             for picture, there in zip(pictures, wanted, strict=True):
                 bgrx = cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA)
                 canvas.place(bgrx)
-                made = head(compiled(bgrx[None])[0][0], bgrx)
+                made = head(compiled(bgrx[None])[0][0], bgrx, bgrx)
                 rgb = cv2.cvtColor(made, cv2.COLOR_YUV2RGB_I420) if i420 else made
                 assert np.sqrt(((rgb / 255 - there) ** 2).mean()) < limit
 
@@ -203,6 +212,19 @@ def test_a_painting_is_a_picture_of_some_height(tmp_path: Path) -> None:
         read_painting(path, 640)
 
 
+def test_a_card_keeps_what_people_wrote_and_gets_what_it_lacks(tmp_path: Path) -> None:
+    card = tmp_path / "x.toml"
+    card.write_text('name = "x"\ntitle = "Mine"\n\n[network]\nparameters = 1\n')
+    for _ in range(2):
+        write_card(card, {"title": "X", "detail": 0.4}, LiteNetwork(), [{"style": "x"}])
+        told = tomllib.loads(card.read_text())
+        assert (told["name"], told["title"], told["detail"]) == ("x", "Mine", 0.4)
+        assert told["network"]["parameters"] > 100_000 and told["training"] == [{"style": "x"}]
+    card.write_text("name = ")
+    with pytest.raises(LivestyleError, match="cannot read the card"):
+        write_card(card, {}, LiteNetwork(), [])
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
 def test_what_is_no_checkpoint_is_told(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
@@ -255,6 +277,7 @@ def test_a_style_of_ones_own_from_the_command_line(
     assert "has had its 6 iterations" in capsys.readouterr().err
     assert main(["styles"]) == 0
     assert "  mine" in capsys.readouterr().out
+    assert find_style("mine").detail == DETAIL
     out = tmp_path / "styled.png"
     assert main(["stylize", str(painting), str(out), "--style", "mine"]) == 0
     assert cv2.imread(str(out)).shape == (120, 160, 3)
