@@ -78,7 +78,19 @@ def test_what_stands_still_does(stylize: OpenStylizer) -> None:
         assert np.abs(before[:, 320:] - after[:, 320:]).mean() > 1
 
 
-def test_without_detail_they_are_not(page: tuple[np.ndarray, Counter[str], int]) -> None:
+@pytest.mark.parametrize("style", [style.name for style in list_styles() if style.network])
+def test_a_network_leaves_them_itself(
+    style: str, page: tuple[np.ndarray, Counter[str], int]
+) -> None:
     picture, written, of_source = page
-    with livestyle.open_stylizer("lite", style="wave", detail=0) as stylize:
+    with livestyle.open_stylizer("lite", style=style, detail=0) as stylize:
+        assert read_words(stylize(picture), written).total() >= LEAST * of_source
+
+
+@pytest.mark.parametrize("style", ["oil", "watercolour"])
+def test_without_detail_a_filter_does_not(
+    style: str, page: tuple[np.ndarray, Counter[str], int]
+) -> None:
+    picture, written, of_source = page
+    with livestyle.open_stylizer("lite", style=style, detail=0) as stylize:
         assert read_words(stylize(picture), written).total() < 0.5 * of_source
