@@ -232,10 +232,10 @@ class Config:
         "draw fps and latency into a corner of the output, where others see them",
         values.switch,
     )
-    port: int = _setting(
+    port: int | None = _setting(
         "output",
-        7878,
-        "TCP port of the page on this machine; 0: any free one",
+        None,
+        "TCP port of the page on this machine; 0: any free one (7878, or the next that is free)",
         values.number(0, 65535, int),
         "N",
     )

@@ -14,6 +14,7 @@ import av
 from av.video.reformatter import ColorRange, Colorspace
 
 from livestyle.errors import ConfigError, SinkError, reason
+from livestyle.files import check_target, private
 from livestyle.frame import Size
 
 if TYPE_CHECKING:
@@ -63,14 +64,15 @@ class Encoder:
     ) -> None:
         """time_base: s, the unit of the times that `write` takes; None: 1 / fps.
 
-        Raises ConfigError for an unknown ending or a size that such a file can't have, SinkError
-        when the file cannot be made.
+        Raises ConfigError for an unknown ending, a size that such a file can't have, or what is no
+        file, SinkError when the file cannot be made.
         """
         self.file = file
         suffix = Path(file).suffix.lower()
         if suffix not in _FORMATS:
             raise ConfigError(f"cannot record {file!r}: the name ends in {' or '.join(SUFFIXES)}")
         check_size(file, size)
+        check_target("output", file)
         container, codec, container_options, codec_options = _FORMATS[suffix]
         self._temporary = f"{file}.part"
         self._file = _claimed(self._temporary)
@@ -168,7 +170,7 @@ class _WholeWrites(io.FileIO):
 def _claimed(temporary: str) -> _WholeWrites:
     """The file, made just now. Raises SinkError when it is there already."""
     try:
-        return _WholeWrites(temporary, "x")
+        return _WholeWrites(temporary, "x", opener=private)
     except FileExistsError as error:
         raise SinkError(
             f"{temporary!r} is there: another livestyle is writing it, or it is left of one that "

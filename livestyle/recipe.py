@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import importlib.resources
 import re
-import tomllib
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from livestyle import values
 from livestyle.errors import ConfigError, reason
+from livestyle.files import read_toml
 from livestyle.frame import Size
 from livestyle.placement import network_size
 from livestyle.places import is_there, user_folder
@@ -109,7 +109,7 @@ def load_recipe(name: str, kind: type[R]) -> R:
         raise ConfigError(f"unknown {where}; choose from: {known}, or name a FILE.toml")
     if str(file) != name:
         where += f" ({file})"
-    return _recipe(_read(file, where), kind, where)
+    return _recipe(read_toml(file, where), kind, where)
 
 
 def list_recipes(kind: type[Recipe]) -> list[str]:
@@ -117,7 +117,7 @@ def list_recipes(kind: type[Recipe]) -> list[str]:
     names = []
     for name, file in sorted(_files().items()):
         with contextlib.suppress(ConfigError):  # it is told where it is asked for, and by doctor
-            if _read(file, "").get("stylizer") == _STYLIZERS[kind]:
+            if read_toml(file, name).get("stylizer") == _STYLIZERS[kind]:
                 names.append(name)
     return names
 
@@ -172,12 +172,3 @@ def _bundled() -> Traversable:
         return importlib.resources.files("livestyle.recipes")
     except ModuleNotFoundError:
         return Path(__file__).parent.parent / "engines"
-
-
-def _read(file: Traversable, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {where}: {reason(error)}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read {where}: {error}") from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from livestyle.config import GROUPS, IN_FILES, Config, Setting, check, key, plain, settings
-from livestyle.errors import ConfigError, reason
+from livestyle.errors import ConfigError
+from livestyle.files import read_toml
 from livestyle.places import is_there, user_folder
 
 Group = argparse._ArgumentGroup
@@ -115,14 +115,7 @@ def _is_taken_back(name: str, value: Any) -> bool:
 
 
 def _read_toml(file: str) -> dict[str, Any]:
-    try:
-        with Path(file).open("rb") as opened:
-            table = tomllib.load(opened)
-    except OSError as error:
-        raise ConfigError(f"cannot read config {file!r}: {reason(error)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read config {file!r}: {error}") from error
-    return checked(table, f"config {file!r}: ")
+    return checked(read_toml(Path(file), f"config {file!r}"), f"config {file!r}: ")
 
 
 def to_toml(config: Config) -> str:

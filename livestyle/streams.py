@@ -2,26 +2,63 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import io
 import os
 import sys
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
+_WAITING = 2**20  # bytes that who reads may be behind
+_PATIENCE = 0.5  # s, at the end
+
+
 class _Lasting(io.RawIOBase):
-    """What takes everything: what can't be written is lost."""
+    """What takes everything at once, and writes it on a thread of its own: a terminal that is
+    stopped (Ctrl-S), or a pipe that nobody reads, holds nobody up. What can't be written is lost,
+    and what comes when too much waits.
+    """
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
+        self._waiting: deque[bytes] = deque()
+        self._size = 0  # bytes of these, and of what is being written
+        self._changed = threading.Condition()  # protects both
+        threading.Thread(target=self._run, name="stderr", daemon=True).start()
+        atexit.register(self.drain)
 
     def write(self, data: Buffer) -> int | None:
-        try:
-            return self._raw.write(data)
-        except OSError:
-            return memoryview(data).nbytes
+        content = bytes(data)
+        with self._changed:
+            if self._size + len(content) <= _WAITING:
+                self._waiting.append(content)
+                self._size += len(content)
+                self._changed.notify_all()
+        return len(content)
+
+    def drain(self) -> None:
+        """Wait until all is written, _PATIENCE at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._size, _PATIENCE)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                content = self._waiting.popleft()
+            left = memoryview(content)
+            with contextlib.suppress(OSError):
+                while left:
+                    left = left[self._raw.write(left) :]
+            with self._changed:
+                self._size -= len(content)
+                self._changed.notify_all()
 
     def writable(self) -> bool:
         return True
@@ -70,6 +107,9 @@ def write_or_drop() -> None:
             continue
         try:
             stream.flush()
+            raw = getattr(getattr(stream, "buffer", None), "raw", None)
+            if isinstance(raw, _Lasting):
+                raw.drain()
         except OSError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())

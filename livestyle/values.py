@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -17,22 +18,37 @@ Rectangle = tuple[int, int, int, int, int]  # left, top, width, height, feather:
 
 
 def text(value: Any) -> str:
-    """Any but none."""
+    """Any but none, see `written`."""
     if not isinstance(value, str) or not value:
         raise ValueError("text is expected")
-    return value
+    return written(value)
 
 
 def prompt(value: Any) -> str:
-    """Text that may be empty, up to 1000 characters."""
+    """Text that may be empty, up to 1000 characters; see `written`."""
     if not isinstance(value, str) or len(value) > 1000:
         raise ValueError("text of at most 1000 characters is expected")
+    return written(value)
+
+
+def written(value: str) -> str:
+    """Text as people write it, which every later stage can take: no half of a character (as JSON
+    and bytes that are no UTF-8 can make them), and of control characters tabs and line ends alone.
+    """
+    for place, character in enumerate(value, 1):
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r":
+            raise ValueError(f"character {place} is {character!r}, which is no text; leave it out")
     return value
 
 
 def path(value: Any) -> str:
     """A file, a folder, or a name in place of one; `~` is the home."""
-    return os.path.expanduser(text(os.fspath(value) if isinstance(value, os.PathLike) else value))
+    name = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(name, str) or not name:
+        raise ValueError("a file's name is expected")
+    if "\0" in name:
+        raise ValueError("no file's name has a character '\\x00'; leave it out")
+    return os.path.expanduser(name)
 
 
 def spec(value: Any) -> str:

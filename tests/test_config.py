@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from livestyle.config import GROUPS, Config
 from livestyle.errors import ConfigError
 from livestyle.settings import add_flags, load_config, to_toml, user_file
+from livestyle.stylizers.preset import list_presets, user_presets
 
 
 def _flags(*argv: str) -> dict[str, object]:
@@ -171,7 +173,7 @@ def test_print_config_reads_back(tmp_path: Path) -> None:
         sink=("v4l2", "record:ä🎮.mp4"),
         seconds=1.5,
         hud=True,
-        prompt='"\\n\t\x7f\x00 é',
+        prompt='"\\n\t\n\\x7f é',
     )
     file = tmp_path / "c.toml"
     file.write_text(to_toml(config), encoding="utf-8")
@@ -195,6 +197,17 @@ def test_print_config_reads_back(tmp_path: Path) -> None:
         (["--seconds", "-3"], "--seconds '-3'"),
         (["--source", ""], "--source ''"),
         (["--steps", "1.5"], "--steps '1.5': a number from 1 to 8"),
+        (
+            ["--prompt", "a cat \ud83d"],
+            r"'a cat \ud83d': character 7 is '\ud83d', which is no text",
+        ),
+        (["--prompt", "\udc80a"], r"character 1 is '\udc80', which is no text"),
+        (["--prompt", "caf\udce9"], r"character 4 is '\udce9', which is no text"),
+        (["--prompt", "a\x1b[2Jcat"], r"character 2 is '\x1b', which is no text"),
+        (["--prompt", "a\0"], r"character 2 is '\x00', which is no text"),
+        (["--style", "wave\x9b"], r"character 5 is '\x9b', which is no text"),
+        (["--source", "file:a\ud800.mp4"], r"character 7 is '\ud800', which is no text"),
+        (["--report", "a\0b"], r"no file's name has a character '\x00'"),
     ],
 )
 def test_bad_flag_is_named_with_its_value(argv: list[str], said: str) -> None:
@@ -227,6 +240,46 @@ def test_bad_file_is_named_with_its_key(tmp_path: Path, text: str, said: str) ->
         load_config({}, str(file))
     assert said in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("prompt", ["a cat\n in the rain\t\r\n", "猫 🎉🐈", "été", ""])
+def test_what_people_write_is_text(prompt: str) -> None:
+    assert load_config(_flags("--prompt", prompt)).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"port = " + b"9" * 5000, "Exceeds the limit"),
+        (b"keep = " + b"[" * 2000 + b"]" * 2000, ""),
+        (b'source = "caf\xe9"', "'utf-8' codec can't decode"),
+        (b"# " + b"a" * 2**20, "it is larger than 1048576 bytes"),
+        (b"seed = 1\nseed = 2", "Cannot overwrite a value"),
+        (b"\0", ""),
+    ],
+    ids=["digits", "nested", "latin", "large", "twice", "nul"],
+)
+def test_whatever_a_settings_file_holds_is_one_line(
+    content: bytes, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    config, presets = tmp_path / "c.toml", user_presets()
+    presets.parent.mkdir()
+    for file, read in ((config, lambda: load_config({}, str(config))), (presets, list_presets)):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError) as caught:
+            read()
+        told = str(caught.value)
+        assert "\n" not in told and str(file) in told and said in told
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_what_is_no_regular_file_is_not_read(kind: str, tmp_path: Path) -> None:
+    file = {"device": Path("/dev/zero"), "folder": tmp_path}.get(kind, tmp_path / "pipe")
+    if kind == "pipe":
+        os.mkfifo(file)
+    with pytest.raises(ConfigError, match=f"cannot read config '{file}': it is no regular file"):
+        load_config({}, str(file))
 
 
 def test_missing_file_is_named() -> None:

@@ -7,6 +7,7 @@ import io
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from livestyle.aside import leave
 from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
@@ -54,6 +55,11 @@ class _Parser(argparse.ArgumentParser):
 
     def print_help(self, file: object = None) -> None:
         tell(self.format_help().rstrip())
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if message:
+            say(message.rstrip("\n"))
+        sys.exit(status)
 
 
 class _Version(argparse.Action):

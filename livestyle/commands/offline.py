@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,7 +17,8 @@ from livestyle.canvas import Canvas, to_i420
 from livestyle.commands.terminal import NowAndThen
 from livestyle.config import Config
 from livestyle.encoder import SUFFIXES, Encoder, check_size
-from livestyle.errors import ConfigError, LivestyleError, reason
+from livestyle.errors import ConfigError
+from livestyle.files import check_target, write
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame, Size, even
@@ -71,6 +70,7 @@ def stylize_file(
     clip = probe(input)
     is_picture = suffix in _PICTURES
     size = clip.size if is_picture else even(clip.size)
+    check_target("output", output)
     check_size(output, size, _PICTURES.get(suffix))
     if told := told_of(input, clip.range):
         say.at_once(told)
@@ -128,14 +128,7 @@ def _styled(
 def write_picture(file: str, rgb: Pixels) -> None:
     """Write an RGB picture (H, W, 3), the format by the name's ending. Raises LivestyleError."""
     encoded = cv2.imencode(Path(file).suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1]
-    temporary = Path(f"{file}.part")
-    try:
-        temporary.write_bytes(encoded.tobytes())
-        os.replace(temporary, file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error
+    write(file, encoded.tobytes())
 
 
 def _write_clip(

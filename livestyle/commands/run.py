@@ -69,7 +69,7 @@ def call(arguments: argparse.Namespace) -> int:
             for ending in ENDINGS:  # the rest takes seconds at most
                 signal.signal(ending, signal.SIG_IGN)
             report = front.finish()
-    say(summary(report))
+    say(*summary(report))
     write_report(config, report)
     if arguments.json:
         tell_json(report)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from livestyle.commands.terminal import say, spelled
 
 _PLAIN_EVERY = 5.0  # s between two lines where stderr is not a terminal
 
@@ -42,25 +43,25 @@ def describe(status: dict[str, Any]) -> str:
         stylizer["size_why"],
         f"{output['unique_fps']:.1f} unique fps, {output['fps']:.1f} output fps",
         f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} ms",
-        f"dropped {stylizer['superseded']}, late {output['late']}",
+        f"superseded {stylizer['superseded']}, late {output['late']}",
         *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
     ]
-    return " · ".join(filter(None, parts))
+    return spelled(" · ".join(filter(None, parts)))
 
 
-def summary(report: dict[str, Any]) -> str:
+def summary(report: dict[str, Any]) -> list[str]:
     """The final report in two lines, and one for each thing that ended before its time."""
     output, latency = report["output"], report["output"]["latency_ms"]
     width, height = output["size"]
-    return (
+    return [
         f"{report['seconds']:.1f} s at {width}x{height}: {output['unique_fps']:.1f} unique fps, "
-        f"{output['fps']:.1f} output fps\n"
+        f"{output['fps']:.1f} output fps",
         f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} "
         f"p99 {_ms(latency['p99'])} ms; "
-        f"{report['stylizer']['superseded']} dropped, {output['repeated']} repeated, "
-        f"{output['late']} late, {report['worker_restarts']} worker restarts"
-        + "".join(f"\nlivestyle: {note}" for note in report["ended"])
-    )
+        f"{report['stylizer']['superseded']} superseded, {output['repeated']} repeated, "
+        f"{output['late']} late, {report['worker_restarts']} worker restarts",
+        *(f"livestyle: {note}" for note in report["ended"]),
+    ]
 
 
 class StatusLine:
@@ -86,14 +87,14 @@ class StatusLine:
         for key, note in notes.items():
             if key not in self._told:
                 self._told.add(key)
-                self._console.print(Text(f"livestyle: {note}"), soft_wrap=True)
+                self._console.print(Text(spelled(f"livestyle: {note}")), soft_wrap=True)
         if self._live:
             self._live.update(Text(describe(status)), refresh=True)
             return
         state = status["state"], status["message"]
         if state != self._state or time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._state, self._printed = state, time.monotonic()
-            print(describe(status), file=sys.stderr, flush=True)
+            say(describe(status))
 
     def __enter__(self) -> StatusLine:
         if self._console.is_terminal:
@@ -144,7 +145,7 @@ def build_bars() -> Iterator[Callable[[str, float], None]]:
                     progress.stop_task(before)
                 bars[phase] = progress.add_task(phase, total=1)
                 if not console.is_terminal:
-                    print(f"build: {phase}", file=sys.stderr, flush=True)
+                    say(f"build: {phase}")
             progress.update(bars[phase], completed=part)
 
         yield report
@@ -171,6 +172,6 @@ def training_bar(
                 told = ", ".join(f"{key} {losses[key]:.3f}" for key in ("style", "content"))
                 progress.update(task, losses=told)
                 if not console.is_terminal and done % 100 == 0:
-                    print(f"{name}: {done} of {iterations}: {told}", file=sys.stderr, flush=True)
+                    say(f"{name}: {done} of {iterations}: {told}")
 
         yield show

@@ -19,11 +19,24 @@ ENDINGS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 _EVERY = 5.0  # s
+# C0, delete and C1, what ends a line, and what turns the direction of what follows
+_SPELLED = {
+    code: ascii(chr(code))[1:-1]
+    for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F),
+                 *range(0x2066, 0x206A))
+}  # fmt: skip
 
 
-def say(text: str) -> None:
-    """A line for the user: on stderr, because stdout may carry pictures or JSON."""
-    print(text, file=sys.stderr, flush=True)
+def spelled(text: str) -> str:
+    """A line whose control characters are spelled, as \\x1b: a terminal would obey them, and names
+    of files, models and styles may come from anybody.
+    """
+    return text.translate(_SPELLED)
+
+
+def say(*lines: str) -> None:
+    """Lines for the user: on stderr, because stdout may carry pictures or JSON."""
+    print(*map(spelled, lines), sep="\n", file=sys.stderr, flush=True)
 
 
 class NowAndThen:
@@ -43,10 +56,10 @@ class NowAndThen:
 
 
 def tell(text: str) -> None:
-    """What was asked for, on stdout. Raises LivestyleError where it can't be written."""
+    """What was asked for, in lines on stdout. Raises LivestyleError where it can't be written."""
     check_stdout()
     try:
-        print(text, flush=True)
+        print("\n".join(map(spelled, text.split("\n"))), flush=True)
     except OSError as error:
         raise LivestyleError(f"cannot write to stdout: {reason(error)}") from error
 
@@ -88,6 +101,9 @@ def config_of(arguments: argparse.Namespace, names: Iterable[str] | None = None)
 
 
 def end_in_order() -> None:
-    """Make every polite way of ending a Ctrl-C, also where a shell has it ignored."""
+    """Make every polite way of ending a Ctrl-C, also where a shell has it ignored; but for a
+    terminal that closes, where nohup has that ignored.
+    """
     for ending in ENDINGS:
-        signal.signal(ending, signal.default_int_handler)
+        if ending.name != "SIGHUP" or signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)

@@ -8,13 +8,16 @@ from collections import deque
 from pathlib import Path
 
 from livestyle.errors import LivestyleError, reason
+from livestyle.files import private
 from livestyle.front.output import Written
 
 _COLUMNS = "deadline_ns,written_at_ns,kind,seq,captured_at_ns"
 
 
 class FrameLog:
-    """Takes what the output clock puts into `written` to a file; renamed into place at the end."""
+    """Takes what the output clock puts into `written` to FILE.part, renamed to FILE at the end; a
+    FILE.part that is there is left alone.
+    """
 
     def __init__(self, file: str) -> None:
         """Raises LivestyleError when the file cannot be made."""
@@ -23,7 +26,13 @@ class FrameLog:
         self._target = Path(file)
         self._temporary = Path(f"{file}.part")
         try:
-            self._file = self._temporary.open("w", encoding="utf-8")
+            made = private(str(self._temporary), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            self._file = os.fdopen(made, "w", encoding="utf-8")
+        except FileExistsError as error:
+            raise LivestyleError(
+                f"{str(self._temporary)!r} is there: another livestyle is writing it, or it is "
+                "left of one that was cut off; rename or remove it, or choose another name"
+            ) from error
         except OSError as error:
             raise LivestyleError(f"cannot write frame log {file!r}: {reason(error)}") from error
         self._file.write(_COLUMNS + "\n")

@@ -180,6 +180,7 @@ def _undisturbed() -> Iterator[None]:
 def _decide(config: Config, announce: Announce) -> Config:
     """The settings with every "auto" replaced by what this machine has, announced with the why."""
     check_target("--report", config.report)
+    check_target("--frame-log", config.frame_log)
     if config.hold_fps is not None and config.hold_fps > config.fps:
         raise ConfigError(
             f"--hold-fps {config.hold_fps:g} is more than --fps {config.fps:g}; lower it, or raise "

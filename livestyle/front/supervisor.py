@@ -24,6 +24,7 @@ from livestyle.worker.process import main as run_worker
 
 SILENCE = 3.0  # s without a sign of life: a running worker counts as hung
 LOADING_SILENCE = 120.0  # s: loading a network holds the interpreter for long stretches
+PAUSED = 1.0  # s between two looks at the worker: this process itself was stopped, or waited
 STALLED = 30.0  # s with a worker that talks but styles nothing; or the longest frame so far, times
 _STALLED_FRAMES = 5
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
@@ -49,6 +50,7 @@ class Supervisor:
         self._process: SpawnProcess | None = None
         self._front: Connection
         self._heard = 0.0
+        self._looked = 0.0
         self._spoke = False  # any worker, ever
         self._styled = 0, 0.0  # frames, and when that count last changed
         self._restart_at = 0.0
@@ -79,7 +81,7 @@ class Supervisor:
         finally:
             theirs.close()  # so that a dead worker is the end of the pipe
         self._process = process
-        self._heard = time.monotonic()
+        self._heard = self._looked = time.monotonic()
         self._styled = 0, self._heard
 
     def change(self, config: Config) -> None:
@@ -174,6 +176,11 @@ class Supervisor:
 
     def _hung(self) -> str:
         now = time.monotonic()
+        if (passed := now - self._looked) > PAUSED:
+            # Ctrl-Z, a suspended machine: the worker may have been stopped with this process
+            self._heard += passed
+            self._styled = self._styled[0], self._styled[1] + passed
+        self._looked = now
         loads = self.running is None or self.running.loading
         if now - self._heard > (LOADING_SILENCE if loads else SILENCE):
             return f"the worker said nothing for {now - self._heard:.0f} s"

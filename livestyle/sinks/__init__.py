@@ -54,7 +54,7 @@ SINKS = (
 )
 
 
-def open_sink(spec: str, size: Size, fps: float, *, port: int, controls: Controls) -> Sink:
+def open_sink(spec: str, size: Size, fps: float, *, port: int | None, controls: Controls) -> Sink:
     """Open the sink that `spec` names (one of SINKS but `auto`, see `choose_sink`).
 
     size: (width, height) of every frame, both even. fps: the rate at which `write` is called.

@@ -75,6 +75,6 @@ class RawVideo:
 
 def _at_once(file: str, flags: int) -> int:
     """Open without waiting for who reads a named pipe; writing to it waits, as it should."""
-    fd = os.open(file, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    fd = os.open(file, flags | getattr(os, "O_NONBLOCK", 0), 0o600)
     os.set_blocking(fd, True)
     return fd

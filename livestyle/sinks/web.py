@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import threading
@@ -18,6 +19,7 @@ from livestyle.errors import SinkError
 from livestyle.frame import Frame, Size
 
 ADDRESS = "127.0.0.1"  # pixels never leave this machine
+USUAL_PORTS = range(7878, 7894)
 MAX_CONNECTIONS = 32
 REQUEST_SECONDS = 5.0  # for a new client to ask for something
 STOP_SECONDS = 2.0
@@ -29,8 +31,9 @@ class WebPreview:
     The server runs on a thread of its own, from `with` to its end. `name` is the page's address.
     """
 
-    def __init__(self, size: Size, *, port: int, controls: Controls) -> None:
-        """size: (width, height) of every frame, both even. port: TCP port, 0 for any free one.
+    def __init__(self, size: Size, *, port: int | None, controls: Controls) -> None:
+        """size: (width, height) of every frame, both even. port: TCP port, 0 for any free one,
+        None for the first of USUAL_PORTS that is.
 
         Raises SinkError when the port can't be had.
         """
@@ -101,7 +104,12 @@ class _Connection(H11Protocol):
             self.transport.abort()
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int | None) -> socket.socket:
+    if port is None:
+        for usual in USUAL_PORTS[:-1]:
+            with contextlib.suppress(OSError):
+                return socket.create_server((ADDRESS, usual))
+        port = USUAL_PORTS[-1]
     try:
         return socket.create_server((ADDRESS, port))
     except OSError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from livestyle.config import check
 from livestyle.errors import ConfigError
+from livestyle.files import read_toml
 from livestyle.places import is_there, user_folder
 
 FILE = Path(__file__).with_name("presets.toml")
@@ -52,10 +52,7 @@ def find_preset(name: str) -> Preset:
 
 
 def _read(file: Path) -> list[Preset]:
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the presets {str(file)!r}: {error}") from error
+    tables = read_toml(file, f"the presets {str(file)!r}")
     return [_preset(name, table, f"{str(file)!r}: {name}") for name, table in tables.items()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from livestyle.config import check
 from livestyle.errors import ConfigError, StylizerError
+from livestyle.files import read_toml
 from livestyle.places import is_there, user_folder
 
 USUAL = "comic"  # looks well on any game
@@ -62,15 +62,13 @@ def list_styles() -> list[Style]:
 
 def _styles(folder: Path) -> Iterator[Style]:
     for file in sorted(folder.glob("*.toml")):
-        try:
-            card = tomllib.loads(file.read_text(encoding="utf-8"))
-            yield Style(
-                **{field: str(card.get(field, "")) for field in _TEXTS} | {"name": file.stem},
-                network=None if "filter" in card else file.with_suffix(".xml"),
-                detail=check("detail", card.get("detail", DETAIL), "detail"),
-            )
-        except (OSError, ConfigError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"cannot read the style {str(file)!r}: {error}") from error
+        what = f"the style {str(file)!r}"
+        card = read_toml(file, what)
+        yield Style(
+            **{field: str(card.get(field, "")) for field in _TEXTS} | {"name": file.stem},
+            network=None if "filter" in card else file.with_suffix(".xml"),
+            detail=check("detail", card.get("detail", DETAIL), f"cannot read {what}: detail"),
+        )
 
 
 def find_style(name: str) -> Style:

@@ -6,9 +6,11 @@ It may be killed at any moment; the front starts another.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import functools
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -31,6 +33,7 @@ from livestyle.streams import leave_stdout
 from livestyle.stylizers import Stylizer, open_stylizer
 from livestyle.worker.pipeline import Pipeline
 
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 PROGRESS_EVERY = 0.25  # s between two signs of life
 
 
@@ -112,8 +115,21 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
         pipeline.building = f"no engine is built: internal error: {error!r}"
 
 
+def _end_with_parent() -> None:
+    """Where the system can: be killed when the front is gone, also while stopped or in a call that
+    does not return. Elsewhere the end of the pipe tells.
+    """
+    parent = multiprocessing.parent_process()
+    if not sys.platform.startswith("linux") or parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent.pid:  # it was gone before
+        sys.exit(1)
+
+
 def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
     """What the worker process runs, until the front says so, is gone, or a stage fails."""
+    _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
     leave_stdout()  # which may carry the front's pictures
     # Read when PyTorch is loaded: threads that wait for each other sleep, and keep no core from the

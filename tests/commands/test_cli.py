@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from livestyle.commands import main
 from livestyle.config import Config
 from livestyle.recipe import user_recipes
 from livestyle.settings import load_config
+from livestyle.stylizers.preset import user_presets
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,6 +32,53 @@ def test_usage_error_is_two(argv: list[str], capsys: pytest.CaptureFixture[str])
         main(argv)
     assert ended.value.code == 2
     assert "usage: livestyle" in capsys.readouterr().err
+
+
+HOSTILE = [
+    "\x1b[2J\x1b]0;all is well\x07a.png",
+    "b\rlivestyle: all is well.png",
+    "c\nlivestyle: all is well.png",
+    "d\x9b31m.png",
+    "e\u202egnp.png",
+    "f\u2028livestyle: all is well.png",
+]
+
+
+def _is_harmless(said: str) -> bool:
+    controls = [c for c in said if unicodedata.category(c) in ("Cc", "Cf", "Zl") and c != "\n"]
+    return not controls and "\nlivestyle: all is well" not in said
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "argv", [["stylize", "NAME", "out.png"], ["fly", "NAME"], ["run", "--seconds", "NAME"]]
+)
+def test_no_name_commands_the_terminal(
+    name: str, argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"no picture")
+    argv = [str(file) if word == "NAME" else word for word in argv]
+    try:
+        assert main(argv) in (1, 2)
+    except SystemExit as ended:
+        assert ended.code == 2
+    said = capsys.readouterr().err
+    assert _is_harmless(said) and said.endswith("\n")
+
+
+def test_no_preset_commands_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    presets = user_presets()
+    presets.parent.mkdir(parents=True)
+    told = json.dumps("fine" + HOSTILE[0] + HOSTILE[1])
+    values = f'prompt = "a cat"\nstrength = 0.4\nseed = 1\ndescription = {told}\n'
+    presets.write_text("[mine]\n" + values)
+    assert main(["styles"]) == 0
+    said = capsys.readouterr().out
+    assert "  mine " in said and r"fine\x1b[2J" in said and _is_harmless(said)
 
 
 def test_print_config_is_the_effective_one(capsys: pytest.CaptureFixture[str]) -> None:

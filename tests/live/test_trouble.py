@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +91,88 @@ def test_a_worker_that_cannot_be_started_again_is_tried_again(start: Start, tmp_
     assert report["worker_restarts"] >= 2
     assert report["output"]["frames"] == pytest.approx(report["seconds"] * 30, abs=3)
     assert "Traceback" not in (tmp_path / "said").read_text()
+
+
+@pytest.mark.parametrize("seconds", [4, 8])
+def test_a_pause_of_both_costs_no_worker(start: Start, tmp_path: Path, seconds: float) -> None:
+    """As Ctrl-Z and fg, docker pause, or a suspended machine."""
+    process = start([*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"])
+    _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    worker = _worker(process.pid)
+    for stop, pause in ((signal.SIGSTOP, seconds), (signal.SIGCONT, 4)):
+        for stopped in (process.pid, worker):
+            os.kill(stopped, stop)
+        time.sleep(pause)
+    assert _worker(process.pid) == worker
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["worker_restarts"] == 0 and report["ended"] == []
+
+
+@pytest.mark.parametrize("state", ["running", "stopped", "loading"])
+def test_a_front_that_is_killed_leaves_nothing(start: Start, tmp_path: Path, state: str) -> None:
+    there = set(os.listdir("/dev/shm"))
+    process = start([*RUN, "--sink", "null", "--seconds", "60"], start_new_session=True)
+    worker = _until(lambda: _worker(process.pid))
+    if state != "loading":
+        _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    if state == "stopped":
+        os.kill(worker, signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    _until(lambda: not _lives(worker), 5)
+    _until(lambda: not set(os.listdir("/dev/shm")) - there, 5)
+
+
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.mark.parametrize("opened", [os.pipe, os.openpty])
+def test_a_terminal_that_does_not_read_holds_nothing_up(
+    start: Start, tmp_path: Path, opened: Callable[[], tuple[int, int]]
+) -> None:
+    ours, theirs = opened()
+    if opened is os.openpty:
+        termios.tcflow(theirs, termios.TCOOFF)  # as Ctrl-S does
+    else:
+        os.set_blocking(theirs, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(theirs, bytes(4096))
+        os.set_blocking(theirs, True)
+    command = [*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"]
+    process = start(command, stderr=theirs, start_new_session=True)
+    worker = _until(lambda: _worker(process.pid))
+    time.sleep(2)
+    os.kill(worker, signal.SIGKILL)
+    _until(lambda: _worker(process.pid, other_than=worker), 5)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert time.monotonic() - began < 3.5
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["worker_restarts"] == 1 and report["output"]["frames"] > 60
+    for fd in (ours, theirs):
+        os.close(fd)
+
+
+def test_what_nohup_starts_outlives_its_terminal(start: Start, tmp_path: Path) -> None:
+    process = start(
+        ["nohup", *RUN, "--sink", "null", "--seconds", "60"],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+    )
+    _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    worker = _worker(process.pid)
+    os.killpg(process.pid, signal.SIGHUP)
+    time.sleep(1)
+    assert process.poll() is None and _worker(process.pid) == worker
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
 
 
 @pytest.mark.parametrize("after", [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8])

@@ -95,7 +95,7 @@ def test_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match="No such file or directory; check the name"):
+    with pytest.raises(ConfigError, match="its folder does not exist; make it first"):
         Recorder(str(tmp_path / "no" / "o.mp4"), SIZE, 30)
 
 

@@ -32,7 +32,13 @@ from livestyle.control import Controls
 from livestyle.control.preview import MAX_WATCHERS
 from livestyle.errors import SinkError
 from livestyle.frame import Frame
-from livestyle.sinks.web import MAX_CONNECTIONS, REQUEST_SECONDS, STOP_SECONDS, WebPreview
+from livestyle.sinks.web import (
+    MAX_CONNECTIONS,
+    REQUEST_SECONDS,
+    STOP_SECONDS,
+    USUAL_PORTS,
+    WebPreview,
+)
 
 SIZE = (1280, 720)
 
@@ -219,6 +225,19 @@ def test_a_busy_port_says_what_to_do() -> None:
         with pytest.raises(SinkError, match=rf"port {taken} .*--port N") as error:
             WebPreview(SIZE, port=taken, controls=Controls(figures, ignore))
     assert "\n" not in str(error.value)
+
+
+def test_a_second_one_takes_the_next_port() -> None:
+    with ExitStack() as opened:
+        pages = [
+            opened.enter_context(WebPreview(SIZE, port=None, controls=Controls(figures, ignore)))
+            for _ in range(3)
+        ]
+        ports = [port(page) for page in pages]
+        assert len(set(ports)) == 3 and set(ports) <= set(USUAL_PORTS)
+        assert all(ask(page, "GET /", {}).status == 200 for page in pages)
+        with pytest.raises(SinkError, match=rf"port {ports[0]} "):
+            WebPreview(SIZE, port=ports[0], controls=Controls(figures, ignore))
 
 
 def test_it_stops_in_time_and_frees_its_port() -> None:
