@@ -39,7 +39,7 @@ def check_target(flag: str, file: str | None) -> None:
 def read_toml(file: Traversable, what: str) -> dict[str, Any]:
     """A TOML file's table. what: the file, in words. Raises ConfigError."""
     try:
-        if isinstance(file, Path) and not stat.S_ISREG(file.stat().st_mode):
+        if isinstance(file, Path) and not (file.is_dir() or stat.S_ISREG(file.stat().st_mode)):
             raise ValueError("it is no regular file")  # a pipe or device may never end
         with file.open("rb") as opened:
             content = opened.read(_LARGEST + 1)
