@@ -52,8 +52,8 @@ class Canvas:
 
     size: (width, height), both even. aspect: how a source picture of another shape is placed on it
     ("fit", "fill" or "stretch", see `Placement`); it may change from one source size to the next.
-    i420: that is what is wanted in the end, and what
-    `put` makes; a stylizer that can make it where the picture is need not paint here.
+    i420: that is what is wanted in the end, and what `put` makes; a stylizer that can make it where
+    the picture is need not paint here.
     """
 
     def __init__(self, size: Size, aspect: str, *, i420: bool = False) -> None:

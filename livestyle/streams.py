@@ -8,8 +8,9 @@ import io
 import os
 import sys
 import threading
+import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _WAITING = 2**20  # bytes that who reads may be behind
 _PATIENCE = 0.5  # s, at the end
+_AGAIN = 0.05  # s
 
 
 class _Lasting(io.RawIOBase):
@@ -25,7 +27,8 @@ class _Lasting(io.RawIOBase):
     and what comes when too much waits.
     """
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: Any) -> None:
+        """raw: takes bytes, and returns how many it wrote, or None where it would have to wait."""
         self._raw = raw
         self._waiting: deque[bytes] = deque()
         self._size = 0  # bytes of these, and of what is being written
@@ -55,7 +58,9 @@ class _Lasting(io.RawIOBase):
             left = memoryview(content)
             with contextlib.suppress(OSError):
                 while left:
-                    left = left[self._raw.write(left) :]
+                    if (written := self._raw.write(left)) is None:  # others made it non-blocking
+                        time.sleep(_AGAIN)
+                    left = left[written or 0 :]
             with self._changed:
                 self._size -= len(content)
                 self._changed.notify_all()

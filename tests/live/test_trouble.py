@@ -131,6 +131,24 @@ def _lives(pid: int) -> bool:
     return False
 
 
+def test_a_stream_that_others_made_non_blocking_takes_no_core(start: Start) -> None:
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(theirs, bytes(4096))
+    process = start([*RUN, "--fps", "5", "--sink", "null", "--seconds", "60"], stderr=theirs)
+    _until(lambda: _worker(process.pid))
+    time.sleep(2)
+    before = sum(psutil.Process(process.pid).cpu_times()[:2])
+    time.sleep(2)
+    assert sum(psutil.Process(process.pid).cpu_times()[:2]) - before < 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    for fd in (ours, theirs):
+        os.close(fd)
+
+
 @pytest.mark.parametrize("opened", [os.pipe, os.openpty])
 def test_a_terminal_that_does_not_read_holds_nothing_up(
     start: Start, tmp_path: Path, opened: Callable[[], tuple[int, int]]
