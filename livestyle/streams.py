@@ -27,7 +27,7 @@ class _Lasting(io.RawIOBase):
     and what comes when too much waits.
     """
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: io.FileIO) -> None:
         """raw: takes bytes, and returns how many it wrote, or None where it would have to wait."""
         self._raw = raw
         self._waiting: deque[bytes] = deque()
