@@ -56,7 +56,7 @@ def transfer_model(network: Network, size: Size, *, in_int8: bool) -> ov.Model:
         return ops.add(x, _column(layer.bias)) if layer.bias.any() else x
 
     x = ops.transpose(ops.convert(picture, "f32"), np.array([0, 3, 1, 2]))
-    x = ops.add(x, ops.constant(_grain(size)))
+    x = ops.add(x, ops.constant(grain(size)))
     layer = _of_bgrx(_to_phases(layers[CONTRACT[0]]))
     x = ops.relu(convolved(_padded(taken(x, layer), 4, 4, "reflect"), layer, 2))
     layer = _of_phases(_with_margin(layers[CONTRACT[1]]))
@@ -183,11 +183,11 @@ def _of_bgrx(layer: Layer) -> Layer:
     return layer._replace(weights=weights, low=0.0, high=255.0)
 
 
-def _grain(size: Size) -> Floats:
+def grain(size: Size) -> Floats:
     """Noise (1, 1, h, w), the same every time."""
     noise = np.random.default_rng(0).standard_normal(size[::-1], np.float32)
-    grain = np.asarray(cv2.GaussianBlur(noise, (0, 0), _GRAIN_BLUR), np.float32)
-    return grain[None, None] * np.float32(_GRAIN / grain.std())
+    blurred = np.asarray(cv2.GaussianBlur(noise, (0, 0), _GRAIN_BLUR), np.float32)
+    return blurred[None, None] * np.float32(_GRAIN / blurred.std())
 
 
 def _padded(x: ov.Node, before: int, after: int, border: str) -> ov.Node:

