@@ -11,11 +11,13 @@ the package that it comes from is needed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 SIZE = 640, 360
@@ -37,7 +39,10 @@ class Teacher:
             norm = None
             if f"scale.{number}.weight" in values:
                 scale, shift = (
-                    (numbers @ values[f"{kind}.{number}.weight"].T + values[f"{kind}.{number}.bias"])
+                    (
+                        numbers @ values[f"{kind}.{number}.weight"].T
+                        + values[f"{kind}.{number}.bias"]
+                    )
                     for kind in ("scale", "shift")
                 )
                 norm = scale.reshape(1, -1, 1, 1), shift.reshape(1, -1, 1, 1)
@@ -77,7 +82,14 @@ def load_teacher(file: Path, style: str, device: torch.device) -> Teacher:
     return Teacher(load_file(file), style, device)
 
 
+def painting_digest(file: Path, style: str) -> str:
+    """SHA-256 of the painting that a style of the file is of."""
+    with safe_open(file, "pt") as opened:
+        return str(opened.metadata()[style])
+
+
 def main() -> None:
+    from livestyle.files import write
     from livestyle.stylizers.blend import Part
     from livestyle.stylizers.magenta import CONTRACT, EXPAND, RESIDUAL, predict_style, read_network
     from livestyle.stylizers.transfer import grain
@@ -97,7 +109,12 @@ def main() -> None:
                 tensors[f"{kind}.{number}.bias"] = affines[name].bias
     for painting in args.paintings:
         tensors[f"style.{painting.stem}"] = predict_style([Part(painting, 1.0)])
-    save_file({name: torch.tensor(value) for name, value in tensors.items()}, args.file)
+    digests = {
+        painting.stem: hashlib.sha256(painting.read_bytes()).hexdigest()
+        for painting in args.paintings
+    }
+    written = save({name: torch.tensor(value) for name, value in tensors.items()}, digests)
+    write(str(args.file), written)
 
 
 if __name__ == "__main__":
