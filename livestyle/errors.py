@@ -8,8 +8,9 @@ LivestyleError
 │   └── SourceLost   it went away while running and may come back
 ├── StylizerError    the stylizer cannot be built, or failed on a frame
 │   ├── ModelError   its model is missing, damaged, of another kind, or not safe to load
-│   └── EngineError  an engine can't be built, or must not be used
-│       └── MissingEngine    the one that was asked for is not built
+│   ├── EngineError  an engine can't be built, or must not be used
+│   │   └── MissingEngine    the one that was asked for is not built
+│   └── SpoiltFrame  a frame came out as no picture; the next one may
 ├── TrainingError    a training can't go on
 ├── SinkError        the sink cannot be opened, or takes no more frames
 └── WorkerError      the worker process failed and is not restarted
@@ -60,6 +61,10 @@ class StylizerError(LivestyleError):
 
 class ModelError(StylizerError):
     """A diffusion model is missing, damaged, of another kind, or not safe to load."""
+
+
+class SpoiltFrame(StylizerError):
+    """A frame came out as no picture: the networks gave NaN or infinity. The next one may."""
 
 
 class EngineError(StylizerError):

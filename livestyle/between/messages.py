@@ -18,7 +18,8 @@ class Counts:
     reconnects: int = 0  # times a lost source was opened again
     superseded: int = 0  # captured, but replaced before the stylizer took them
     stylized: int = 0
-    held: int = 0  # of these: shown again as they were, for the source had not changed
+    spoilt: int = 0  # taken by the stylizer, which made no picture of them
+    held: int = 0  # of the stylized: shown again as they were, for the source had not changed
     resizes: int = 0  # of the picture inside the stylizer
     stylize: Timings = field(default_factory=Timings)  # ns from a frame taken to the slot filled
 
@@ -30,6 +31,7 @@ class Counts:
         self.reconnects += other.reconnects
         self.superseded += other.superseded
         self.stylized += other.stylized
+        self.spoilt += other.spoilt
         self.held += other.held
         self.resizes += other.resizes
         self.stylize.add(other.stylize)
@@ -54,7 +56,8 @@ class Running:
     stylizer_size: Size
     size_why: str  # why it has that size and no other, where there is a reason, or ""
     counts: Counts
-    trouble: str  # one line on what is wrong (a lost source), or ""
+    trouble: str  # one line on what is wrong (a lost source, a frame spoilt), or ""
+    spoilt_why: str  # why a frame was, the last that was, or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""
     building: str  # how far an engine is that will take over, or why there is none, or ""
 

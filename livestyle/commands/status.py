@@ -50,18 +50,31 @@ def describe(status: dict[str, Any]) -> str:
 
 
 def summary(report: dict[str, Any]) -> list[str]:
-    """The final report in two lines, and one for each thing that ended before its time."""
-    output, latency = report["output"], report["output"]["latency_ms"]
+    """The final report in two lines, one for each thing that ended before its time, and one where
+    frames came out as no pictures.
+    """
+    stylizer, output, latency = (
+        report["stylizer"],
+        report["output"],
+        report["output"]["latency_ms"],
+    )
     width, height = output["size"]
     return [
         f"{report['seconds']:.1f} s at {width}x{height}: {output['unique_fps']:.1f} unique fps, "
         f"{output['fps']:.1f} output fps",
         f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} "
         f"p99 {_ms(latency['p99'])} ms; "
-        f"{report['stylizer']['superseded']} superseded, {output['repeated']} repeated, "
+        f"{stylizer['superseded']} superseded, {output['repeated']} repeated, "
         f"{output['late']} late, {report['worker_restarts']} worker restarts",
-        *(f"livestyle: {note}" for note in report["ended"]),
+        *(f"livestyle: {note}" for note in (*report["ended"], *_spoilt(stylizer))),
     ]
+
+
+def _spoilt(stylizer: dict[str, Any]) -> list[str]:
+    if not stylizer["spoilt"]:
+        return []
+    frames = stylizer["frames"] + stylizer["spoilt"]
+    return [f"no picture came of {stylizer['spoilt']} of {frames} frames: {stylizer['spoilt_why']}"]
 
 
 class StatusLine:

@@ -54,6 +54,7 @@ class _Figures(Collector):
             "livestyle_frames_dropped", "Frames not used, or too late.", labels=["stage", "reason"]
         )
         _add(dropped, ["model", "superseded"], self._figure("stylizer", "superseded"))
+        _add(dropped, ["model", "spoilt"], self._figure("stylizer", "spoilt"))
         _add(dropped, ["output", "late"], self._figure("output", "late"))
         yield dropped
         for name, meaning, path in (

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from livestyle.diffusion.denoiser import Conditions, Embedding
+from livestyle.diffusion.download import Download
 from livestyle.diffusion.model import Model
 from livestyle.diffusion.pixels import Resize, ToI420, planes_of, to_rgb
 from livestyle.diffusion.step import Step, denoise, noised
@@ -87,8 +88,9 @@ class Program:
         self._shrink = Resize((shown_width, shown_height), size, device)
         self._grow = Resize(size, (room[0], room[1]), device)
         self._to_output = ToI420(device) if self.form.i420 else to_rgb
-        self._output = self._to_output(self._canvas)
-        self._result = self._output.cpu().pin_memory() if self._on_gpu else self._output
+        shape = tuple(self._to_output(self._canvas).shape)
+        self._download = Download(shape, device, finishes=self._finish is not None)
+        self._result = self._download.styled  # where the next one comes to be
 
     def _make_middle(self, size: Size) -> None:
         """What the steps read beside the latents; the steps are views of it."""
@@ -162,6 +164,11 @@ class Program:
             self._done.synchronize()
         return self._result.numpy()
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the networks gave neither NaN nor infinity for the frame collected last."""
+        return self._download.is_finite
+
     def run_in_stages(
         self, pixels: Pixels, lap: Lap, graph: torch.cuda.CUDAGraph | None = None
     ) -> None:
@@ -183,10 +190,10 @@ class Program:
             self.lane.wait_event(self._changed)
         with torch.cuda.stream(self.lane):  # of None: as it is
             self._source.copy_(self._incoming, non_blocking=True)
-            output = self._output if self._finish is None else self._finish.begin(self._output)
+            finished = self._finish is not None and self._finish.begin()
             lap("upload")
             compute()
-            self._result.copy_(output, non_blocking=True)
+            self._result = self._download.start(finished=finished)
             lap("download")
             if self._done is not None:
                 self._done.record()
@@ -204,11 +211,12 @@ class Program:
         lap("encode")
         x = denoise(x, self._fresh, self._steps, self._predict)
         lap("unet")
-        styled = (self._model.decode(x)[0] / 2 + 0.5).clamp(0, 1) * 255
-        self._room.copy_(self._grow(styled))
-        self._output.copy_(self._to_output(self._canvas))
+        decoded = self._model.decode(x)[0]
+        self._download.add_up(x, decoded)
+        self._room.copy_(self._grow((decoded / 2 + 0.5).clamp(0, 1) * 255))
+        self._download.styled.copy_(self._to_output(self._canvas))
         if self._finish is not None:
-            self._finish.compute(self._output)
+            self._finish.compute(self._download.styled, self._download.finished)
         lap("decode")
 
     def _predict(self, x: Tensor, number: int) -> Tensor:

@@ -64,7 +64,6 @@ class DeviceFinish:
         self._strong = edges / span[:, None, None, None], (_LOST - low) / span
         self._both = torch.zeros(2, rows, width, device=device)
         self._shown = torch.zeros(rows, width, device=device)
-        self.output = torch.zeros(rows, width, dtype=torch.uint8, device=device)
         self._taken = False
 
     def take(self, source: Pixels, new: Pixels, finishing: Finishing) -> None:
@@ -92,18 +91,18 @@ class DeviceFinish:
             new.copy_(kept)
             self._taken = taken
 
-    def begin(self, styled: Tensor) -> Tensor:
-        """Upload what was taken. Returns what will be shown: `output`, or where nothing was taken
-        for this frame the styled picture.
+    def begin(self) -> bool:
+        """Upload what was taken. Returns whether anything was for this frame: if not, the styled
+        picture is what is shown.
         """
         there = self._source, self._new, self._amounts
         for given, buffer in zip(self._given, there, strict=True):
             buffer.copy_(given, non_blocking=True)
-        shown, self._taken = self.output if self._taken else styled, False
-        return shown
+        taken, self._taken = self._taken, False
+        return taken
 
-    def compute(self, styled: Tensor) -> None:
-        """Finish a picture, uint8 I420 [H * 3 / 2, W], into `output`."""
+    def compute(self, styled: Tensor, finished: Tensor) -> None:
+        """Finish a picture into another, uint8 I420 [H * 3 / 2, W] both."""
         height, width = self._shape
         weak, more, most, mix, colour = self._amounts.unbind()
         for given, whole in zip((self._source, styled), self._both, strict=True):
@@ -129,7 +128,7 @@ class DeviceFinish:
         shown = self._shown[None, None, :height]
         shown.lerp_(result.clamp_(0, 255.5), _resized(new, self._shape))
         self._finish_colours(text, new, colour)
-        self.output.copy_(self._shown)
+        finished.copy_(self._shown)
 
     def _finish_colours(self, text: Tensor, new: Tensor, share: Tensor) -> None:
         height, width = self._shape

@@ -93,6 +93,8 @@ class Reporter:
                 "size_why": running.size_why if running else "",
                 "resizes": counts.resizes,
                 "frames": counts.stylized,
+                "spoilt": counts.spoilt,
+                "spoilt_why": running.spoilt_why if running else "",
                 "held": counts.held,
                 "superseded": counts.superseded + self._clock.counts.superseded,
                 "ms": counts.stylize.milliseconds(),

@@ -62,7 +62,7 @@ class Stylizer(Protocol):
         but where `finish` has taken something for this frame, on this thread, what comes out is
         finished, and holds what stands still.
 
-        Raises StylizerError.
+        Raises StylizerError, SpoiltFrame among them.
         """
         ...
 

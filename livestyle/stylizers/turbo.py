@@ -20,7 +20,7 @@ from livestyle.diffusion.prompt import Prompts
 from livestyle.diffusion.step import Step
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
-from livestyle.errors import EngineError, StylizerError
+from livestyle.errors import EngineError, SpoiltFrame, StylizerError
 from livestyle.finish.device import DeviceFinish
 from livestyle.frame import Frame, Size
 from livestyle.models.loadable import stored_model
@@ -99,7 +99,10 @@ class Turbo:
         height, width = frame.pixels.shape[:2]
         if (width, height) != self._program.source_size:
             self._program = self._make((width, height), self._canvas, self.size, self.finish)
-        return frame.with_pixels(self._program.run(frame.pixels))
+        pixels = self._program.run(frame.pixels)
+        if not self._program.is_finite:
+            raise SpoiltFrame(f"{self.title} gives NaN or infinity, no picture; {self._cure()}")
+        return frame.with_pixels(pixels)
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; the first frame on it is made here."""
@@ -167,6 +170,11 @@ class Turbo:
 
     def _make_for(self, size: Size) -> Program:
         return self._make(self._program.source_size, self._canvas, size, self.finish)
+
+    def _cure(self) -> str:
+        if self._model.networks.dtype is torch.float16:
+            return "fp16 overflows with it: use --precision bf16"
+        return "get it again, or another --lora"
 
     def _tell_look(self, program: Program) -> None:
         program.set_steps(self._steps(self._look))

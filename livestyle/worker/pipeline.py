@@ -11,6 +11,7 @@ from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.between.messages import Counts, Running
 from livestyle.between.slot import Slot
 from livestyle.canvas import to_i420
+from livestyle.errors import SpoiltFrame
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
 from livestyle.sources import Source
@@ -43,6 +44,7 @@ class Pipeline:
         self.live: Live | None = None  # the newest that was asked for
         self._changing = threading.Lock()  # protects it, and whose turn it is
         self._counts = Counts()
+        self._is_spoilt, self._spoilt_why = False, ""  # the last frame; the last that was
         self._capture = Capture(open_source, slot, fps, self._counts)
         self.hold_fps: float | None = None  # set before `start`, see Ladder
         self._ladder = self._used = Ladder(stylizer)
@@ -109,7 +111,8 @@ class Pipeline:
             stylizer_size=stylizer.size,
             size_why=ladder.why,
             counts=self._counts,
-            trouble=self._capture.trouble,
+            trouble=self._capture.trouble or self._spoilt_why * self._is_spoilt,
+            spoilt_why=self._spoilt_why,
             loading=self.loading,
             building=self.building,
         )
@@ -126,7 +129,12 @@ class Pipeline:
             frame = self._captured.take()
             self._forecast.begin()
             ladder = self._next_ladder()
-            write, held = self._styled(frame, ladder.stylizer)
+            try:
+                write, held = self._styled(frame, ladder.stylizer)
+            except SpoiltFrame as error:  # what was shown stays
+                self._spoil(str(error))
+                continue
+            self._is_spoilt = False
             self._slot.put(frame.seq, frame.captured_at, write)
             self._counts.stylized += 1
             if held:
@@ -136,6 +144,13 @@ class Pipeline:
                 duration = self._forecast.end()
                 self._counts.stylize.record(duration)
                 ladder.record(duration)
+
+    def _spoil(self, why: str) -> None:
+        self._is_spoilt, self._spoilt_why = True, why
+        self._counts.spoilt += 1
+        self._forecast.skip()
+        if self._finish is not None:
+            self._finish.forget()
 
     def _next_ladder(self) -> Ladder:
         """That of the next frame, at the size that it is styled at."""

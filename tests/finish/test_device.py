@@ -44,6 +44,7 @@ class _Both:
         self.host, self.finishing = Finish(planes, finishing), finishing
         self.beside = Finish(planes, finishing)
         self.device = DeviceFinish(size, CPU)
+        self.output = torch.zeros(size[1] * 3 // 2, size[0], dtype=torch.uint8)
 
     def __call__(self, source: np.ndarray, styled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shown = np.empty_like(source)
@@ -52,9 +53,9 @@ class _Both:
         assert self.beside.look_at(Planes.of_i420(source)) == new
         if new:
             self.device.take(source, self.beside.new, self.finishing)
-            assert self.device.begin(torch.from_numpy(styled)) is self.device.output
-            self.device.compute(torch.from_numpy(styled))
-        finished, other = Planes.of_i420(self.device.output.numpy()), np.empty_like(source)
+            assert self.device.begin()
+            self.device.compute(torch.from_numpy(styled), self.output)
+        finished, other = Planes.of_i420(self.output.numpy()), np.empty_like(source)
         self.beside.show(finished, Planes.of_i420(other), is_new=new)
         return shown, other
 
@@ -111,9 +112,10 @@ def test_all_off_is_the_styled_picture_to_the_bit() -> None:
     styled = np.random.default_rng(1).integers(0, 256, source.shape, np.uint8)
     whole = Finish(Planes.of_i420(source), Finishing())
     finish.take(source, whole.new, Finishing())
-    finish.begin(torch.from_numpy(styled))
-    finish.compute(torch.from_numpy(styled))
-    assert (finish.output.numpy() == styled).all()
+    finish.begin()
+    output = torch.zeros(styled.shape, dtype=torch.uint8)
+    finish.compute(torch.from_numpy(styled), output)
+    assert (output.numpy() == styled).all()
 
 
 def test_a_warm_up_changes_nothing_that_is_shown() -> None:
@@ -121,10 +123,9 @@ def test_a_warm_up_changes_nothing_that_is_shown() -> None:
     source = _source(0, (1280, 720), still=True)
     _, first = both(source, _styled(source, 0))
     with both.device.resting():
-        plain = torch.from_numpy(_styled(source, 3))
-        assert both.device.begin(plain) is plain
-        both.device.compute(plain)
-    assert (both.device.output.numpy() == first).all()
+        assert not both.device.begin()
+        both.device.compute(torch.from_numpy(_styled(source, 3)), both.output)
+    assert (both.output.numpy() == first).all()
 
 
 class _Launches(TorchDispatchMode):
@@ -142,7 +143,7 @@ class _Launches(TorchDispatchMode):
 
 def test_it_takes_few_launches() -> None:
     finish = DeviceFinish((1280, 720), CPU)
-    styled = torch.zeros(1080, 1280, dtype=torch.uint8)
+    styled, finished = torch.zeros(2, 1080, 1280, dtype=torch.uint8)
     with _Launches() as launches:
-        finish.compute(styled)
+        finish.compute(styled, finished)
     assert 20 < len(launches.names) <= MOST_LAUNCHES, launches.names

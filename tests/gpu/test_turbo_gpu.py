@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -120,6 +122,24 @@ def test_what_changes_live_reaches_the_captured_graph(folder: Path, change: dict
         turbo.change(changed)
         shown = [turbo.stylize(frame).pixels.copy() for _ in range(100)]
     np.testing.assert_array_equal(shown[-1], wanted)
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+@pytest.mark.parametrize("network", ["encode", "decode"])
+def test_nan_and_infinity_are_seen_in_the_captured_graph(
+    folder: Path, network: str, on_device: bool
+) -> None:
+    """With the frame that has them, not with the next, nor where its picture is finished."""
+    model, live = _load(folder), LiveFinish(Canvas(SIZE, "fit"), Finishing(detail=0.8))
+    run, grain = getattr(model.networks, network), torch.zeros((), device="cuda")
+    model.networks = dataclasses.replace(model.networks, **{network: lambda x: run(x) + grain})
+    finish = DeviceFinish(SIZE, torch.device("cuda")) if on_device else None
+    program = program_of(model, finish=finish)
+    for value in (0.0, float("nan"), 0.0, float("inf"), float("-inf"), 0.0):
+        grain.fill_(value)
+        live.look_at(draw(1, SIZE), finish)
+        program.run(draw(1, SIZE))
+        assert program.is_finite == math.isfinite(value)
 
 
 def test_stages_are_timed_inside_the_graph_and_add_up_to_a_frame(folder: Path) -> None:

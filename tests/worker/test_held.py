@@ -7,10 +7,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 from livestyle.between.look import Finishing, Live
 from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas
+from livestyle.errors import SpoiltFrame
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame, Size
 from livestyle.sources.testcard import draw
@@ -118,6 +120,32 @@ def test_off_and_on_again_shows_the_look_of_now() -> None:
         held = pipeline.progress().counts.held
         _until(lambda: pipeline.progress().counts.held > held + 5)
         assert (_shown(slot) == _i420(15 ^ source.picture)).all()
+
+
+@pytest.mark.parametrize("hold", [0.0, 0.5])
+def test_what_was_shown_stays_while_frames_are_spoilt(hold: float) -> None:
+    class Spoils(Inverts):
+        spoils = False
+
+        def stylize(self, frame: Frame) -> Frame:
+            if self.spoils:
+                raise SpoiltFrame("NaN")
+            return super().stylize(frame)
+
+    stylizer = Spoils(Canvas(SIZE, "fit"))
+    with _running(stylizer, Finishing(hold=hold)) as (pipeline, source, slot):
+        _until(lambda: (_shown(slot) == _i420(255 - draw(3, SIZE))).all())
+        stylizer.spoils = True
+        source.picture = draw(90, SIZE)[::-1].copy()
+        _until(lambda: pipeline.progress().trouble == "NaN")
+        _shown(slot)  # what came before
+        spoilt = pipeline.progress().counts.spoilt
+        _until(lambda: pipeline.progress().counts.spoilt > spoilt + 3)  # none of them is held
+        assert not _shown(slot).any()
+        stylizer.spoils = False
+        _until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
+        running = pipeline.progress()
+        assert (running.trouble, running.spoilt_why) == ("", "NaN")
 
 
 def test_what_is_plain_is_shown_as_it_is() -> None:
