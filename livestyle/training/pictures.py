@@ -89,8 +89,15 @@ class Crops:
         if chance[1] >= _WITH_TEXT + _ALL_TEXT:
             return crop, torch.zeros_like(crop[:, :1])
         panel = draw_panel(self._side, self._random, whole=chance[1] < _ALL_TEXT)
-        over, opaque, text = (torch.from_numpy(x).to(self._device)[None].float() for x in panel)
+        over, opaque, text = (self._uploaded(plane)[None].float() for plane in panel)
         return crop.lerp(over.permute(0, 3, 1, 2), opaque[:, None]), text[:, None]
+
+    def _uploaded(self, plane: np.ndarray) -> Tensor:
+        """On the device, which is not waited for."""
+        here = torch.from_numpy(plane)
+        if self._device.type == "cuda":
+            return here.pin_memory().to(self._device, non_blocking=True)
+        return here.to(self._device)
 
     def _lively_place(self) -> Place:
         """One that is not one flat colour, judged by every fourth pixel each way: normalising

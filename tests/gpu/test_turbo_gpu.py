@@ -28,7 +28,8 @@ from livestyle.diffusion.flight import Flight
 from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.program import Program
 from livestyle.finish.device import DeviceFinish
-from livestyle.finish.live import LiveFinish
+from livestyle.finish.hold import grids_of
+from livestyle.finish.planes import ONE
 from livestyle.frame import Frame
 from livestyle.models.folder import ModelFolder
 from livestyle.models.plan import Choice
@@ -61,10 +62,14 @@ def strict() -> Iterator[None]:
 def test_a_replayed_graph_gives_what_eager_gives(folder: Path, steps: int) -> None:
     program = program_of(_load(folder), steps)
     for seq in (1, 60):
-        replayed = program.run(draw(seq, SIZE)).astype(int)
-        program.run_in_stages(draw(seq, SIZE), lambda _: None)
-        eager = program._result.numpy().astype(int)
-        assert np.abs(replayed - eager).max() <= 1
+        replayed = program.run(draw(seq, SIZE)).copy()
+
+        def eager(seq: int = seq) -> np.ndarray:
+            program.run_in_stages(draw(seq, SIZE), lambda _: None)
+            return program.collect()
+
+        # where convolutions are chosen as for a graph: other ways of computing one round otherwise
+        np.testing.assert_array_equal(replayed, program._model.capture(eager))
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")
@@ -130,15 +135,14 @@ def test_nan_and_infinity_are_seen_in_the_captured_graph(
     folder: Path, network: str, on_device: bool
 ) -> None:
     """With the frame that has them, not with the next, nor where its picture is finished."""
-    model, live = _load(folder), LiveFinish(Canvas(SIZE, "fit"), Finishing(detail=0.8))
+    model = _load(folder)
     run, grain = getattr(model.networks, network), torch.zeros((), device="cuda")
     model.networks = dataclasses.replace(model.networks, **{network: lambda x: run(x) + grain})
     finish = DeviceFinish(SIZE, torch.device("cuda")) if on_device else None
     program = program_of(model, finish=finish)
     for value in (0.0, float("nan"), 0.0, float("inf"), float("-inf"), 0.0):
         grain.fill_(value)
-        live.look_at(draw(1, SIZE), finish)
-        program.run(draw(1, SIZE))
+        program.run(_given(0, *filter(None, [finish])))
         assert program.is_finite == math.isfinite(value)
 
 
@@ -184,44 +188,47 @@ def test_frames_in_flight_are_those_that_come_alone(folder: Path) -> None:
     assert np.abs(np.array(shown, int) - np.array(wanted, int)).max() <= 1
 
 
-def _finished(folder: Path, *, on_device: bool) -> Iterator[np.ndarray]:
-    """Frames of which the left half stands still."""
-    live = LiveFinish(Canvas(SIZE, "fit"), Finishing(detail=0.8, hold=0.5, colour=0.2))
-    look = Look("a cat", 0.5, 1, 0, 0.0)
-    with Turbo(_load(folder), Canvas(SIZE, "fit", i420=True), lambda _: SIZE, look) as turbo:
-        assert turbo.finish is not None
-        for seq in range(0, 20, 5):
-            bgra = draw(7, SIZE)
-            bgra[:, SIZE[0] // 2 :] = draw(7 + seq, SIZE)[:, SIZE[0] // 2 :]
-            live.look_at(bgra, turbo.finish if on_device else None)
-            live.style(turbo.stylize(Frame(bgra, 0, 0)).pixels)
-            shown = np.empty((SIZE[1] * 3 // 2, SIZE[0]), np.uint8)
-            live.write(shown.data.cast("B"))
-            yield shown
+FINISHING = Finishing(detail=0.8, hold=0.5, colour=0.2)
 
 
-def test_the_finish_in_the_graph_is_that_of_host_memory(folder: Path) -> None:
-    device, host = (list(_finished(folder, on_device=where)) for where in (True, False))
-    for mine, theirs in zip(device, host, strict=True):
-        assert (cv2.absdiff(mine, theirs) <= 2).mean() > 0.998
-    for before, after in itertools.pairwise(device):
+def _given(seq: int, *finishes: DeviceFinish) -> np.ndarray:
+    """A frame that finishes have taken, BGRA: of all but the first the left half is not new."""
+    bgra = draw(7, SIZE)
+    bgra[:, SIZE[0] // 2 :] = draw(7 + seq, SIZE)[:, SIZE[0] // 2 :]
+    new = np.full(grids_of((SIZE[1], SIZE[0]))[-1], ONE, np.uint8)
+    if seq:
+        new[:, : new.shape[1] // 2] = 0
+    for finish in finishes:
+        finish.take(cv2.cvtColor(bgra, cv2.COLOR_BGRA2YUV_I420), new, FINISHING)
+    return bgra
+
+
+def test_the_finish_in_the_graph_is_that_of_the_cpu(folder: Path) -> None:
+    """Which tests/finish compares with the one in host memory."""
+    model = _load(folder)
+    device, cpu = (DeviceFinish(SIZE, torch.device(name)) for name in ("cuda", "cpu"))
+    finished, plain = program_of(model, finish=device), program_of(model)
+    shown = []
+    for seq in range(0, 20, 5):
+        bgra = _given(seq, device, cpu)
+        shown.append(finished.run(bgra).copy())
+        expected = torch.zeros(shown[-1].shape, dtype=torch.uint8)
+        cpu.begin()
+        cpu.compute(torch.from_numpy(plain.run(bgra)), expected)
+        assert (cv2.absdiff(shown[-1], expected.numpy()) <= 2).mean() > 0.998
+    for before, after in itertools.pairwise(shown):
         assert (before[: SIZE[1], :200] == after[: SIZE[1], :200]).all()
 
 
 def test_a_program_made_anew_leaves_what_is_held(folder: Path) -> None:
     """Its graph is captured while another's pictures are shown."""
     model, finish = _load(folder), DeviceFinish(SIZE, torch.device("cuda"))
-    live, program = LiveFinish(Canvas(SIZE, "fit"), Finishing(0.8, 0.5)), None
     shown = []
     for seq in range(0, 15, 5):
-        bgra = draw(7, SIZE)
-        bgra[:, SIZE[0] // 2 :] = draw(7 + seq, SIZE)[:, SIZE[0] // 2 :]
+        bgra = _given(seq, finish)
         if seq != 5:
             program = program_of(model, finish=finish)
-        assert program is not None and live.look_at(bgra, finish)
-        live.style(program.run(bgra))
-        shown.append(np.empty((SIZE[1] * 3 // 2, SIZE[0]), np.uint8))
-        live.write(shown[-1].data.cast("B"))
+        shown.append(program.run(bgra).copy())
     for before, after in itertools.pairwise(shown):
         assert (before[: SIZE[1], :200] == after[: SIZE[1], :200]).all()
 
@@ -231,7 +238,7 @@ def test_the_finish_takes_few_launches(folder: Path) -> None:
     plain, finished = program_of(_load(folder)), program_of(_load(folder), finish=finish)
     counts = [count_kernels(program, draw(1, SIZE)) for program in (plain, finished)]
     assert counts[0] is not None and counts[1] is not None
-    assert counts[1]["launches"] - counts[0]["launches"] <= 40
+    assert counts[1]["launches"] - counts[0]["launches"] <= 45
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
