@@ -101,16 +101,15 @@ def pairs_of(args: argparse.Namespace, device: torch.device) -> Pairs:
                     _write(source, texts[-1], random)
                 sources.append(source)
     teacher = load_teacher(args.teacher, args.name, device)
-    source = torch.stack([torch.from_numpy(source) for source in sources]).permute(0, 3, 1, 2)
     small = [cv2.resize(source, SIZE, interpolation=cv2.INTER_AREA) for source in sources]
-    wanted = [
-        teacher(
-            torch.from_numpy(np.stack(small[at : at + _AT_ONCE])).to(device).permute(0, 3, 1, 2)
-        )
-        for at in range(0, len(small), _AT_ONCE)
-    ]
-    text = torch.from_numpy(np.stack(texts))[:, None]
-    return Pairs(source.to(device), text.to(device), torch.cat(wanted))
+    inside = _planes(small).to(device)
+    wanted = [teacher(inside[at : at + _AT_ONCE]) for at in range(0, len(inside), _AT_ONCE)]
+    text = torch.from_numpy(np.stack(texts))[:, None].to(device)
+    return Pairs(_planes(sources).to(device), text, torch.cat(wanted))
+
+
+def _planes(pictures: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
 
 
 def _in_other_light(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("--paintings", type=Path, nargs="+", required=True, help="NAME.jpg")
     args = parser.parse_args()
     network = read_network()
-    tensors = {"grain": grain(SIZE) / 255}
+    tensors: dict[str, np.ndarray] = {"grain": grain(SIZE) / 255}
     for number, name in enumerate((*CONTRACT, *RESIDUAL, *EXPAND)):
         layer = network.layers[name]
         tensors |= {f"weight.{number}": layer.weights, f"bias.{number}": layer.bias}
