@@ -47,7 +47,7 @@ class Running:
     """The worker's stages run; sent a few times a second, which is also its sign of life."""
 
     source: str
-    source_size: Size
+    source_size: Size  # (0, 0): not known yet
     stylizer: str
     engine: str
     engine_why: str
@@ -56,6 +56,7 @@ class Running:
     counts: Counts
     trouble: str  # one line on what is wrong (a lost source), or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""
+    fresh: bool  # whether that stylizer has made no frame yet: its first may take long
     building: str  # how far an engine is that will take over, or why there is none, or ""
 
     @property

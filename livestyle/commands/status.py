@@ -50,7 +50,9 @@ def describe(status: dict[str, Any]) -> str:
 
 
 def summary(report: dict[str, Any]) -> list[str]:
-    """The final report in two lines, and one for each thing that ended before its time."""
+    """The final report in two lines, and one for each thing that ended before its time, the last
+    worker that failed among them.
+    """
     output, latency = report["output"], report["output"]["latency_ms"]
     width, height = output["size"]
     return [
@@ -60,6 +62,11 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"p99 {_ms(latency['p99'])} ms; "
         f"{report['stylizer']['superseded']} superseded, {output['repeated']} repeated, "
         f"{output['late']} late, {report['worker_restarts']} worker restarts",
+        *(
+            [f"livestyle: restarted for: {report['worker_error']}"]
+            if report["worker_error"]
+            else []
+        ),
         *(f"livestyle: {note}" for note in report["ended"]),
     ]
 

@@ -69,6 +69,7 @@ class Reporter:
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
             "worker_restarts": self._worker.restarts,
+            "worker_error": self._worker.last_error,
         }
 
     def worker_figures(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class Reporter:
         return {
             "source": {
                 "name": running.source if running else self.config.source,
-                "size": list(running.source_size) if running else None,
+                "size": list(running.source_size) if running and any(running.source_size) else None,
                 "frames": counts.captured,
                 "missed": counts.missed,
                 "deferred": counts.deferred,

@@ -46,6 +46,7 @@ class Pipeline:
         self._capture = Capture(open_source, slot, fps, self._counts)
         self.hold_fps: float | None = None  # set before `start`, see Ladder
         self._ladder = self._used = Ladder(stylizer)
+        self._proven: Ladder | None = None  # the one that made the latest frame
         self._slot = slot
         self._finish = finish
         self._captured: Mailbox[Frame] = Mailbox()
@@ -111,6 +112,7 @@ class Pipeline:
             counts=self._counts,
             trouble=self._capture.trouble,
             loading=self.loading,
+            fresh=ladder is not self._proven,
             building=self.building,
         )
 
@@ -129,6 +131,7 @@ class Pipeline:
             write, held = self._styled(frame, ladder.stylizer)
             self._slot.put(frame.seq, frame.captured_at, write)
             self._counts.stylized += 1
+            self._proven = ladder
             if held:
                 self._counts.held += 1
                 self._forecast.skip()

@@ -54,6 +54,9 @@ def test_it_shows_the_figures_and_they_move(page: Page) -> None:
         run.state = {"state": "recovering", "message": "starting the worker again"}
         expect(page.locator("#state")).to_have_text("Recovering")
         expect(page.locator("#sentence")).to_have_text("starting the worker again")
+        run.state = {"state": "running", "message": "", "worker_error": "the worker ended"}
+        expect(page.locator("#state")).to_have_text("Running")
+        expect(page.locator("#worker-error")).to_have_text("the worker ended")
 
 
 def test_the_token_leaves_the_address(page: Page) -> None:

@@ -137,6 +137,7 @@ function showFigures(status) {
     cell.textContent = known ? FORMS[cell.dataset.form](value) : NONE;
     if ("warn" in cell.dataset) cell.classList.toggle("warn", known && value > 0);
   }
+  $("worker-error").textContent = status.worker_error || "after a fault";
   showState(status.state, STATES[status.state] ?? status.state);
   showPath(status);
   showLook(status.config);
