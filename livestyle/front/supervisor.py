@@ -43,7 +43,7 @@ class Supervisor:
         self._changing = threading.Lock()  # protects the next three and what is sent
         self._config = self._told = config  # wanted, and known to the worker
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
-        self._arguments = output_size, slot.name
+        self._arguments = output_size, slot
         self._past = Counts()  # of the workers that are gone
         self._process: SpawnProcess | None = None
         self._front: Connection

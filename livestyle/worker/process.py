@@ -143,9 +143,7 @@ def _end_with_parent() -> None:
         sys.exit(1)
 
 
-def main(
-    front: Connection, config: Config, output_size: Size, slot_name: str, patient: bool
-) -> None:
+def main(front: Connection, config: Config, output_size: Size, slot: Slot, patient: bool) -> None:
     """What the worker process runs, until the front says so, is gone, or a stage fails.
 
     patient: whether a source that is away is waited for, rather than an error.
@@ -159,7 +157,7 @@ def main(
     sys.setswitchinterval(0.0005)  # a stage must not wait 5 ms for another thread's Python
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the front is gone
         try:
-            _serve(front, config, output_size, slot_name, patient)
+            _serve(front, config, output_size, slot, patient)
         except LivestyleError as error:
             front.send(Failed(str(error)))
         except Exception as error:
@@ -168,14 +166,11 @@ def main(
     leave(0)
 
 
-def _serve(
-    front: Connection, config: Config, output_size: Size, slot_name: str, patient: bool
-) -> None:
+def _serve(front: Connection, config: Config, output_size: Size, slot: Slot, patient: bool) -> None:
     what = f"style {config.style!r}" if config.stylizer == "lite" else config.stylizer
-    width, height = output_size
     with contextlib.ExitStack() as opened:
+        opened.enter_context(slot)
         with _telling(front, what) as say:
-            slot = opened.enter_context(Slot(width * height * 3 // 2, slot_name))
             pipeline = opened.enter_context(
                 running_pipeline(config, output_size, slot, say, patient=patient)
             )

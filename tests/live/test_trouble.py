@@ -179,6 +179,46 @@ def test_a_terminal_that_does_not_read_holds_nothing_up(
         os.close(fd)
 
 
+@pytest.mark.parametrize("options", ["size=8k", "size=8k,nr_inodes=1", "ro", "size=0,mode=0"])
+def test_shared_memory_needs_no_room_of_its_own(start: Start, tmp_path: Path, options: str) -> None:
+    """As in a container, whose /dev/shm is small, or full, or none at all."""
+    if os.geteuid():
+        pytest.skip("a file system can only be mounted by root")
+    report = [
+        "--output-size",
+        "1920x1080",
+        "--sink",
+        "null",
+        "--seconds",
+        "2",
+        "--report",
+        "r.json",
+    ]
+    process = start(
+        ["unshare", "-m", "bash", "-c", f'mount -t tmpfs -o {options} tmpfs /dev/shm && exec "$@"']
+        + ["bash", *RUN, *report]
+    )
+    assert process.wait(60) == 0, (tmp_path / "said").read_text()
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert figures["worker_restarts"] == 0 and figures["output"]["unique"] > 0
+
+
+@pytest.mark.parametrize("supervise", ["--supervise", "--no-supervise"])
+@pytest.mark.parametrize("limit", [100_000, 2_000_000])
+def test_shared_memory_that_cannot_be_had_is_one_line(
+    start: Start, tmp_path: Path, limit: int, supervise: str
+) -> None:
+    flags = ["--output-size", "1280x720", "--sink", "null", "--seconds", "2", supervise]
+    process = start(
+        [*RUN, *flags],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert process.wait(60) == 1
+    (line,) = (tmp_path / "said").read_text().splitlines()[-1:]
+    assert "need 4.1 MB of shared memory: File too large; raise the limit on the size" in line
+    assert "Traceback" not in (tmp_path / "said").read_text()
+
+
 def test_what_nohup_starts_outlives_its_terminal(start: Start, tmp_path: Path) -> None:
     process = start(
         ["nohup", *RUN, "--sink", "null", "--seconds", "60"],
