@@ -47,6 +47,12 @@ class Config:
         values.spec,
         "S",
     )
+    cursor: bool = _setting(
+        "source",
+        True,
+        "show a screen's pointer, as a screen share does (X11 alone)",
+        values.switch,
+    )
     aspect: str = _setting(
         "source",
         "fit",

@@ -62,7 +62,9 @@ class Front:
     def _open(self) -> None:
         config = self.config
         # also the first check of the source, before a camera is opened
-        seen = source_size(config.source, config.output_size, config.fps, self._announce)
+        seen = source_size(
+            config.source, config.output_size, config.fps, self._announce, cursor=config.cursor
+        )
         self._size = config.output_size or even(within(seen, UHD))
         if not config.output_size and seen != within(seen, UHD):
             self._announce(

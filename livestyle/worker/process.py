@@ -60,7 +60,7 @@ def running_pipeline(
     def source() -> Source:
         if first_source:
             return first_source.pop()
-        return open_source(config.source, output_size, config.fps)
+        return open_source(config.source, output_size, config.fps, cursor=config.cursor)
 
     stand_in = config.stylizer == "turbo" and config.until_ready != "card"
     first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
