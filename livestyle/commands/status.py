@@ -51,7 +51,7 @@ def describe(status: dict[str, Any]) -> str:
 
 def summary(report: dict[str, Any]) -> list[str]:
     """The final report in two lines, and one for each thing that ended before its time, the last
-    worker that failed among them.
+    worker that failed among them, and for what would help.
     """
     output, latency = report["output"], report["output"]["latency_ms"]
     width, height = output["size"]
@@ -67,6 +67,7 @@ def summary(report: dict[str, Any]) -> list[str]:
             if report["worker_error"]
             else []
         ),
+        *([f"livestyle: {report['advice']}"] if report["advice"] else []),
         *(f"livestyle: {note}" for note in report["ended"]),
     ]
 
@@ -82,8 +83,8 @@ class StatusLine:
         self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
-        """Show the live report; an engine that was chosen, another size inside, and what ended for
-        good, get a line of their own, once.
+        """Show the live report; an engine that was chosen, another size inside, what would help a
+        stylizer that can't keep up, and what ended for good, get a line of their own, once.
         """
         stylizer = status["stylizer"]
         engine, why = (stylizer.get(key) for key in ("engine", "engine_why"))
@@ -91,6 +92,8 @@ class StatusLine:
         notes = {note: note for note in [*chosen, *status["ended"]]}
         if stylizer.get("size_why"):  # why there is none that helps changes all the time
             notes[f"{stylizer['resizes']} resizes"] = stylizer["size_why"]
+        if status["advice"]:
+            notes["advice"] = status["advice"]
         for key, note in notes.items():
             if key not in self._told:
                 self._told.add(key)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from livestyle.aside import run_aside
 from livestyle.errors import ConfigError, SourceError
 from livestyle.frame import Frame, Size
+from livestyle.values import shown
 
 
 class Source(Protocol):
@@ -99,9 +100,9 @@ def open_source(
         from livestyle.sources.camera import Camera
 
         if not re.fullmatch(r"\d{1,4}", argument, re.ASCII):
-            raise ConfigError(f"source {spec!r}: a camera has a number, as in camera:0")
+            raise ConfigError(f"source {shown(spec)}: a camera has a number, as in camera:0")
         return Camera(int(argument), size, fps)
-    raise ConfigError(f"unknown source {spec!r}; choose from: {', '.join(SOURCES)}")
+    raise ConfigError(f"unknown source {shown(spec)}; choose from: {', '.join(SOURCES)}")
 
 
 def source_size(

@@ -15,6 +15,7 @@ import numpy as np
 from livestyle.errors import ConfigError, SourceError, SourceLost
 from livestyle.frame import Frame, Size
 from livestyle.sources.session import session_note, unreachable
+from livestyle.values import shown
 
 try:
     import mss
@@ -148,7 +149,7 @@ def parse_area(argument: str) -> tuple[int, Region | None]:
         return 1, None
     if not re.fullmatch(r"\d{1,4}(,-?\d{1,6}){4}|\d{1,4}", argument, re.ASCII):
         raise ConfigError(
-            f"source 'screen:{argument}': write screen:N for a monitor, "
+            f"source {shown(f'screen:{argument}')}: write screen:N for a monitor, "
             "or screen:N,X,Y,W,H for a region of it in pixels"
         )
     monitor, *region = (int(number) for number in argument.split(","))
