@@ -219,6 +219,46 @@ def test_shared_memory_that_cannot_be_had_is_one_line(
     assert "Traceback" not in (tmp_path / "said").read_text()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+@pytest.mark.parametrize("megabytes", [100, 250, 400, 1000, 1800])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--source", "testcard", "--sink", "null", "--seconds", "1"],
+        ["stylize", "in.png", "out.png"],
+        ["doctor"],
+        ["bench", "lite"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_too_little_memory_is_one_line(tmp_path: Path, command: list[str], megabytes: int) -> None:
+    limit = megabytes * 10**6
+    done = subprocess.run(
+        [*LIVESTYLE, *command],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"livestyle: this process may have {limit / 2**20:.0f} MiB of memory")
+    assert "raise the limit: ulimit -v" in line and done.returncode == 1 and done.stdout == ""
+
+
+def test_what_needs_little_memory_gets_by_with_it(tmp_path: Path) -> None:
+    for command in (["--version"], ["run", "--print-config"], ["styles"]):
+        done = subprocess.run(
+            [*LIVESTYLE, *command],
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (10**8, 10**8)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_nohup_starts_outlives_its_terminal(start: Start, tmp_path: Path) -> None:
     process = start(
         ["nohup", *RUN, "--sink", "null", "--seconds", "60"],
