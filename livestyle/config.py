@@ -47,6 +47,12 @@ class Config:
         values.spec,
         "S",
     )
+    cursor: bool = _setting(
+        "source",
+        True,
+        "show a screen's pointer, as a screen share does (X11 alone)",
+        values.switch,
+    )
     aspect: str = _setting(
         "source",
         "fit",
@@ -324,7 +330,7 @@ def check(name: str, value: Any, where: str) -> Any:
     try:
         return settings()[name][1].parse(value)
     except ValueError as error:
-        raise ConfigError(f"{where} {value!r}: {error}") from None
+        raise ConfigError(f"{where} {values.shown(value)}: {error}") from None
 
 
 def plain(config: Config) -> dict[str, Any]:

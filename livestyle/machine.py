@@ -5,10 +5,33 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
+from livestyle.errors import LivestyleError
 from livestyle.version import __version__
+
+# Of addresses, which libraries take far more of than of memory: a run with lite needs 1.9 GiB of
+# them on 2 cores, and each core has threads with stacks and pools of their own.
+_LEAST_GIB, _LEAST_GIB_OF_CORE = 2.0, 0.0625
+
+
+def check_memory() -> None:
+    """Raise LivestyleError where this process may not have the addresses that its libraries need:
+    they would end it with a traceback or a crash while they are loaded.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    least = _LEAST_GIB + _LEAST_GIB_OF_CORE * (os.cpu_count() or 1)
+    if limit != resource.RLIM_INFINITY and limit < least * 2**30:
+        raise LivestyleError(
+            f"this process may have {limit / 2**20:.0f} MiB of memory (ulimit -v), and needs "
+            f"{least * 1024:.0f}; raise the limit: ulimit -v {least * 2**20:.0f}, or unlimited"
+        )
 
 
 def describe_machine() -> dict[str, Any]:

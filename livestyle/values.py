@@ -14,6 +14,7 @@ from typing import Any
 from livestyle.frame import Size
 
 Parse = Callable[[Any], Any]
+_SHOWN = 200  # characters of a value in a message
 Rectangle = tuple[int, int, int, int, int]  # left, top, width, height, feather: pixels
 
 
@@ -86,11 +87,24 @@ def choice(*choices: str) -> Parse:
     return parse
 
 
+def figure(number: float) -> str:
+    """A number as people write it: 4294967295, 0.05."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def shown(value: Any) -> str:
+    """A value as messages name it; of a long one its beginning."""
+    whole = repr(value)
+    if len(whole) <= _SHOWN:
+        return whole
+    return f"{whole[:_SHOWN]}… ({len(whole)} characters)"
+
+
 def number(low: float, high: float, kind: type[int] | type[float] = float) -> Parse:
     """From low to high, both included."""
 
     def parse(value: Any) -> float:
-        expected = f"a number from {low:g} to {high:g} is expected"
+        expected = f"a number from {figure(low)} to {figure(high)} is expected"
         try:
             parsed = kind(value)
         except (TypeError, ValueError, OverflowError):
@@ -109,7 +123,7 @@ def size(value: Any) -> Size:
         value = "{}x{}".format(*value)
     width, _, height = str(value).lower().partition("x")
     expected = "WIDTHxHEIGHT is expected, even, from 64x64 to 7680x4320, as in 1280x720"
-    if not (width.isdecimal() and height.isdecimal()):
+    if not all(re.fullmatch(r"\d{1,5}", side, re.ASCII) for side in (width, height)):
         raise ValueError(expected)
     parsed = int(width), int(height)
     if not (64 <= parsed[0] <= 7680 and 64 <= parsed[1] <= 4320) or parsed[0] % 2 or parsed[1] % 2:

@@ -27,8 +27,8 @@ def make_display() -> Iterator[Callable[..., Display]]:
         pytest.skip("Xvfb is not installed")
     with contextlib.ExitStack() as started:
 
-        def make(width: int, height: int, *options: str) -> Display:
-            display = Display((width, height), *options)
+        def make(width: int, height: int, *options: str, depth: int = 24) -> Display:
+            display = Display((width, height), *options, depth=depth)
             started.callback(display.stop)
             return display
 

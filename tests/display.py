@@ -17,10 +17,12 @@ class Display:
     """A private X server without a monitor (Xvfb), which can be killed and started again.
 
     name: what to put into DISPLAY. size: (width, height) of its screen. options: more for Xvfb.
+    depth: bits of a pixel.
     """
 
-    def __init__(self, size: tuple[int, int], *options: str) -> None:
+    def __init__(self, size: tuple[int, int], *options: str, depth: int = 24) -> None:
         self.size = size
+        self._depth = depth
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         for _ in range(10):
@@ -35,7 +37,7 @@ class Display:
         self.size = size or self.size
         ready, theirs = os.pipe()
         try:
-            screen = "{}x{}x24".format(*self.size)
+            screen = "{}x{}x{}".format(*self.size, self._depth)
             # without -noreset it starts over, and drops clients, whenever the last one leaves
             self._process = subprocess.Popen(
                 ["Xvfb", self.name, "-displayfd", str(theirs), "-screen", "0", screen]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from livestyle.config import GROUPS, Config
+from livestyle.config import GROUPS, Config, check, key
 from livestyle.errors import ConfigError
 from livestyle.settings import add_flags, load_config, to_toml, user_file
 from livestyle.stylizers.preset import list_presets, user_presets
@@ -285,3 +285,20 @@ def test_what_is_no_regular_file_is_not_read(kind: str, tmp_path: Path) -> None:
 def test_missing_file_is_named() -> None:
     with pytest.raises(ConfigError, match=r"cannot read config 'no\.toml'"):
         load_config({}, "no.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("seed", "x", "--seed 'x': a number from 0 to 4294967295 is expected"),
+        ("seconds", "99999999999", "a number from 0.1 to 10000000 is expected"),
+        ("port", "9" * 5000, "a number from 0 to 65535 is expected"),
+        ("output_size", "9" * 5000 + "x64", "WIDTHxHEIGHT is expected"),
+        ("size", "64x" + "9" * 5000, "WIDTHxHEIGHT is expected"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(name: str, value: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check(name, value, f"--{key(name)}")
+    assert said in str(refused.value) and len(str(refused.value)) < 400
+    assert ("… (" in str(refused.value)) == (len(value) > 200)

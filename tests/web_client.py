@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -108,7 +109,11 @@ def bearer(web: WebPreview) -> dict[str, str]:
 
 
 def cookie(web: WebPreview) -> dict[str, str]:
-    return {"Cookie": f"livestyle_{port(web)}={token(web)}"}
+    """What our page holds once it has exchanged the token."""
+    body = json.dumps({"token": token(web)}).encode()
+    own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Type": "application/json"}
+    reply = ask(web, "POST /api/session", {**own, "Content-Length": str(len(body))}, body)
+    return {"Cookie": reply.headers["set-cookie"].partition(";")[0]}
 
 
 class Reply:

@@ -49,7 +49,7 @@ class Running:
     """The worker's stages run; sent a few times a second, which is also its sign of life."""
 
     source: str
-    source_size: Size
+    source_size: Size  # (0, 0): not known yet
     stylizer: str
     engine: str
     engine_why: str
@@ -59,6 +59,7 @@ class Running:
     trouble: str  # one line on what is wrong (a lost source, a frame spoilt), or ""
     spoilt_why: str  # why a frame was, the last that was, or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""
+    fresh: bool  # whether that stylizer has made no frame yet: its first may take long
     building: str  # how far an engine is that will take over, or why there is none, or ""
 
     @property

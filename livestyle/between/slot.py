@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+from livestyle.between.shared import Shared
 
 _BUFFERS = 3
 _ALIGNMENT = 64
@@ -35,25 +37,27 @@ class Taken:
 
 
 class Slot:
-    """A frame of `frame_bytes` bytes between a writer and a reader, which may be processes."""
+    """A frame of `frame_bytes` bytes between a writer and a reader, which may be processes: it goes
+    to another one as an argument of its start.
+    """
 
-    def __init__(self, frame_bytes: int, name: str | None = None) -> None:
-        """Make a slot, or with a name attach to the one that another process made."""
-        self._owner = name is None
-        self._stride = _ALIGNMENT * -(-frame_bytes // _ALIGNMENT)
-        size = _HEADER + _BUFFERS * self._stride
-        self._memory = SharedMemory(name, create=self._owner, size=size)
-        view = self._memory.buf
-        assert view is not None  # it is only after close
+    def __init__(self, frame_bytes: int, memory: Shared | None = None) -> None:
+        """memory: that of a slot made in another process; None: it's made.
+
+        Raises LivestyleError when there is no memory for it.
+        """
+        self._frame_bytes = frame_bytes
+        stride = _ALIGNMENT * -(-frame_bytes // _ALIGNMENT)
+        size = _HEADER + _BUFFERS * stride
+        self._memory = memory or Shared(size)
+        view = self._memory.view
         self._words = view[:_HEADER].cast("q")
-        starts = range(_HEADER, size, self._stride)
+        starts = range(_HEADER, size, stride)
         self._buffers = [view[start : start + frame_bytes] for start in starts]
         self._taken = 0
 
-    @property
-    def name(self) -> str:
-        """What another process attaches by."""
-        return self._memory.name
+    def __reduce__(self) -> tuple[type[Slot], tuple[Any, ...]]:
+        return Slot, (self._frame_bytes, self._memory)
 
     @property
     def due_at(self) -> int:
@@ -97,13 +101,11 @@ class Slot:
         return None
 
     def close(self) -> None:
-        """Let go of the memory; its maker also removes it."""
+        """Let go of the memory."""
         self._words.release()
         for buffer in self._buffers:
             buffer.release()
         self._memory.close()
-        if self._owner:
-            self._memory.unlink()
 
     def __enter__(self) -> Slot:
         return self

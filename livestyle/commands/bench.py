@@ -20,6 +20,7 @@ from livestyle.commands.terminal import (
 from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError
 from livestyle.files import check_target, write, write_json
+from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
 HELP = "measure this machine, and judge the picture"
@@ -140,6 +141,7 @@ def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Measure, then tell; 1 where a contestant failed."""
     _check(arguments)
+    check_memory()
     benches = {
         "lite": _bench_lite,
         "turbo": _bench_turbo,

@@ -13,6 +13,7 @@ from livestyle.commands.terminal import (
     tell,
     tell_json,
 )
+from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
 HELP = "compile an engine, for this machine or another GPU"
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Build it, showing each phase."""
+    check_memory()
     from livestyle.stylizers.settle import settle_turbo
 
     end_in_order()

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.engines.spec import NONE, version_of
 from livestyle.errors import LivestyleError, SinkError, SourceError
-from livestyle.machine import describe_machine
+from livestyle.machine import check_memory, describe_machine
 
 HELP = "what works on this machine, and how to get the rest"
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Look, and say; 1 where something is broken."""
+    check_memory()
     checks = examine()
     if arguments.json:
         tell_json([check.plain() for check in checks])

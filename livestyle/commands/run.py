@@ -19,6 +19,7 @@ from livestyle.commands.terminal import (
 )
 from livestyle.config import Config, key, plain, settings
 from livestyle.errors import ConfigError
+from livestyle.machine import check_memory
 from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
 
@@ -50,6 +51,7 @@ def call(arguments: argparse.Namespace) -> int:
             f"# {user_file()} {there}; then --config FILE, then flags\n\n{to_toml(config)}".rstrip()
         )
         return 0
+    check_memory()
     if arguments.json:
         _check_stdout_is_free(config)
     from livestyle.commands.status import StatusLine, summary

@@ -50,8 +50,8 @@ def describe(status: dict[str, Any]) -> str:
 
 
 def summary(report: dict[str, Any]) -> list[str]:
-    """The final report in two lines, one for each thing that ended before its time, and one where
-    frames came out as no pictures.
+    """The final report in two lines, and one for each thing that ended before its time, the last
+    worker that failed among them, for what would help, and where frames came out as no pictures.
     """
     stylizer, output, latency = (
         report["stylizer"],
@@ -66,6 +66,12 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"p99 {_ms(latency['p99'])} ms; "
         f"{stylizer['superseded']} superseded, {output['repeated']} repeated, "
         f"{output['late']} late, {report['worker_restarts']} worker restarts",
+        *(
+            [f"livestyle: restarted for: {report['worker_error']}"]
+            if report["worker_error"]
+            else []
+        ),
+        *([f"livestyle: {report['advice']}"] if report["advice"] else []),
         *(f"livestyle: {note}" for note in (*report["ended"], *_spoilt(stylizer))),
     ]
 
@@ -88,8 +94,8 @@ class StatusLine:
         self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
-        """Show the live report; an engine that was chosen, another size inside, and what ended for
-        good, get a line of their own, once.
+        """Show the live report; an engine that was chosen, another size inside, what would help a
+        stylizer that can't keep up, and what ended for good, get a line of their own, once.
         """
         stylizer = status["stylizer"]
         engine, why = (stylizer.get(key) for key in ("engine", "engine_why"))
@@ -97,6 +103,8 @@ class StatusLine:
         notes = {note: note for note in [*chosen, *status["ended"]]}
         if stylizer.get("size_why"):  # why there is none that helps changes all the time
             notes[f"{stylizer['resizes']} resizes"] = stylizer["size_why"]
+        if status["advice"]:
+            notes["advice"] = status["advice"]
         for key, note in notes.items():
             if key not in self._told:
                 self._told.add(key)

@@ -15,6 +15,7 @@ from livestyle.commands.terminal import (
     tell_json,
 )
 from livestyle.config import FINISH, STYLIZER
+from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
 HELP = "restyle a picture or a video file"
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Restyle the file."""
+    check_memory()
     from livestyle.commands.offline import stylize_file
     from livestyle.commands.status import progress_bar
     from livestyle.stylizers.settle import settle_stylizer

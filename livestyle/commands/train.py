@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from livestyle import values
 from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
+from livestyle.machine import check_memory
 from livestyle.stylizers.style import list_styles, user_styles
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Train it, or go on; Ctrl-C ends it with the style as it is by then."""
+    check_memory()
     end_in_order()
     name = _name(arguments)
     try:

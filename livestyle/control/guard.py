@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections import deque
 
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
@@ -18,6 +18,7 @@ PUBLIC = {
     "/api/session",
 }  # no pixels, no figures
 MAX_BODY = 8192  # bytes; a prompt of 1000 characters is 6000 at most
+MAX_SESSIONS = 64  # browsers that hold a cookie; the newest
 
 HEADERS = [
     (b"cache-control", b"no-store"),
@@ -33,12 +34,21 @@ HEADERS = [
 ]
 
 
-@dataclass(frozen=True)
 class Key:
-    """What opens the page on `port` of this machine: a secret, made anew at every start."""
+    """What opens the page on `port` of this machine: a token, made anew at every start, and for a
+    browser the secret of its session. Cookies are sent to every port of a machine: they don't
+    carry the token, and what they carry opens nothing once this run has ended.
+    """
 
-    token: str
-    port: int
+    def __init__(self, port: int) -> None:
+        self.token = secrets.token_urlsafe(32)
+        self.port = port
+        self._sessions: deque[str] = deque(maxlen=MAX_SESSIONS)
+
+    @property
+    def address(self) -> str:
+        """Where the page is, without what opens it."""
+        return f"http://127.0.0.1:{self.port}/"
 
     @property
     def hosts(self) -> set[str]:
@@ -52,10 +62,25 @@ class Key:
         return f"livestyle_{self.port}"
 
     def fits(self, token: str | None) -> bool:
-        """Compare in a time that says nothing about the token."""
-        return token is not None and secrets.compare_digest(
-            token.encode(errors="replace"), self.token.encode()
-        )
+        """Whether it is the token."""
+        return _same(token, self.token)
+
+    def begin_session(self) -> str:
+        """The secret of a new one."""
+        secret = secrets.token_urlsafe(32)
+        self._sessions.append(secret)
+        return secret
+
+    def is_session(self, secret: str | None) -> bool:
+        """Whether it is that of a session of this run."""
+        return any([_same(secret, session) for session in self._sessions])
+
+
+def _same(given: str | None, secret: str) -> bool:
+    """In a time that says nothing about the secret."""
+    return given is not None and secrets.compare_digest(
+        given.encode(errors="replace"), secret.encode()
+    )
 
 
 class Refusal(Exception):
@@ -90,7 +115,7 @@ class Guard:
         """Raise Refusal unless the request comes from our page, or from a script with the token."""
         websocket = request.scope["type"] == "websocket"
         if request.headers.get("host") not in self._key.hosts:
-            raise Refusal(421, "this is not the address of livestyle")
+            raise Refusal(421, _elsewhere(self._key))
         self._check_origin(request, changes=websocket or not _is_read(request))
         if not websocket and not _is_read(request):
             _check_body(request)
@@ -110,7 +135,18 @@ class Guard:
     def _has_token(self, request: HTTPConnection) -> bool:
         if "authorization" in request.headers:
             return self._key.fits(_bearer(request))
-        return self._key.fits(request.cookies.get(self._key.cookie))
+        return self._key.is_session(request.cookies.get(self._key.cookie))
+
+
+def _elsewhere(key: Key) -> str:
+    """For who comes under another name or port: the likeliest is the owner, through a tunnel."""
+    port = key.port
+    return (
+        f"livestyle's page answers as {key.address} alone. Through a tunnel, use the same port at "
+        f"both ends, as in: ssh -L {port}:127.0.0.1:{port} HOST; then open the address that "
+        "livestyle printed. Where that port is taken on your side, run livestyle with --port and "
+        "one that is free on both.\n"
+    )
 
 
 def _is_read(request: HTTPConnection) -> bool:
@@ -128,7 +164,7 @@ def _check_body(request: HTTPConnection) -> None:
     if kind != "application/json":
         raise Refusal(415, "send application/json")
     length = request.headers.get("content-length", "")
-    if not length.isdecimal():
-        raise Refusal(411, "send a Content-Length")
+    if "transfer-encoding" in request.headers or not length.isdecimal():
+        raise Refusal(411, "send a Content-Length, and nothing in chunks")
     if int(length) > MAX_BODY:
         raise Refusal(413, f"send at most {MAX_BODY} bytes")

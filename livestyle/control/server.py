@@ -84,7 +84,7 @@ class Control:
         self._key = key
 
     async def session(self, request: Request) -> Response:
-        """Change the token, {"token": "…"}, for a cookie that no script can read."""
+        """Change the token, {"token": "…"}, for a session's cookie, which no script can read."""
         body = await _object(request)
         if body is None:
             return PlainTextResponse("send the token as JSON", 400)
@@ -92,7 +92,8 @@ class Control:
         if not isinstance(token, str) or not self._key.fits(token):
             return PlainTextResponse("open the address that livestyle printed", 401)
         response = Response(status_code=204)
-        response.set_cookie(self._key.cookie, token, httponly=True, samesite="strict")
+        secret = self._key.begin_session()
+        response.set_cookie(self._key.cookie, secret, httponly=True, samesite="strict")
         return response
 
     async def status(self, _: Request) -> Response:

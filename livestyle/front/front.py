@@ -62,7 +62,9 @@ class Front:
     def _open(self) -> None:
         config = self.config
         # also the first check of the source, before a camera is opened
-        seen = source_size(config.source, config.output_size, config.fps, self._announce)
+        seen = source_size(
+            config.source, config.output_size, config.fps, self._announce, cursor=config.cursor
+        )
         self._size = config.output_size or even(within(seen, UHD))
         if not config.output_size and seen != within(seen, UHD):
             self._announce(
@@ -88,8 +90,9 @@ class Front:
             self._log = self._opened.enter_context(FrameLog(config.frame_log))
             self._clock.log = self._log.written
         self._reporter = Reporter(config, self._size, self._worker, self._clock)
-        self._starting, self._moment = (
-            draw_card(self._size, text) for text in ("starting", "one moment")
+        self._starting, self._moment, self._failed = (
+            draw_card(self._size, text)
+            for text in ("starting", "one moment", "stopped; livestyle's own window says why")
         )
 
     def run(self, show: Callable[[Status], None]) -> None:
@@ -142,7 +145,8 @@ class Front:
         trouble = self._worker.state != "running" or self._worker.message
         away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
         if counts.newest_at and trouble and away:
-            self._clock.card = self._moment
+            failed = self._worker.state == "failed"
+            self._clock.card = self._failed if failed else self._moment
         if self.config.hud:
             output = self._status.get("output") or {}
             p50 = (output.get("latency_ms") or {}).get("p50")

@@ -21,6 +21,7 @@ class InProcess:
         self.state = "loading"
         self.message = ""
         self.restarts = 0
+        self.last_error = ""
         self.running: Running | None = None
         self._arguments = config, output_size, slot
         self._opened = contextlib.ExitStack()

@@ -8,6 +8,7 @@ from typing import Any
 from livestyle.config import Config, plain
 from livestyle.files import write_json
 from livestyle.frame import Size
+from livestyle.front.advice import Advice
 from livestyle.front.inprocess import InProcess
 from livestyle.front.output import OutputClock
 from livestyle.front.supervisor import Supervisor
@@ -39,12 +40,14 @@ class Reporter:
         self._output_rate = Rate()
         self._unique_rate = Rate()
         self._latency = Recent()
+        self._advice = Advice(config)
 
     def final(self) -> dict[str, Any]:
         """The figures of the whole run; rates are over all of its seconds."""
         counts = self._clock.counts
         seconds = self._clock.seconds
-        return self._report(counts.frames / seconds, counts.unique / seconds, counts.latency)
+        figures = self._report(counts.frames / seconds, counts.unique / seconds, counts.latency)
+        return figures | {"advice": self._advice.latest}
 
     def live(self) -> dict[str, Any]:
         """The figures so far, with the state; rates and latency are over the last 3 s."""
@@ -56,6 +59,7 @@ class Reporter:
         return {
             "state": self._worker.state,
             "message": self._worker.message,
+            "advice": self._advice.update(now, self._worker.running, self._worker.counts().stylize),
             **self._report(fps, unique_fps, latency),
         }
 
@@ -69,6 +73,7 @@ class Reporter:
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
             "worker_restarts": self._worker.restarts,
+            "worker_error": self._worker.last_error,
         }
 
     def worker_figures(self) -> dict[str, Any]:
@@ -77,7 +82,7 @@ class Reporter:
         return {
             "source": {
                 "name": running.source if running else self.config.source,
-                "size": list(running.source_size) if running else None,
+                "size": list(running.source_size) if running and any(running.source_size) else None,
                 "frames": counts.captured,
                 "missed": counts.missed,
                 "deferred": counts.deferred,

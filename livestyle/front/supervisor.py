@@ -19,14 +19,9 @@ from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
-from livestyle.pacing import SECOND
+from livestyle.front.pulse import Pulse
 from livestyle.worker.process import main as run_worker
 
-SILENCE = 3.0  # s without a sign of life: a running worker counts as hung
-LOADING_SILENCE = 120.0  # s: loading a network holds the interpreter for long stretches
-PAUSED = 1.0  # s between two looks at the worker: this process itself was stopped, or waited
-STALLED = 30.0  # s with a worker that talks but styles nothing; or the longest frame so far, times
-_STALLED_FRAMES = 5
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
 _STORM = 5, 60.0  # more restarts than this in so many seconds: failed, one try a minute
 _FAILED_DELAY = 60.0
@@ -36,23 +31,25 @@ class Supervisor:
     """The worker as the front sees it.
 
     `state` is loading, running, recovering or failed; `message` says in one line what of.
+    `last_error` is what the latest one that is gone ended of, in one line, or "".
     """
 
     def __init__(self, config: Config, output_size: Size, slot: Slot) -> None:
         self.state = "loading"
         self.message = "starting the worker"
         self.restarts = 0
+        self.last_error = ""
         self.running: Running | None = None  # the latest word of a running worker
-        self._changing = threading.Lock()  # protects the next two and what is sent
+        self._changing = threading.Lock()  # protects the next three and what is sent
         self._config = self._told = config  # wanted, and known to the worker
-        self._arguments = output_size, slot.name
+        self._answered = True  # since it was told: it reads, so what it is told next does not wait
+        self._arguments = output_size, slot
         self._past = Counts()  # of the workers that are gone
         self._process: SpawnProcess | None = None
         self._front: Connection
-        self._heard = 0.0
-        self._looked = 0.0
+        self._pulse = Pulse()
+        self._cause = ""  # why the worker says that it ends
         self._spoke = False  # any worker, ever
-        self._styled = 0, 0.0  # frames, and when that count last changed
         self._restart_at = 0.0
         self._restarted: deque[float] = deque()
 
@@ -66,9 +63,12 @@ class Supervisor:
         with self._changing:
             self._front = ours
             config = self._told = self._config
+            self._answered = True
+        self._cause = ""
         process = context.Process(
             target=run_worker,
-            args=(theirs, config, *self._arguments),
+            # where one has run before, the source was there: it may be away for now
+            args=(theirs, config, *self._arguments, self.restarts > 0),
             name="livestyle-worker",
             daemon=True,
         )
@@ -81,13 +81,13 @@ class Supervisor:
         finally:
             theirs.close()  # so that a dead worker is the end of the pipe
         self._process = process
-        self._heard = self._looked = time.monotonic()
-        self._styled = 0, self._heard
+        self._pulse.begin(time.monotonic())
 
     def change(self, config: Config) -> None:
         """Have the worker, and any that comes after it, take the look of these settings.
 
-        Called on any thread.
+        Called on any thread, which never waits for the worker: of looks that come faster than it
+        takes them it gets the newest.
         """
         with self._changing:
             self._config = config
@@ -124,10 +124,10 @@ class Supervisor:
                     f"{why} before it began; a script that runs livestyle does so under "
                     'if __name__ == "__main__":, for the worker loads the script, too'
                 ) from None
-            self._gone(self.message if self.state == "recovering" else self._exit_reason())
+            self._gone(self._cause or self._exit_reason())
             return
-        if reason := self._hung():
-            self._gone(reason)
+        if trouble := self._pulse.trouble(time.monotonic()):
+            self._gone(trouble)
 
     def stop(self) -> None:
         """End the worker: ask, and after 2 s kill."""
@@ -136,7 +136,8 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self._front.send(Stop())
         with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
-            while self._front.poll(2):
+            until = time.monotonic() + 2
+            while self._front.poll(max(0.0, until - time.monotonic())):
                 self._hear(self._front.recv())
         self._reap()
 
@@ -148,17 +149,18 @@ class Supervisor:
             self._gone(str(error))
 
     def _hear(self, message: Loading | Running | Failed) -> None:
-        self._heard = time.monotonic()
         self._spoke = True
         match message:
             case Loading(what):
-                self.message = f"loading {what}"
+                self._pulse.hear(message, time.monotonic())
+                after = f", after: {self.last_error}" if self.last_error else ""
+                self.message = f"loading {what}{after}"
             case Running():
-                if self.running is None or message.counts.stylized != self._styled[0]:
-                    self._styled = message.counts.stylized, self._heard
+                self._pulse.hear(message, time.monotonic())
                 self.running = message
                 self.state, self.message = "running", message.message
                 with self._changing:
+                    self._answered = True
                     self._tell()
             case Failed(error):
                 # a stylizer that could never be loaded will not be, also where one stands in
@@ -166,36 +168,24 @@ class Supervisor:
                 if unloaded and self.restarts == 0:
                     self._reap()
                     raise WorkerError(error)
-                self.state, self.message = "recovering", error
+                self.state, self.message, self._cause = "recovering", error, error
 
     def _tell(self) -> None:
-        if self.state == "running" and self._told is not self._config:
+        if self.state == "running" and self._told is not self._config and self._answered:
             with contextlib.suppress(OSError):  # it is gone: the next one begins with this look
                 self._front.send(live_of(self._config))
             self._told = self._config
-
-    def _hung(self) -> str:
-        now = time.monotonic()
-        if (passed := now - self._looked) > PAUSED:
-            # Ctrl-Z, a suspended machine: the worker may have been stopped with this process
-            self._heard += passed
-            self._styled = self._styled[0], self._styled[1] + passed
-        self._looked = now
-        loads = self.running is None or self.running.loading
-        if now - self._heard > (LOADING_SILENCE if loads else SILENCE):
-            return f"the worker said nothing for {now - self._heard:.0f} s"
-        if self.state != "running" or self.running is None or self.running.trouble:
-            return ""
-        longest = self.running.counts.stylize.max / SECOND
-        if now - self._styled[1] > max(STALLED, _STALLED_FRAMES * longest):
-            return f"the worker styled nothing for {now - self._styled[1]:.0f} s"
-        return ""
+            self._answered = False
 
     def _exit_reason(self) -> str:
         assert self._process is not None
         self._process.join(1)
-        code = self._process.exitcode
-        return f"the worker ended with {'signal' if (code or 0) < 0 else 'code'} {abs(code or 0)}"
+        code = self._process.exitcode or 0
+        if code >= 0:
+            return f"the worker ended with code {code}"
+        with contextlib.suppress(ValueError):  # there are some without a name
+            return f"the worker ended with signal {-code} ({signal.Signals(-code).name})"
+        return f"the worker ended with signal {-code}"
 
     def _gone(self, reason: str) -> None:
         if self.running:
@@ -210,6 +200,7 @@ class Supervisor:
         self._restarted.append(now)
         self.state = "failed" if recent >= limit else "recovering"
         delay = _FAILED_DELAY if recent >= limit else _DELAYS[min(recent, len(_DELAYS) - 1)]
+        self.last_error = reason
         self.message = f"{reason}; restart in {delay:.0f} s"
         self._restart_at = now + delay
 

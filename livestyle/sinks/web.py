@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import socket
 import threading
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -21,7 +21,8 @@ from livestyle.frame import Frame, Size
 ADDRESS = "127.0.0.1"  # pixels never leave this machine
 USUAL_PORTS = range(7878, 7894)
 MAX_CONNECTIONS = 32
-REQUEST_SECONDS = 5.0  # for a new client to ask for something
+REQUEST_SECONDS = 5.0  # for a new client to have asked for something, its body included
+IDLE_SECONDS = 10.0  # the same, since the last answer; uvicorn closes one that is idle after 5
 STOP_SECONDS = 2.0
 
 
@@ -38,8 +39,8 @@ class WebPreview:
         Raises SinkError when the port can't be had.
         """
         self._socket = _listen(port)
-        key = Key(secrets.token_urlsafe(32), self._socket.getsockname()[1])
-        self.name = f"http://{ADDRESS}:{key.port}/#token={key.token}"
+        key = Key(self._socket.getsockname()[1])
+        self.name = f"{key.address}#token={key.token}"
         self.note = ""
         self._preview = Preview(size)
         self._server = uvicorn.Server(
@@ -90,18 +91,56 @@ class WebPreview:
 
 
 class _Connection(H11Protocol):
-    """One client's connection: dropped when there are too many, or when it asks for nothing."""
+    """One client's connection. Whoever has no token may open them, too: it's dropped when its
+    client takes too long, whatever it sends meanwhile, and for a newer one when there are too many.
+    """
+
+    _limit: asyncio.TimerHandle | None = None
+    opened_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.opened_at = self.loop.time()
+        self._allow(REQUEST_SECONDS)
         if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
-        else:
-            self.loop.call_later(REQUEST_SECONDS, self._drop_if_idle)
+            asking = [each for each in self.connections if isinstance(each, _Connection)]
+            min(asking, key=lambda each: each.opened_at).drop()
 
-    def _drop_if_idle(self) -> None:
-        if self.cycle is None and self.transport.get_protocol() is self:
-            self.transport.abort()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._has_asked() or self.transport.get_protocol() is not self:  # a WebSocket by now
+            self._end_limit()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()  # the next request may wait already
+        if not self._has_asked():
+            self._allow(IDLE_SECONDS)
+
+    def send_400_response(self, msg: str) -> None:
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:  # it has its answer already, and goes on with nonsense
+            self.drop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_limit()
+        super().connection_lost(exc)
+
+    def drop(self) -> None:
+        """End it now, and make room."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _has_asked(self) -> bool:
+        return self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)
+
+    def _allow(self, seconds: float) -> None:
+        self._end_limit()
+        self._limit = self.loop.call_later(seconds, self.drop)
+
+    def _end_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
 
 
 def _listen(port: int | None) -> socket.socket:

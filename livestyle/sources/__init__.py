@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from livestyle.aside import run_aside
 from livestyle.errors import ConfigError, SourceError
 from livestyle.frame import Frame, Size
+from livestyle.values import shown
 
 
 class Source(Protocol):
@@ -62,12 +64,15 @@ def open_source(
     size: Size | None = None,
     fps: float = 30,
     tell: Callable[[str], None] = lambda line: None,
+    *,
+    cursor: bool = False,
 ) -> Source:
     """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`).
 
     size: what to draw or ask for where the source leaves the choice (testcard, camera, blank); a
     file larger than that and than 4K is scaled down. fps: the rate to ask a camera for. tell: told
-    in a line each of what a file does not show as it is.
+    in a line each of what a file or a screen does not show as it is. cursor: whether a screen shows
+    the pointer.
 
     Raises ConfigError for an unknown or malformed `spec`, SourceError when it can't be opened.
     """
@@ -75,7 +80,10 @@ def open_source(
     if kind == "screen":
         from livestyle.sources.screen import Screen, parse_area
 
-        return Screen(*parse_area(argument))
+        screen = Screen(*parse_area(argument), cursor=cursor)
+        if screen.note:
+            tell(screen.note)
+        return screen
     if kind == "testcard" and not argument:
         from livestyle.sources.testcard import Testcard
 
@@ -91,10 +99,10 @@ def open_source(
     if kind == "camera":
         from livestyle.sources.camera import Camera
 
-        if not argument.isdecimal():
-            raise ConfigError(f"source {spec!r}: a camera has a number, as in camera:0")
+        if not re.fullmatch(r"\d{1,4}", argument, re.ASCII):
+            raise ConfigError(f"source {shown(spec)}: a camera has a number, as in camera:0")
         return Camera(int(argument), size, fps)
-    raise ConfigError(f"unknown source {spec!r}; choose from: {', '.join(SOURCES)}")
+    raise ConfigError(f"unknown source {shown(spec)}; choose from: {', '.join(SOURCES)}")
 
 
 def source_size(
@@ -102,11 +110,13 @@ def source_size(
     size: Size | None = None,
     fps: float = 30,
     tell: Callable[[str], None] = lambda line: None,
+    *,
+    cursor: bool = False,
 ) -> Size:
     """The size of the source's frames now; arguments and errors are those of `open_source`."""
 
     def look() -> Size:
-        with open_source(spec, size, fps, tell) as source:
+        with open_source(spec, size, fps, tell, cursor=cursor) as source:
             return source.size
 
     return answered(look, f"source {spec!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +48,25 @@ class Forecast:
         return duration
 
 
+class Absent:
+    """A Source that is yet to be opened: it is waited for as one that was lost."""
+
+    size = 0, 0
+    fps = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self) -> Frame:
+        raise SourceLost("")  # nothing is wrong with it so far
+
+    def __enter__(self) -> Absent:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
 class Capture:
     """The capture thread's work: source → mailbox.
 
@@ -83,7 +101,7 @@ class Capture:
 
     def run(self, mailbox: Mailbox[Frame], forecast: Forecast, stopping: threading.Event) -> None:
         """Capture until `stopping` is set. Raises SourceError when the source ended for good."""
-        pacer = Pacer(min(self._fps, self.source.fps or self._fps))
+        source, pacer = self.source, self._pacer()
         while not stopping.is_set():
             self._align(pacer, forecast)
             pacer.wait()
@@ -95,10 +113,15 @@ class Capture:
             now = time.monotonic_ns()  # a tick just overdue is not missed, only a little late
             self._counts.missed += pacer.skip(before=now - pacer.interval) + pacer.lost
             pacer.lost = 0
+            if self.source is not source:  # it is back, and may have another rate
+                source, pacer = self.source, self._pacer()
 
     def close(self) -> None:
         """Close the source."""
         self.source.__exit__(None, None, None)
+
+    def _pacer(self) -> Pacer:
+        return Pacer(min(self._fps, self.source.fps or self._fps))
 
     def _align(self, pacer: Pacer, forecast: Forecast) -> None:
         if (due_at := self._slot.due_at) and self.source.fps is None:
@@ -127,11 +150,16 @@ class Capture:
     def _reopen(self, trouble: str, stopping: threading.Event) -> None:
         self.close()
         self._lost = trouble
-        tries = 0
-        while not stopping.wait(_RETRY_AFTER[tries] if tries < len(_RETRY_AFTER) else 1.0):
-            tries += 1
-            with contextlib.suppress(SourceError):
+        delays = iter(_RETRY_AFTER if trouble else (0.0, *_RETRY_AFTER))
+        while not stopping.wait(next(delays, 1.0)):
+            self._reading_since = time.monotonic_ns()
+            try:
                 self.source = self._open_source()
-                self._lost = ""
-                self._counts.reconnects += 1
-                return
+            except SourceError as error:
+                self._lost = self._lost or str(error)
+                continue
+            finally:
+                self._reading_since = 0
+            self._counts.reconnects += bool(self._lost)
+            self._lost = ""
+            return

@@ -48,6 +48,7 @@ class Pipeline:
         self._capture = Capture(open_source, slot, fps, self._counts)
         self.hold_fps: float | None = None  # set before `start`, see Ladder
         self._ladder = self._used = Ladder(stylizer)
+        self._proven: Ladder | None = None  # the one that made the latest frame
         self._slot = slot
         self._finish = finish
         self._captured: Mailbox[Frame] = Mailbox()
@@ -114,6 +115,7 @@ class Pipeline:
             trouble=self._capture.trouble or self._spoilt_why * self._is_spoilt,
             spoilt_why=self._spoilt_why,
             loading=self.loading,
+            fresh=ladder is not self._proven,
             building=self.building,
         )
 
@@ -137,6 +139,7 @@ class Pipeline:
             self._is_spoilt = False
             self._slot.put(frame.seq, frame.captured_at, write)
             self._counts.stylized += 1
+            self._proven = ladder
             if held:
                 self._counts.held += 1
                 self._forecast.skip()

@@ -12,8 +12,10 @@ import functools
 import gc
 import multiprocessing
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -28,24 +30,38 @@ from livestyle.config import Config
 from livestyle.errors import LivestyleError
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Size
-from livestyle.sources import open_source
+from livestyle.sources import Source, open_source
 from livestyle.streams import leave_stdout
 from livestyle.stylizers import Stylizer, open_stylizer
+from livestyle.worker.capture import Absent
 from livestyle.worker.pipeline import Pipeline
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 PROGRESS_EVERY = 0.25  # s between two signs of life
+LOADING_EVERY = 1.0  # s, the same while something is loaded
 
 
 @contextlib.contextmanager
 def running_pipeline(
-    config: Config, output_size: Size, slot: Slot, say: Callable[[str], None]
+    config: Config,
+    output_size: Size,
+    slot: Slot,
+    say: Callable[[str], None],
+    *,
+    patient: bool = False,
 ) -> Iterator[Pipeline]:
     """The pipeline that the settings (none of them "auto") describe, started.
 
-    say: told what is being loaded, before anything runs.
+    say: told what is being loaded, before anything runs. patient: whether a source that is away is
+    waited for.
     """
-    source = functools.partial(open_source, config.source, output_size, config.fps)
+    first_source = [Absent(config.source)] if patient else []
+
+    def source() -> Source:
+        if first_source:
+            return first_source.pop()
+        return open_source(config.source, output_size, config.fps, cursor=config.cursor)
+
     stand_in = config.stylizer == "turbo" and config.until_ready != "card"
     first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
     stylizer = _opened(first if stand_in else config, output_size, say)
@@ -127,8 +143,11 @@ def _end_with_parent() -> None:
         sys.exit(1)
 
 
-def main(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
-    """What the worker process runs, until the front says so, is gone, or a stage fails."""
+def main(front: Connection, config: Config, output_size: Size, slot: Slot, patient: bool) -> None:
+    """What the worker process runs, until the front says so, is gone, or a stage fails.
+
+    patient: whether a source that is away is waited for, rather than an error.
+    """
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
     leave_stdout()  # which may carry the front's pictures
@@ -138,7 +157,7 @@ def main(front: Connection, config: Config, output_size: Size, slot_name: str) -
     sys.setswitchinterval(0.0005)  # a stage must not wait 5 ms for another thread's Python
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the front is gone
         try:
-            _serve(front, config, output_size, slot_name)
+            _serve(front, config, output_size, slot, patient)
         except LivestyleError as error:
             front.send(Failed(str(error)))
         except Exception as error:
@@ -147,26 +166,52 @@ def main(front: Connection, config: Config, output_size: Size, slot_name: str) -
     leave(0)
 
 
-def _serve(front: Connection, config: Config, output_size: Size, slot_name: str) -> None:
+def _serve(front: Connection, config: Config, output_size: Size, slot: Slot, patient: bool) -> None:
     what = f"style {config.style!r}" if config.stylizer == "lite" else config.stylizer
-    front.send(Loading(what))
-    width, height = output_size
-    with (
-        Slot(width * height * 3 // 2, slot_name) as slot,
-        running_pipeline(
-            config, output_size, slot, lambda what: front.send(Loading(what))
-        ) as pipeline,
-    ):
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(slot)
+        with _telling(front, what) as say:
+            pipeline = opened.enter_context(
+                running_pipeline(config, output_size, slot, say, patient=patient)
+            )
         told = 0.0
         while not isinstance(message := _heard(front, told + PROGRESS_EVERY), Stop):
             if message is not None:
                 pipeline.change(message)
+                told = 0.0  # the next may come at once
             if pipeline.failure:
                 raise pipeline.failure
             if time.monotonic() >= told + PROGRESS_EVERY:
                 front.send(pipeline.progress())
                 told = time.monotonic()
         front.send(pipeline.progress())
+
+
+@contextlib.contextmanager
+def _telling(front: Connection, what: str) -> Iterator[Callable[[str], None]]:
+    """Tells the front what is being loaded, again and again: a load that lasts is no silence. Call
+    what it gives with what is loaded next.
+    """
+    news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    news.put(what)
+
+    def tell() -> None:
+        now = ""
+        with contextlib.suppress(OSError):  # the front is gone, as the main thread will find
+            while True:
+                with contextlib.suppress(queue.Empty):
+                    if (heard := news.get(timeout=LOADING_EVERY)) is None:
+                        return
+                    now = heard
+                front.send(Loading(now))
+
+    thread = threading.Thread(target=tell, name="tell", daemon=True)
+    thread.start()
+    try:
+        yield news.put
+    finally:
+        news.put(None)
+        thread.join()
 
 
 def _heard(front: Connection, until: float) -> Live | Stop | None:

@@ -1,13 +1,17 @@
 """The slot between two processes: no torn frame, newest wins, survives a killed writer."""
 
 import multiprocessing
+import os
+import resource
 import signal
+import sys
 import time
 import zlib
 
 import pytest
 
 from livestyle.between.slot import Slot
+from livestyle.errors import LivestyleError
 
 FRAME_BYTES = 640 * 360 * 3 // 2
 
@@ -23,8 +27,7 @@ def _put(slot: Slot, seq: int) -> None:
     slot.put(seq, captured_at=seq * 10, fill=fill)
 
 
-def _write(name: str, count: int) -> None:
-    slot = Slot(FRAME_BYTES, name)
+def _write(slot: Slot, count: int) -> None:
     for seq in range(count):
         _put(slot, seq)
     slot.close()
@@ -40,9 +43,7 @@ def test_no_torn_frame_with_writer_and_reader_at_full_speed() -> None:
     count = 20_000
     frame = bytearray(FRAME_BYTES)
     with Slot(FRAME_BYTES) as slot:
-        writer = multiprocessing.get_context("spawn").Process(
-            target=_write, args=(slot.name, count)
-        )
+        writer = multiprocessing.get_context("spawn").Process(target=_write, args=(slot, count))
         writer.start()
         seen = superseded = 0
         last = -1
@@ -61,8 +62,7 @@ def test_no_torn_frame_with_writer_and_reader_at_full_speed() -> None:
     assert seen > 100
 
 
-def _die_in_fill(name: str) -> None:
-    slot = Slot(FRAME_BYTES, name)
+def _die_in_fill(slot: Slot) -> None:
     _put(slot, 1)
 
     def fill(buffer: memoryview) -> None:
@@ -75,9 +75,7 @@ def _die_in_fill(name: str) -> None:
 def test_writer_killed_while_writing_leaves_the_last_frame() -> None:
     frame = bytearray(FRAME_BYTES)
     with Slot(FRAME_BYTES) as slot:
-        writer = multiprocessing.get_context("spawn").Process(
-            target=_die_in_fill, args=(slot.name,)
-        )
+        writer = multiprocessing.get_context("spawn").Process(target=_die_in_fill, args=(slot,))
         writer.start()
         writer.join(30)
         assert writer.exitcode == -signal.SIGKILL
@@ -95,3 +93,28 @@ def test_frame_of_another_size_is_refused() -> None:
         _put(slot, 0)
         with pytest.raises(ValueError):
             slot.take(memoryview(bytearray(FRAME_BYTES - 2)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is reserved as it is written")
+@pytest.mark.parametrize("limit", [0, 4096, FRAME_BYTES])
+def test_memory_that_cannot_be_had_is_refused_at_once(limit: int) -> None:
+    opened = len(os.listdir("/proc/self/fd"))
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
+    try:
+        with pytest.raises(LivestyleError) as refused:
+            Slot(FRAME_BYTES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert str(refused.value) == (
+        "the pictures between the two processes need 1.0 MB of shared memory: File too large; "
+        "raise the limit on the size of files (ulimit -f), or choose a smaller --output-size"
+    )
+    assert len(os.listdir("/proc/self/fd")) == opened
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is reserved as it is written")
+def test_all_of_the_memory_is_there_from_the_start() -> None:
+    with Slot(FRAME_BYTES) as slot:
+        status = os.fstat(slot._memory._descriptor)
+        assert status.st_blocks * 512 >= status.st_size >= 3 * FRAME_BYTES

@@ -51,9 +51,16 @@ def test_it_shows_the_figures_and_they_move(page: Page) -> None:
         run.building, run.size_why = "", "640x360 → 512x288: a frame takes 48 of 33.3 ms"
         told = f"lite on openvino restyles screen:1; {run.size_why}"
         expect(page.locator("#sentence")).to_have_text(told)
+        run.size_why = ""
+        run.state |= {"advice": "lite takes 90 ms for a frame"}
+        told = "lite on openvino restyles screen:1; lite takes 90 ms for a frame"
+        expect(page.locator("#sentence")).to_have_text(told)
         run.state = {"state": "recovering", "message": "starting the worker again"}
         expect(page.locator("#state")).to_have_text("Recovering")
         expect(page.locator("#sentence")).to_have_text("starting the worker again")
+        run.state = {"state": "running", "message": "", "worker_error": "the worker ended"}
+        expect(page.locator("#state")).to_have_text("Running")
+        expect(page.locator("#worker-error")).to_have_text("the worker ended")
 
 
 def test_the_token_leaves_the_address(page: Page) -> None:

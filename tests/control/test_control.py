@@ -93,6 +93,16 @@ def test_only_our_names_are_answered(web: WebPreview, host: str | None, status: 
         assert ask(web, f"GET {path}", {"Host": host, **cookie(web)}).status == status
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:9991", "localhost:8080", "gaming-pc.lan:{port}"])
+def test_who_comes_through_a_tunnel_learns_the_way(web: WebPreview, host: str) -> None:
+    reply = ask(web, "GET /", {"Host": host.format(port=port(web))})
+    said, here = reply.body.decode(), port(web)
+    assert reply.status == 421 and said.count("\n") == 1
+    assert f"http://127.0.0.1:{here}/ alone" in said
+    assert f"ssh -L {here}:127.0.0.1:{here} HOST" in said and "--port" in said
+    assert token(web) not in said
+
+
 @pytest.mark.parametrize(
     ("site", "status"),
     [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)],
@@ -122,6 +132,7 @@ def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
         ({"Content-Type": "application/x-www-form-urlencoded"}, b"token=x", 415),
         ({}, b'{"token": "x"}', 415),
         ({**JSON, "Content-Length": None, "Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411),
+        ({**JSON, "Transfer-Encoding": "chunked"}, b"2\r\n{}\r\n0\r\n\r\n", 411),
         (JSON, b'{"token": "' + b"x" * 9000 + b'"}', 413),
         (JSON, b"{", 400),
         (JSON, b"[" * 500, 400),
@@ -145,9 +156,32 @@ def test_the_cookie_is_for_this_page_alone(web: WebPreview) -> None:
     own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(body))}
     reply = ask(web, "POST /api/session", {**own, **JSON}, body)
     assert reply.status == 204
-    name, *attributes = reply.headers["set-cookie"].split("; ")
+    cookie, *attributes = reply.headers["set-cookie"].split("; ")
     assert sorted(each.lower() for each in attributes) == ["httponly", "path=/", "samesite=strict"]
-    assert ask(web, "GET /api/status", {"Cookie": name}).status == 200
+    assert cookie.startswith(f"livestyle_{port(web)}=")
+    assert ask(web, "GET /api/status", {"Cookie": cookie}).status == 200
+
+
+def test_the_cookie_is_not_the_token(web: WebPreview) -> None:
+    name, secret = cookie(web)["Cookie"].split("=")
+    assert token(web) not in secret and cookie(web)["Cookie"] != f"{name}={secret}"
+    for headers, status in (
+        ({"Cookie": f"{name}={secret}"}, 200),  # the first of two sessions
+        ({"Cookie": f"{name}={token(web)}"}, 401),
+        ({"Cookie": f"livestyle_1={secret}"}, 401),
+        ({"Cookie": f"{name}="}, 401),
+        ({"Authorization": f"Bearer {secret}"}, 401),
+    ):
+        assert ask(web, "GET /api/status", headers).status == status, headers
+    stolen = json.dumps({"token": secret}).encode()
+    own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(stolen)), **JSON}
+    assert ask(web, "POST /api/session", own, stolen).status == 401
+    # the next run on the same port takes none of this one's
+    with WebPreview((320, 240), port=0, controls=Controls(figures, ignore)) as first:
+        taken, before = port(first), cookie(first)
+        assert ask(first, "GET /api/status", before).status == 200
+    with WebPreview((320, 240), port=taken, controls=Controls(figures, ignore)) as second:
+        assert ask(second, "GET /api/status", before).status == 401
 
 
 @pytest.mark.parametrize(

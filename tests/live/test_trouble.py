@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import http.client
 import json
 import os
 import resource
@@ -178,6 +179,86 @@ def test_a_terminal_that_does_not_read_holds_nothing_up(
         os.close(fd)
 
 
+@pytest.mark.parametrize("options", ["size=8k", "size=8k,nr_inodes=1", "ro", "size=0,mode=0"])
+def test_shared_memory_needs_no_room_of_its_own(start: Start, tmp_path: Path, options: str) -> None:
+    """As in a container, whose /dev/shm is small, or full, or none at all."""
+    if os.geteuid():
+        pytest.skip("a file system can only be mounted by root")
+    report = [
+        "--output-size",
+        "1920x1080",
+        "--sink",
+        "null",
+        "--seconds",
+        "2",
+        "--report",
+        "r.json",
+    ]
+    process = start(
+        ["unshare", "-m", "bash", "-c", f'mount -t tmpfs -o {options} tmpfs /dev/shm && exec "$@"']
+        + ["bash", *RUN, *report]
+    )
+    assert process.wait(60) == 0, (tmp_path / "said").read_text()
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert figures["worker_restarts"] == 0 and figures["output"]["unique"] > 0
+
+
+@pytest.mark.parametrize("supervise", ["--supervise", "--no-supervise"])
+@pytest.mark.parametrize("limit", [100_000, 2_000_000])
+def test_shared_memory_that_cannot_be_had_is_one_line(
+    start: Start, tmp_path: Path, limit: int, supervise: str
+) -> None:
+    flags = ["--output-size", "1280x720", "--sink", "null", "--seconds", "2", supervise]
+    process = start(
+        [*RUN, *flags],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert process.wait(60) == 1
+    (line,) = (tmp_path / "said").read_text().splitlines()[-1:]
+    assert "need 4.1 MB of shared memory: File too large; raise the limit on the size" in line
+    assert "Traceback" not in (tmp_path / "said").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+@pytest.mark.parametrize("megabytes", [100, 250, 400, 1000, 1800])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--source", "testcard", "--sink", "null", "--seconds", "1"],
+        ["stylize", "in.png", "out.png"],
+        ["doctor"],
+        ["bench", "lite"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_too_little_memory_is_one_line(tmp_path: Path, command: list[str], megabytes: int) -> None:
+    limit = megabytes * 10**6
+    done = subprocess.run(
+        [*LIVESTYLE, *command],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"livestyle: this process may have {limit / 2**20:.0f} MiB of memory")
+    assert "raise the limit: ulimit -v" in line and done.returncode == 1 and done.stdout == ""
+
+
+def test_what_needs_little_memory_gets_by_with_it(tmp_path: Path) -> None:
+    for command in (["--version"], ["run", "--print-config"], ["styles"]):
+        done = subprocess.run(
+            [*LIVESTYLE, *command],
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (10**8, 10**8)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_nohup_starts_outlives_its_terminal(start: Start, tmp_path: Path) -> None:
     process = start(
         ["nohup", *RUN, "--sink", "null", "--seconds", "60"],
@@ -242,6 +323,92 @@ def test_a_display_that_hangs_later_is_named_and_covered(
     assert report["worker_restarts"] == 0
     with (tmp_path / "f.csv").open() as opened:
         assert len(list(csv.DictReader(opened))) == report["output"]["frames"]
+
+
+@pytest.mark.parametrize("size", [(640, 400), (320, 240)])
+def test_a_display_that_is_away_while_the_worker_is_restarted(
+    start: Start, tmp_path: Path, display: Display, size: tuple[int, int]
+) -> None:
+    flags = ["--source", "screen", "--stylizer", "passthrough", "--sink", "null", "--fps", "20"]
+    flags += ["--frame-log", "f.csv", "--report", "r.json"]
+    process = start([*LIVESTYLE, "run", *flags], env=display.environment)
+    log, said = tmp_path / "f.csv.part", tmp_path / "said"
+    _until(lambda: log.exists() and "unique" in log.read_text())
+    worker = _worker(process.pid)
+    display.kill()
+    os.kill(worker, signal.SIGKILL)
+    _until(lambda: "card" in log.read_text()[-100:])
+    _until(lambda: f"display {display.name} cannot be opened" in said.read_text())
+    time.sleep(5)  # it is tried every second by now
+    display.start(size)
+    came_back = time.monotonic()
+    _until(lambda: "unique" in log.read_text()[-100:])
+    assert time.monotonic() - came_back < 2
+    process.terminate()
+    assert process.wait(30) == 130
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["worker_restarts"], report["source"]["reconnects"]) == (1, 1)
+    assert report["source"]["size"] == list(size)
+
+
+@pytest.mark.parametrize("source", ["screen", "file:clip.mkv"])
+def test_a_source_that_is_away_at_the_start_is_an_error_at_once(
+    start: Start, tmp_path: Path, source: str
+) -> None:
+    environment = {**os.environ, "DISPLAY": ":19999"}
+    process = start([*RUN, "--source", source, "--sink", "null"], env=environment)
+    assert process.wait(30) == 1
+    (line,) = (tmp_path / "said").read_text().splitlines()
+    assert line.startswith("livestyle: ") and (":19999" in line or "clip.mkv" in line)
+
+
+def test_the_last_error_stays(start: Start, tmp_path: Path) -> None:
+    process = start([*RUN, "--sink", "null", "--report", "r.json"])
+    said = tmp_path / "said"
+    _until(lambda: "passthrough on opencv" in said.read_text())
+    first = _worker(process.pid)
+    os.kill(first, signal.SIGABRT)
+    aborted = "the worker ended with signal 6 (SIGABRT)"
+    _until(lambda: f"loading passthrough, after: {aborted}" in said.read_text())
+    _until(lambda: "recovering" not in said.read_text().splitlines()[-1])
+    second = _worker(process.pid, other_than=first)
+    os.kill(second, signal.SIGSEGV)
+    third = _until(lambda: _worker(process.pid, other_than=second))
+    os.kill(third, signal.SIGKILL)  # before it says what it is about
+    killed = "the worker ended with signal 9 (SIGKILL)"
+    _until(lambda: f"after: {killed}" in said.read_text())
+    assert "; restart in 0 s; restart" not in said.read_text()
+    process.terminate()
+    assert process.wait(30) == 130
+    assert f"livestyle: restarted for: {killed}" in said.read_text()
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["worker_restarts"], report["worker_error"]) == (3, killed)
+
+
+def test_looks_wait_for_no_worker(start: Start, tmp_path: Path) -> None:
+    flags = ["--stylizer", "lite", "--sink", "web", "--port", "0", "--report", "r.json"]
+    process = start([*RUN, *flags, "--frame-log", "f.csv"])
+    said, log = tmp_path / "said", tmp_path / "f.csv.part"
+    _until(lambda: log.exists() and "unique" in log.read_text())
+    address, token = said.read_text().partition("output: http://")[2].split()[0].split("/#token=")
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    worker = _worker(process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    slowest = 0.0
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as page:
+        for number in range(3000):
+            began = time.monotonic()
+            page.request("POST", "/api/look", f'{{"detail": {number % 100 / 100}}}', headers)
+            assert page.getresponse().read() == b""
+            slowest = max(slowest, time.monotonic() - began)
+        page.request("POST", "/api/look", '{"detail": 0.25, "mix": 0.5}', headers)
+        assert page.getresponse().status == 204
+    assert slowest < 1
+    _until(lambda: _worker(process.pid, other_than=worker))
+    process.terminate()
+    assert process.wait(30) == 130
+    config = json.loads((tmp_path / "r.json").read_text())["config"]
+    assert (config["detail"], config["mix"]) == (0.25, 0.5)
 
 
 def test_a_terminal_with_few_letters_gets_what_it_knows() -> None:

@@ -7,11 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from web_client import (
     QUARTERS,
@@ -33,6 +34,7 @@ from livestyle.control.preview import MAX_WATCHERS
 from livestyle.errors import SinkError
 from livestyle.frame import Frame
 from livestyle.sinks.web import (
+    IDLE_SECONDS,
     MAX_CONNECTIONS,
     REQUEST_SECONDS,
     STOP_SECONDS,
@@ -200,11 +202,107 @@ def test_who_asks_for_nothing_is_dropped(web: WebPreview) -> None:
             stack.enter_context(socket.create_connection(("127.0.0.1", port(web)), timeout=10))
             for _ in range(MAX_CONNECTIONS + 4)
         ]
-        for client in clients[MAX_CONNECTIONS:]:
+        for client in clients[:4]:  # for newer ones
             assert ends(client)
         started = time.monotonic()
         assert all(ends(client) for client in clients)
         assert time.monotonic() - started < REQUEST_SECONDS + 3
+
+
+POST = "POST /api/session HTTP/1.1\r\nContent-Type: application/json\r\nHost: {host}\r\n"
+HELD = {  # what a client without a token sends first, and then bit by bit
+    "half a request": ("GET / HTTP/1.1\r\nX: ", "x"),
+    "a request and half of another": ("GET / HTTP/1.1\r\nHost: {host}\r\n\r\nGET", "x"),
+    "a refusal and half of another": ("GET /api/status HTTP/1.1\r\nHost: a\r\n\r\nGET", "x"),
+    "a refused body": (POST + "Content-Length: 8000\r\n\r\n", "x"),
+    "a body too large": (POST + "Content-Length: 99999\r\n\r\n", "x"),
+    "a body in chunks": (POST + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
+    "a body for a page": ("GET / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9000\r\n\r\n", "x"),
+}
+
+
+def test_who_holds_connections_shuts_nobody_out(web: WebPreview) -> None:
+    host = f"127.0.0.1:{port(web)}"
+    with ExitStack() as stack:
+        held = {}
+        for number in range(MAX_CONNECTIONS):
+            kind = list(HELD)[number % len(HELD)]
+            client = socket.create_connection(("127.0.0.1", port(web)), timeout=10)
+            held[stack.enter_context(client)] = kind
+            client.sendall(HELD[kind][0].format(host=host).encode())
+        for _ in range(3):
+            assert ask(web, "GET /api/status", bearer(web)).status == 200
+        started = time.monotonic()
+        while held and time.monotonic() - started < REQUEST_SECONDS + IDLE_SECONDS + 5:
+            for client, kind in list(held.items()):
+                try:
+                    client.sendall(HELD[kind][1].encode())
+                except ConnectionError:
+                    del held[client]
+            time.sleep(0.25)
+        assert not held
+        assert ask(web, "GET /api/status", bearer(web)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (POST + "Transfer-Encoding: chunked\r\n\r\n", "zz\r\n"),
+        ("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n", "\0\0\r\n\r\n"),
+        ("GET / HTTP/1.1\r\nHost: {host}\r\n\r\nGET\r\n\r\n", "\xff"),
+        (POST + "Content-Length: 5\r\n\r\n", "12345\x16\x03\x01\r\n\r\n"),
+    ],
+)
+def test_nonsense_after_an_answer_is_no_traceback(
+    web: WebPreview, caplog: pytest.LogCaptureFixture, first: str, then: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", port(web)), timeout=IDLE_SECONDS + 5) as client:
+        client.sendall(first.format(host=f"127.0.0.1:{port(web)}").encode("latin-1"))
+        assert client.recv(100).startswith(b"HTTP/1.1 ")
+        time.sleep(0.2)
+        with suppress(ConnectionError):
+            client.sendall(then.encode("latin-1"))
+        assert ends(client)
+    assert ask(web, "GET /api/status", bearer(web)).status == 200
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 2\r\nAuthorization: Bearer x\r\n",
+        "Content-Length: 100000000000\r\n",
+    ],
+)
+def test_memory_stays_whatever_is_sent(web: WebPreview, framing: str) -> None:
+    head = POST.format(host=f"127.0.0.1:{port(web)}") + framing
+    head += f"Origin: http://127.0.0.1:{port(web)}\r\n\r\n"
+    content = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    until = time.monotonic() + 4
+
+    def send() -> None:
+        while time.monotonic() < until:
+            with (
+                suppress(OSError),
+                socket.create_connection(("127.0.0.1", port(web)), timeout=1) as client,
+            ):
+                client.sendall(head.encode())
+                while time.monotonic() < until:
+                    client.sendall(content)
+
+    process = psutil.Process()
+    before = process.memory_info().rss
+    senders = [threading.Thread(target=send) for _ in range(24)]
+    for sender in senders:
+        sender.start()
+    most = before
+    while any(sender.is_alive() for sender in senders):
+        most = max(most, process.memory_info().rss)
+        time.sleep(0.1)
+    assert most - before < 100e6
+    assert ask(web, "GET /api/status", bearer(web)).status == 200
 
 
 def ends(client: socket.socket) -> bool:

@@ -51,7 +51,9 @@ def test_a_device_that_is_no_camera(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("spec", ["camera:", "camera:x", "camera:-1", "camera:1.5"])
+@pytest.mark.parametrize(
+    "spec", ["camera:", "camera:x", "camera:-1", "camera:1.5", "camera:²", "camera:" + "9" * 5000]
+)
 def test_malformed(spec):
     with pytest.raises(ConfigError, match="a camera has a number, as in camera:0"):
         open_source(spec)

@@ -243,11 +243,26 @@ def test_parse_area(written, area):
 
 @pytest.mark.parametrize(
     "written",
-    ["x", "-1", "1,2", "1,2,3,4", "1,2,3,4,5,6", "1.5", " 1", "1,2,3,4,", "1;2;3;4;5", "²", "1\n"],
+    [
+        "9" * 5000,
+        "1," + "9" * 5000 + ",0,8,8",
+        "x",
+        "-1",
+        "1,2",
+        "1,2,3,4",
+        "1,2,3,4,5,6",
+        "1.5",
+        " 1",
+        "1,2,3,4,",
+        "1;2;3;4;5",
+        "²",
+        "1\n",
+    ],
 )
 def test_parse_area_refuses(written):
-    with pytest.raises(ConfigError, match="screen:N,X,Y,W,H"):
+    with pytest.raises(ConfigError, match="screen:N,X,Y,W,H") as refused:
         parse_area(written)
+    assert len(str(refused.value)) < 400
 
 
 def test_no_display():
@@ -326,6 +341,76 @@ def test_capture_notes_without_shared_memory(make_display):
     assert "MIT-SHM" in note and "\n" not in note
     with Screen(display=slow.name) as screen:
         assert screen.read().pixels.shape == (240, 320, 4)
+
+
+@pytest.mark.parametrize("depth", [8, 15, 16, 30])
+def test_another_depth_says_what_helps(make_display, depth):
+    display = make_display(320, 240, depth=depth)
+    with pytest.raises(SourceError, match=f"display {display.name} cannot be opened") as error:
+        Screen(display=display.name)
+    for said in (f"not {depth}; start the X server with a depth of 24", "x24 for Xvfb", "testcard"):
+        assert said in str(error.value)
+    assert "X11 session" not in str(error.value) and "\n" not in str(error.value)
+
+
+def pointer_at(display, x, y):
+    """White all over; the pointer, black, there."""
+    if not shutil.which("xdotool"):
+        pytest.skip("xdotool is not installed")
+    display.run("xsetroot", "-solid", "#ffffff", "-cursor_name", "gumby")
+    display.run("xdotool", "mousemove", str(x), str(y))
+
+
+def dark(frame):
+    """Rows and columns of what is dark."""
+    rows, columns = np.nonzero(rgb(frame).min(axis=2) < 128)
+    return set(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("x", "y"), [(100, 80), (500, 300), (639, 399)])
+def test_the_pointer_is_where_it_is(display, x, y):
+    pointer_at(display, x, y)
+    with Screen(display=display.name, cursor=True) as screen:
+        assert screen.note == ""
+        seen = dark(screen.read())
+        assert seen and all(abs(row - y) < 20 and abs(column - x) < 20 for row, column in seen)
+        display.run("xdotool", "mousemove", "320", "200")
+        moved = dark(screen.read())
+        assert moved and all(abs(column - 320) < 20 for _, column in moved)
+    with Screen(1, (x - 10, y - 10, 11, 11), display=display.name, cursor=True) as region:
+        display.run("xdotool", "mousemove", str(x), str(y))
+        assert dark(region.read()) == {
+            (row - y + 10, column - x + 10)
+            for row, column in seen
+            if -10 <= row - y <= 0 and -10 <= column - x <= 0
+        }
+    with Screen(display=display.name) as without:
+        assert not dark(without.read())
+
+
+def test_the_pointer_as_ffmpeg_shows_it(display):
+    if not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not installed")
+    pointer_at(display, 200, 150)
+    theirs = display.run(
+        *("ffmpeg", "-loglevel", "error", "-f", "x11grab", "-draw_mouse", "1"),
+        *("-video_size", "640x400", "-i", display.name),
+        *("-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "bgr0", "-"),
+    )
+    with Screen(display=display.name, cursor=True) as screen:
+        ours = screen.read().pixels
+    theirs = np.frombuffer(theirs, np.uint8).reshape(400, 640, 4)
+    assert np.array_equal(ours[..., :3], theirs[..., :3])
+
+
+def test_a_display_that_tells_no_pointer_is_shown_without(make_display, tmp_path):
+    display = make_display(320, 240, "-extension", "XFIXES")
+    painted = paint(display, tmp_path)
+    with Screen(display=display.name, cursor=True) as screen:
+        assert screen.note.startswith("the pointer is not seen: ") and "XFixes" in screen.note
+        assert np.array_equal(rgb(screen.read()), painted)
+    (note,) = capture_notes(display.name)
+    assert "the pointer is not seen" in note
 
 
 def open_files():

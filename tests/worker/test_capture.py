@@ -13,8 +13,9 @@ from livestyle.canvas import Canvas
 from livestyle.errors import SourceError, SourceLost
 from livestyle.frame import Frame
 from livestyle.pacing import SECOND, Pacer
+from livestyle.sources import Source
 from livestyle.stylizers.passthrough import Passthrough
-from livestyle.worker.capture import Capture, Forecast
+from livestyle.worker.capture import Absent, Capture, Forecast
 from livestyle.worker.pipeline import Pipeline
 
 SIZE = (64, 36)
@@ -196,6 +197,41 @@ def test_lost_source_is_opened_again_until_it_is_back() -> None:
     assert Flaky.opened == 5
     assert troubles == {"", "the source is gone"}
     assert counts.missed > 10  # the ticks meanwhile
+
+
+@pytest.mark.parametrize("away", [0, 2, 5])
+def test_a_source_that_is_yet_to_be_opened_is_waited_for(away: int) -> None:
+    tries = 0
+
+    def opened() -> Source:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            return Absent("screen:1")
+        if tries <= 1 + away:
+            raise SourceError("display :7 cannot be opened")
+        return Steady()
+
+    counts = Counts()
+    with Slot(FRAME_BYTES) as slot:
+        capture = Capture(opened, slot, 100, counts)
+        assert (capture.source.name, capture.source.size, capture.trouble) == (
+            "screen:1", (0, 0), "",
+        )  # fmt: skip
+        stopping = threading.Event()
+        arguments = Mailbox[Frame](), Forecast(), stopping
+        thread = threading.Thread(target=capture.run, args=arguments)
+        thread.start()
+        deadline = time.monotonic() + 10
+        troubles = set()
+        while counts.captured < 5 and time.monotonic() < deadline:
+            troubles.add(capture.trouble)
+            time.sleep(0.01)
+        stopping.set()
+        thread.join(5)
+    assert counts.captured >= 5 and tries == 2 + away
+    assert troubles == ({"", "display :7 cannot be opened"} if away else {""})
+    assert counts.reconnects == bool(away)
 
 
 class Broken(Steady):

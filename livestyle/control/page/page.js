@@ -137,6 +137,7 @@ function showFigures(status) {
     cell.textContent = known ? FORMS[cell.dataset.form](value) : NONE;
     if ("warn" in cell.dataset) cell.classList.toggle("warn", known && value > 0);
   }
+  $("worker-error").textContent = status.worker_error || "after a fault";
   showState(status.state, STATES[status.state] ?? status.state);
   showPath(status);
   showLook(status.config);
@@ -149,12 +150,12 @@ function showState(state, word) {
   document.title = state ? `${word} · livestyle` : "livestyle";
 }
 
-function showPath({ state, message, source, stylizer, output, sinks }) {
+function showPath({ state, message, advice, source, stylizer, output, sinks }) {
   const engine = stylizer?.engine ? ` on ${stylizer.engine}` : "";
   const restyles = source?.name && stylizer?.name
     ? `${stylizer.name}${engine} restyles ${source.name}`
     : "";
-  const running = [restyles, stylizer?.building, stylizer?.size_why].filter(Boolean).join("; ");
+  const running = [restyles, stylizer?.building, stylizer?.size_why, advice].filter(Boolean).join("; ");
   $("sentence").textContent = message || (state === "running" ? running : "");
   $("source").textContent = join(source?.name, size(source?.size));
   $("stylizer").textContent = join(stylizer?.name && stylizer.name + engine, stylizer?.style);

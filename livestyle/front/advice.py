@@ -1,0 +1,50 @@
+"""Advice: what would help a stylizer that can't keep up."""
+
+from __future__ import annotations
+
+from livestyle.between.messages import Running
+from livestyle.config import Config
+from livestyle.pacing import SECOND
+from livestyle.stats import Recent, Timings
+
+_SLOW = 2.0  # times as long as there is for a frame: half of the frames asked for, and fewer
+_SECONDS = 5.0  # that it must have been so: a start, or another program's, is over by then
+
+
+class Advice:
+    """One line, from when frames have taken too long for some seconds until they no longer do."""
+
+    def __init__(self, config: Config) -> None:
+        self.latest = ""  # that was given, whatever came after it
+        self._config = config
+        self._recent = Recent()
+        self._slow_since: int | None = None
+
+    def update(self, now: int, running: Running | None, timings: Timings) -> str:
+        """The line, or "". now: ns. timings: of all frames styled so far, in ns. Call it a few
+        times a second.
+        """
+        wanted = self._config.hold_fps or self._config.fps
+        lately = self._recent.update(now, timings).percentile(50)
+        is_slow = lately is not None and lately > _SLOW * SECOND / wanted
+        if running is None or running.loading or running.fresh or not is_slow:
+            self._slow_since = None
+            return ""
+        if self._slow_since is None:
+            self._slow_since = now
+        if lately is None or now - self._slow_since < _SECONDS * SECOND:
+            return ""
+        self.latest = (
+            f"{running.stylizer} takes {lately / 1e6:.0f} ms for a frame, of which {wanted:g} fps "
+            f"leaves {1000 / wanted:.0f}; what helps: {self._cure(running)}"
+        )
+        return self.latest
+
+    def _cure(self, running: Running) -> str:
+        if running.stylizer == "passthrough":
+            return "a smaller --output-size"
+        smaller = "a smaller --size (it is {}x{})".format(*running.stylizer_size)
+        if running.stylizer == "turbo":
+            return f"{smaller}, fewer --steps, an engine (livestyle build), or --stylizer lite"
+        itself = "" if self._config.hold_fps else ", or --hold-fps N, which finds the size itself"
+        return f"{smaller}, another --style{itself}"
