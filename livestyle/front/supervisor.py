@@ -19,6 +19,7 @@ from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
+from livestyle.front.asked import Asked
 from livestyle.pacing import SECOND
 from livestyle.worker.process import main as run_worker
 
@@ -43,8 +44,9 @@ class Supervisor:
         self.message = "starting the worker"
         self.restarts = 0
         self.running: Running | None = None  # the latest word of a running worker
-        self._changing = threading.Lock()  # protects the next two and what is sent
-        self._config = self._told = config  # wanted, and known to the worker
+        self.asked = Asked(config)
+        self._changing = threading.Lock()  # protects the next one and what is sent
+        self._told = 0  # number of the last change that the worker knows
         self._arguments = output_size, slot.name
         self._past = Counts()  # of the workers that are gone
         self._process: SpawnProcess | None = None
@@ -65,7 +67,7 @@ class Supervisor:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
             self._front = ours
-            config = self._told = self._config
+            self._told, config = self.asked.number, self.asked.config
         process = context.Process(
             target=run_worker,
             args=(theirs, config, *self._arguments),
@@ -90,7 +92,7 @@ class Supervisor:
         Called on any thread.
         """
         with self._changing:
-            self._config = config
+            self.asked.change(config)
             self._tell()
 
     def counts(self) -> Counts:
@@ -158,6 +160,7 @@ class Supervisor:
                     self._styled = message.counts.stylized, self._heard
                 self.running = message
                 self.state, self.message = "running", message.message
+                self.asked.hear(message)
                 with self._changing:
                     self._tell()
             case Failed(error):
@@ -169,10 +172,10 @@ class Supervisor:
                 self.state, self.message = "recovering", error
 
     def _tell(self) -> None:
-        if self.state == "running" and self._told is not self._config:
+        if self.state == "running" and self._told != self.asked.number:
             with contextlib.suppress(OSError):  # it is gone: the next one begins with this look
-                self._front.send(live_of(self._config))
-            self._told = self._config
+                self._front.send(live_of(self.asked.config, self.asked.number))
+            self._told = self.asked.number
 
     def _hung(self) -> str:
         now = time.monotonic()
