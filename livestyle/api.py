@@ -42,6 +42,7 @@ class OpenStylizer:
         self._thread = 0
         self._size = _FIRST
         self._seq = 0
+        self._note = ""
 
     def __enter__(self) -> OpenStylizer:
         """Load it. Raises StylizerError; or where it is open already."""
@@ -50,6 +51,7 @@ class OpenStylizer:
         self._size, self._finish = self._config.output_size or _FIRST, None
         self._stylizer = open_settled(self._config, Canvas(self._size, "stretch"), _LOG.info)
         self._thread = threading.get_ident()
+        self._tell_note(self._stylizer)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -97,7 +99,13 @@ class OpenStylizer:
         live = live_of(changed)
         if live.look is not None:
             stylizer.change(live.look, wait=True)
+            self._tell_note(stylizer)
         self._config, self._finish = changed, None
+
+    def _tell_note(self, stylizer: Stylizer) -> None:
+        if stylizer.note and stylizer.note != self._note:
+            _LOG.warning(stylizer.note)
+        self._note = stylizer.note
 
     @property
     def _opened(self) -> Stylizer:

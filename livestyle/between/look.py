@@ -26,6 +26,15 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A look that can't be taken, the one that stays in its place, and why, in a line."""
+
+    look: Look
+    kept: Look
+    why: str
+
+
+@dataclass(frozen=True)
 class Finishing:
     """How styled pictures are finished, see livestyle.finish; 0 to 1 but for the rectangles."""
 
@@ -55,15 +64,19 @@ def look_of(config: Config) -> Look:
 
 @dataclass(frozen=True)
 class Live:
-    """All that may change. look: None for a stylizer that has none."""
+    """All that may change. look: None for a stylizer that has none. number: of the change, counted
+    from the start of the run.
+    """
 
     finishing: Finishing
     look: Look | None = None
+    number: int = 0
 
 
-def live_of(config: Config) -> Live:
-    """What settled settings begin with."""
-    return Live(finishing_of(config), look_of(config) if config.stylizer == "turbo" else None)
+def live_of(config: Config, number: int = 0) -> Live:
+    """That of settled settings."""
+    look = look_of(config) if config.stylizer == "turbo" else None
+    return Live(finishing_of(config), look, number)
 
 
 def settled_with(config: Config, live: Live | None) -> Config:

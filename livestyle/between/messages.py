@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from livestyle.between.look import Refusal
 from livestyle.frame import Size
 from livestyle.stats import Timings
 
@@ -56,6 +57,10 @@ class Running:
     stylizer_size: Size
     size_why: str  # why it has that size and no other, where there is a reason, or ""
     counts: Counts
+    heard: int  # number of the last change that it was told of
+    is_settled: bool  # that one is taken, or refused
+    refusal: Refusal | None  # of the look that came with that change
+    note: str  # what there is to say of the look, or ""
     trouble: str  # one line on what is wrong (a lost source, a frame spoilt), or ""
     spoilt_why: str  # why a frame was, the last that was, or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""

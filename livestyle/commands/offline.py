@@ -76,6 +76,8 @@ def stylize_file(
         say.at_once(told)
     canvas = Canvas(size, "stretch", i420=not is_picture)  # by an odd row and column at most
     with open_stylizer(config, canvas, say) as stylizer:
+        if stylizer.note:
+            say.at_once(stylizer.note)
         finishing = Finishing() if stylizer.is_plain else finishing_of(config)
         count = 1
         if is_picture:

@@ -94,13 +94,15 @@ class StatusLine:
         self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
-        """Show the live report; an engine that was chosen, another size inside, what would help a
-        stylizer that can't keep up, and what ended for good, get a line of their own, once.
+        """Show the live report; an engine that was chosen, what is to be said of the look,
+        another size inside, what would help a stylizer that can't keep up, and what ended for
+        good, get a line of their own, once.
         """
         stylizer = status["stylizer"]
         engine, why = (stylizer.get(key) for key in ("engine", "engine_why"))
         chosen = [f"engine {engine}: {why}"] if why else []
-        notes = {note: note for note in [*chosen, *status["ended"]]}
+        told = [stylizer.get(key) for key in ("note", "refused") if stylizer.get(key)]
+        notes = {note: note for note in [*chosen, *told, *status["ended"]]}
         if stylizer.get("size_why"):  # why there is none that helps changes all the time
             notes[f"{stylizer['resizes']} resizes"] = stylizer["size_why"]
         if status["advice"]:

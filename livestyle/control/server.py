@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
 
@@ -26,6 +26,7 @@ from livestyle.errors import ConfigError
 STATUS_SECONDS = 0.25
 FRAME_SECONDS = 2.0  # the longest wait for a picture
 BODY_SECONDS = 2.0
+ANSWER_SECONDS = 2.0  # the longest wait for what becomes of a prompt
 SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
 
 PAGE = {
@@ -106,7 +107,10 @@ class Control:
         return Response(figures, headers={"content-type": CONTENT_TYPE})
 
     async def look(self, request: Request) -> Response:
-        """Change what of the look may change, as {"prompt": "…", "strength": 0.4}."""
+        """Change what of the look may change, as {"prompt": "…", "strength": 0.4}.
+
+        A prompt is waited for until it is encoded, a little while: it may be one that can't be.
+        """
         body = await _object(request)
         if body is None:
             return PlainTextResponse("send what is to change as JSON", 400)
@@ -114,7 +118,17 @@ class Control:
             self._controls.change(body)
         except ConfigError as error:
             return PlainTextResponse(str(error), 400)
-        return Response(status_code=204)
+        refused = await self._answer() if "prompt" in body else ""
+        return PlainTextResponse(refused, 400) if refused else Response(status_code=204)
+
+    async def _answer(self) -> str:
+        """Why a change was refused; "" where it was not, or no answer came."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while (answer := self._controls.answer()) is None:
+                    await asyncio.sleep(ANSWER_SECONDS / 40)
+                return answer
+        return ""
 
     async def frame(self, request: Request) -> Response:
         """The next picture as JPEG, as the page shows it."""
@@ -128,7 +142,7 @@ class Control:
             i420 = await self._preview.still()
         return Response(await asyncio.to_thread(png_of, i420), media_type="image/png")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
         """Within, one waits for a picture. Raises HTTPException where none may or does come."""
         if self._preview.full:

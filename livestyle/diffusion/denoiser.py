@@ -15,10 +15,14 @@ from livestyle.diffusion.unet import Conditioner, load_unet
 
 @dataclass(frozen=True)
 class Embedding:
-    """A prompt as the UNet wants it: context [1, 77, D]; pooled [1, P], for SDXL alone."""
+    """A prompt as the UNet wants it: context [1, 77, D]; pooled [1, P], for SDXL alone.
+
+    unread: what of the prompt is after the cut, and so not in it.
+    """
 
     context: Tensor
     pooled: Tensor | None
+    unread: str = ""
 
     def to(self, dtype: torch.dtype) -> Embedding:
         """The same in another precision."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from livestyle.diffusion.denoiser import Conditions, Embedding
 from livestyle.diffusion.networks import Networks, choosing_convolutions, take_networks
 from livestyle.diffusion.step import SAMPLERS, Sampler
+from livestyle.diffusion.tokens import tokens_of
 from livestyle.frame import Size
 from livestyle.models.pipeline import load_pipeline
 from livestyle.models.plan import Choice
@@ -37,6 +38,7 @@ class Model:
         self.traits = networks.traits
         self.device = device = networks.device
         self._pipeline = pipeline
+        self._tokens = tokens_of(pipeline)
         self._lanes: list[torch.cuda.Stream] = []
         self._capturing = ThreadPoolExecutor(1, "capture")
         self._beside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
@@ -69,7 +71,8 @@ class Model:
 
     @torch.no_grad()
     def encode_prompt(self, text: str) -> Embedding:
-        """The prompt by the model's text encoders, cut off after 75 tokens.
+        """The prompt by the model's text encoders, cut off after 75 tokens. Raises ValueError, or
+        what they may raise, where they can't.
 
         On a GPU that is done beside the frames; it is ready when this returns.
         """
@@ -81,10 +84,11 @@ class Model:
         return embedding
 
     def _encode_prompt(self, text: str) -> Embedding:
+        unread = min((tokens.unread(text) for tokens in self._tokens), key=len, default="")
         encoded = self._pipeline.encode_prompt(
             text, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
-        return Embedding(encoded[0], encoded[2] if self.traits.is_xl else None)
+        return Embedding(encoded[0], encoded[2] if self.traits.is_xl else None, unread)
 
     def time_ids(self, size: Size) -> Tensor:
         """[1, 6]: what SDXL is told of a picture: size before a crop, its corner, size after it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections import OrderedDict
@@ -12,25 +13,58 @@ import torch
 
 from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.diffusion.denoiser import Embedding
+from livestyle.errors import StylizerError
 
+# Weights, and what else other programs do not read as it stands: (cat:1.8), ((cat)), cat++,
+# (cat)1.8, [cat:dog:0.5], <lora:cat:0.8>
+_SYNTAX = re.compile(
+    r"\([^()]*:\s*-?[\d.]+\s*\)|\(\(.*?\)\)|\S+(\+\+|--)(?=\W|$)|\([^()]*\)[\d.]+"
+    r"|\[[^][]*:[^][]*\]|<\w+:[^<>]*>"
+)
+_SHOWN = 60  # characters of a prompt in a line
 KEPT = 32  # encoded prompts
 _NICE = 19  # Linux: a thread has a priority of its own, and those it starts inherit it
+
+
+def note_of(prompt: str, unread: str) -> str:
+    """What of a prompt is not read, or not as other programs read it, in a line; "" if nothing.
+
+    unread: its words after the cut.
+    """
+    notes = []
+    if unread:
+        notes.append(f"the prompt is cut after 75 tokens: {_short(unread)!r} is not read")
+    if found := _SYNTAX.search(prompt):
+        notes.append(
+            f"there are no weights or the like in a prompt: {_short(found[0])!r} is read as it "
+            "stands"
+        )
+    return "; ".join(notes)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 class Prompts:
     """Encodes prompts and keeps the last 32. `newest` is the last asked for that is encoded,
     as text and embedding.
-
-    encode: takes long; called on the thread that makes this, and then on a thread of its own.
     """
 
-    def __init__(self, encode: Callable[[str], Embedding], first: str) -> None:
-        self._encode = encode
+    def __init__(
+        self, encode: Callable[[str], Embedding], first: str, refuse: Callable[[str, str], None]
+    ) -> None:
+        """encode: takes long; called on the thread that makes this, and then on a thread of its
+        own. refuse: called on that with a prompt that can't be encoded, and why, in a line.
+
+        Raises StylizerError where the first can't be.
+        """
+        self._encode, self._refuse = encode, refuse
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
         self._asked: Mailbox[str] = Mailbox()
-        self.failure: BaseException | None = None
+        self._refused = ""  # the last that was, until another is asked for
         self.newest = first, self._embedding(first)
-        self._news = threading.Condition()  # of `newest` and `failure`
+        self._news = threading.Condition()  # of `newest` and `_refused`
         self._thread = threading.Thread(target=self._run, name="prompts", daemon=True)
         threads = torch.get_num_threads()
         self._ready = threading.Event()
@@ -40,12 +74,13 @@ class Prompts:
 
     def ask(self, text: str) -> None:
         """Have a prompt encoded; one asked for before that is still waiting is left out."""
+        self._refused = ""
         self._asked.put(text)
 
     def wait_for(self, text: str) -> None:
-        """Wait until that is the newest, or encoding has failed."""
+        """Wait until that, which was asked for last, is the newest or refused."""
         with self._news:
-            self._news.wait_for(lambda: self.newest[0] == text or self.failure is not None)
+            self._news.wait_for(lambda: text in (self.newest[0], self._refused))
 
     def close(self) -> None:
         """End the thread; a prompt that is being encoded is finished first."""
@@ -61,21 +96,29 @@ class Prompts:
         self._ready.set()
         try:
             while True:
-                text = self._asked.take()
-                embedding = self._embedding(text)
-                with self._news:
-                    self.newest = text, embedding
-                    self._news.notify_all()
+                self._answer(self._asked.take())
         except Closed:
             pass
-        except BaseException as error:  # raised where frames are made
-            with self._news:
-                self.failure = error
-                self._news.notify_all()
+
+    def _answer(self, text: str) -> None:
+        try:
+            newest, refused = (text, self._embedding(text)), ""
+        except (StylizerError, torch.OutOfMemoryError) as error:
+            newest, refused = self.newest, text
+            self._refuse(text, str(error).splitlines()[0])
+        with self._news:
+            self.newest, self._refused = newest, refused
+            self._news.notify_all()
 
     def _embedding(self, text: str) -> Embedding:
         if text not in self._kept:
-            self._kept[text] = self._encode(text)
+            try:
+                self._kept[text] = self._encode(text)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # no library says what its tokenizer or encoder may raise
+                why = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise StylizerError(f"cannot encode the prompt {_short(text)!r}: {why}") from error
         self._kept.move_to_end(text)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -73,7 +73,7 @@ class Front:
                 )
             )
         width, height = self._size
-        controls = Controls(lambda: self._status, self.change)
+        controls = Controls(lambda: self._status, self.change, self._answer)
         self.sinks: list[Sink] = [
             self._opened.enter_context(
                 open_sink(spec, self._size, config.fps, port=config.port, controls=controls)
@@ -89,7 +89,7 @@ class Front:
         if config.frame_log is not None:
             self._log = self._opened.enter_context(FrameLog(config.frame_log))
             self._clock.log = self._log.written
-        self._reporter = Reporter(config, self._size, self._worker, self._clock)
+        self._reporter = Reporter(self._size, self._worker, self._clock)
         self._starting, self._moment, self._failed = (
             draw_card(self._size, text)
             for text in ("starting", "one moment", "stopped; livestyle's own window says why")
@@ -123,8 +123,13 @@ class Front:
 
         Called on any thread. Raises ConfigError for anything else or a value out of its limits.
         """
-        self.config = self._reporter.config = with_live(self.config, values)
-        self._worker.change(self.config)
+        self._worker.change(with_live(self._worker.asked.config, values))
+
+    def _answer(self) -> str | None:
+        """Why the last change was refused, "" where it was not; None: it is not known yet."""
+        asked = self._worker.asked
+        waits = self._worker.state == "running" and not asked.is_answered
+        return None if waits else asked.refused
 
     def finish(self) -> Status:
         """Stop the clock and the worker, close the sinks. Returns the final report."""

@@ -10,6 +10,7 @@ from livestyle.between.messages import Counts, Running
 from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.frame import Size
+from livestyle.front.asked import Asked
 from livestyle.worker import process
 from livestyle.worker.pipeline import Pipeline
 
@@ -23,6 +24,7 @@ class InProcess:
         self.restarts = 0
         self.last_error = ""
         self.running: Running | None = None
+        self.asked = Asked(config)
         self._arguments = config, output_size, slot
         self._opened = contextlib.ExitStack()
         self._pipeline: Pipeline | None = None
@@ -35,8 +37,9 @@ class InProcess:
 
     def change(self, config: Config) -> None:
         """Have the stylizer take the look of these settings."""
+        self.asked.change(config)
         if self._pipeline:
-            self._pipeline.change(live_of(config))
+            self._pipeline.change(live_of(config, self.asked.number))
 
     def poll(self, timeout: float) -> None:
         """Wait for `timeout` s and look. Raises what ended a stage."""
@@ -62,4 +65,5 @@ class InProcess:
         if self._pipeline.failure:
             raise self._pipeline.failure
         self.running = self._pipeline.progress()
+        self.asked.hear(self.running)
         self.message = self.running.message

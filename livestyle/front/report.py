@@ -27,12 +27,9 @@ def write_report(config: Config, report: dict[str, Any]) -> None:
 
 
 class Reporter:
-    """Makes the report of one run. `config` is the effective one, nothing in it is "auto"."""
+    """Makes the report of one run."""
 
-    def __init__(
-        self, config: Config, size: Size, worker: Supervisor | InProcess, clock: OutputClock
-    ) -> None:
-        self.config = config
+    def __init__(self, size: Size, worker: Supervisor | InProcess, clock: OutputClock) -> None:
         self._size = size
         self._worker = worker
         self._clock = clock
@@ -40,7 +37,7 @@ class Reporter:
         self._output_rate = Rate()
         self._unique_rate = Rate()
         self._latency = Recent()
-        self._advice = Advice(config)
+        self._advice = Advice(worker.asked.config)
 
     def final(self) -> dict[str, Any]:
         """The figures of the whole run; rates are over all of its seconds."""
@@ -68,7 +65,7 @@ class Reporter:
             "schema_version": SCHEMA_VERSION,
             "livestyle": __version__,
             "machine": self._machine,
-            "config": plain(self.config),
+            "config": plain(self._worker.asked.config),
             "seconds": round(self._clock.seconds, 3),
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
@@ -79,9 +76,10 @@ class Reporter:
     def worker_figures(self) -> dict[str, Any]:
         """The part of the report that the worker counted."""
         running, counts = self._worker.running, self._worker.counts()
+        asked = self._worker.asked
         return {
             "source": {
-                "name": running.source if running else self.config.source,
+                "name": running.source if running else asked.config.source,
                 "size": list(running.source_size) if running and any(running.source_size) else None,
                 "frames": counts.captured,
                 "missed": counts.missed,
@@ -89,11 +87,13 @@ class Reporter:
                 "reconnects": counts.reconnects,
             },
             "stylizer": {
-                "name": running.stylizer if running else self.config.stylizer,
+                "name": running.stylizer if running else asked.config.stylizer,
                 "engine": running.engine if running else None,
                 "engine_why": running.engine_why if running else None,
                 "building": running.building if running else "",
-                "style": self.config.style,
+                "style": asked.config.style,
+                "note": running.note if running else "",
+                "refused": asked.refused,
                 "size": list(running.stylizer_size) if running else None,
                 "size_why": running.size_why if running else "",
                 "resizes": counts.resizes,

@@ -19,6 +19,7 @@ from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
+from livestyle.front.asked import Asked
 from livestyle.front.pulse import Pulse
 from livestyle.worker.process import main as run_worker
 
@@ -40,8 +41,9 @@ class Supervisor:
         self.restarts = 0
         self.last_error = ""
         self.running: Running | None = None  # the latest word of a running worker
-        self._changing = threading.Lock()  # protects the next three and what is sent
-        self._config = self._told = config  # wanted, and known to the worker
+        self.asked = Asked(config)
+        self._changing = threading.Lock()  # protects the next two and what is sent
+        self._told = 0  # number of the last change that the worker knows
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
         self._arguments = output_size, slot
         self._past = Counts()  # of the workers that are gone
@@ -62,7 +64,7 @@ class Supervisor:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
             self._front = ours
-            config = self._told = self._config
+            self._told, config = self.asked.number, self.asked.config
             self._answered = True
         self._cause = ""
         process = context.Process(
@@ -90,7 +92,7 @@ class Supervisor:
         takes them it gets the newest.
         """
         with self._changing:
-            self._config = config
+            self.asked.change(config)
             self._tell()
 
     def counts(self) -> Counts:
@@ -159,6 +161,7 @@ class Supervisor:
                 self._pulse.hear(message, time.monotonic())
                 self.running = message
                 self.state, self.message = "running", message.message
+                self.asked.hear(message)
                 with self._changing:
                     self._answered = True
                     self._tell()
@@ -171,10 +174,10 @@ class Supervisor:
                 self.state, self.message, self._cause = "recovering", error, error
 
     def _tell(self) -> None:
-        if self.state == "running" and self._told is not self._config and self._answered:
+        if self.state == "running" and self._told != self.asked.number and self._answered:
             with contextlib.suppress(OSError):  # it is gone: the next one begins with this look
-                self._front.send(live_of(self._config))
-            self._told = self._config
+                self._front.send(live_of(self.asked.config, self.asked.number))
+            self._told = self.asked.number
             self._answered = False
 
     def _exit_reason(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from livestyle.between.look import Look
+from livestyle.between.look import Look, Refusal
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame, Size
@@ -25,7 +25,8 @@ class Stylizer(Protocol):
     `engine` says what computes it (openvino, …), `why` that one, or "" where there is no choice;
     `size` is (width, height) of the picture inside; its sides are out of `grid`, or there is no
     other size where that is None. `finish` is what finishes its pictures where they are made; None:
-    they are finished in host memory.
+    they are finished in host memory. `refusal` is of the look that was asked for last, where that
+    can't be taken; `note` what there is to say of its look, in one line, or "".
     """
 
     @property
@@ -52,6 +53,12 @@ class Stylizer(Protocol):
     @property
     def finish(self) -> DeviceFinish | None: ...
 
+    @property
+    def refusal(self) -> Refusal | None: ...
+
+    @property
+    def note(self) -> str: ...
+
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) of any size in, RGB (H, W, 3) of the output size out.
 
@@ -68,9 +75,10 @@ class Stylizer(Protocol):
 
     def change(self, look: Look, *, wait: bool = False) -> None:
         """Take another look, from a frame to come on; called on any thread. wait: until that is the
-        next frame.
+        next frame. Where it can't be taken the look stays as it was, see `refusal`.
 
-        Raises ConfigError where the stylizer has none.
+        Raises ConfigError where the stylizer has none, StylizerError where one was waited for that
+        can't be taken.
         """
         ...
 

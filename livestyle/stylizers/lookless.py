@@ -12,7 +12,8 @@ class Lookless:
     """A part of a Stylizer."""
 
     name: str
-    why = ""
+    why = note = ""
+    refusal = None
     finish = None
     is_settled = True
     prepares_beside = True

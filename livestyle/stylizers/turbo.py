@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import torch
 
-from livestyle.between.look import Look, look_of
+from livestyle.between.look import Look, Refusal, look_of
 from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.diffusion.denoiser import Embedding
 from livestyle.diffusion.model import Model, load_model
 from livestyle.diffusion.program import Form, Program
-from livestyle.diffusion.prompt import Prompts
+from livestyle.diffusion.prompt import Prompts, note_of
 from livestyle.diffusion.step import Step
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
@@ -58,7 +59,9 @@ class Turbo:
         self._canvas = canvas
         self._from_text = from_text
         self._look = self._wanted = look
-        self._prompts = Prompts(model.encode_prompt, look.prompt)
+        self._changing = threading.Lock()  # protects `_look`, `_wanted` and `refusal`
+        self.refusal: Refusal | None = None
+        self._prompts = Prompts(model.encode_prompt, look.prompt, self._refuse)
         self._shown = self._from = self._to = self._prompts.newest[1]
         self._fade_began = 0  # ns
         self._took = False
@@ -74,12 +77,21 @@ class Turbo:
 
         wait: until it is. Raises StylizerError then where it can't be.
         """
-        if look.prompt != self._wanted.prompt:
+        with self._changing:
+            known = look.prompt == self._wanted.prompt == self._prompts.newest[0]
+            self._wanted, self.refusal = look, None
+        if not known:
             self._prompts.ask(look.prompt)
-        self._wanted = look
         if wait:
             self._prompts.wait_for(look.prompt)
-            self._check_prompts()
+            if self.refusal is not None:
+                raise StylizerError(self.refusal.why)
+
+    @property
+    def note(self) -> str:
+        """What of the prompt is not read, or not as it may be meant, in a line; or ""."""
+        text, embedding = self._prompts.newest
+        return note_of(text, embedding.unread)
 
     @property
     def is_settled(self) -> bool:
@@ -91,7 +103,6 @@ class Turbo:
 
     def stylize(self, frame: Frame) -> Frame:
         """BGRA (h, w, 4) in; RGB (H, W, 3) or I420 (H * 3 / 2, W) of the canvas out."""
-        self._check_prompts()
         before = self._look
         self._take_look()
         self._took = self._look is not before
@@ -181,32 +192,50 @@ class Turbo:
         program.set_noise(self._look.seed)
         program.set_prompt(self._shown)
 
-    def _check_prompts(self) -> None:
-        if self._prompts.failure:
-            raise StylizerError(f"a prompt can't be encoded: {self._prompts.failure}")
-
     def _steps(self, look: Look) -> tuple[Step, ...]:
         strength = 1.0 if self._from_text else look.strength  # there is nothing to keep
         return self._model.sampler.steps(strength, look.steps)
 
     def _take_look(self) -> None:
-        before, wanted = self._look, self._wanted  # once: it may change at any moment
-        if wanted is before:
+        if self._wanted is self._look:
             return
-        if wanted.prompt != before.prompt:
+        with self._changing:
+            before, wanted = self._look, self._wanted
             text, embedding = self._prompts.newest
-            if text != wanted.prompt:
+            is_other = wanted.prompt != before.prompt
+            if is_other and text != wanted.prompt:
                 return
-            self._from, self._to = self._shown, embedding
-            self._fade_began = time.monotonic_ns()
-        self._look = wanted
+            self._look = wanted
         steps = self._steps(wanted)
         if len(steps) != self._program.form.steps:
-            self._program = self._make_for(self.size)
-            return
-        self._program.set_steps(steps)
-        if wanted.seed != before.seed:
-            self._program.set_noise(wanted.seed)
+            try:
+                with _told_of_memory(self.title, self.size):
+                    self._program = self._make_for(self.size)
+            except StylizerError as error:
+                self._go_back(before, str(error))
+                return
+        else:
+            self._program.set_steps(steps)
+            if wanted.seed != before.seed:
+                self._program.set_noise(wanted.seed)
+        if is_other:
+            self._from, self._to = self._shown, embedding
+            self._fade_began = time.monotonic_ns()
+
+    def _refuse(self, prompt: str, why: str) -> None:
+        """Leave the look as it is where that prompt is still wanted; on the prompts' thread."""
+        with self._changing:
+            if self._wanted.prompt == prompt:
+                self.refusal = Refusal(self._wanted, self._look, why)
+                self._wanted = self._look
+
+    def _go_back(self, before: Look, why: str) -> None:
+        """To the look before the one that was just taken."""
+        with self._changing:
+            if self._wanted is self._look:
+                self.refusal = Refusal(self._wanted, before, why)
+                self._wanted = before
+            self._look = before
 
     def _fade(self) -> None:
         if self._shown is self._to:

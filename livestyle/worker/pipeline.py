@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.between.messages import Counts, Running
 from livestyle.between.slot import Slot
 from livestyle.canvas import to_i420
-from livestyle.errors import SpoiltFrame
+from livestyle.errors import SpoiltFrame, StylizerError
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
 from livestyle.sources import Source
@@ -89,19 +90,28 @@ class Pipeline:
                 self._ladder.stylizer.change(live.look)
 
     def swap(self, stylizer: Stylizer) -> None:
-        """Go on with another stylizer, from the next frame on; then the one before is closed."""
+        """Go on with another stylizer, from the next frame on; then the one before is closed.
+
+        It takes the look that was asked for meanwhile first, which may take as long as encoding a
+        prompt does; called on a thread that may wait.
+        """
+        live = self.live
+        if live is not None and live.look is not None:
+            with contextlib.suppress(StylizerError):  # it is refused, and told with the progress
+                stylizer.change(live.look, wait=True)
         ladder = Ladder(stylizer)
         self._hold_fps(ladder)
         with self._changing:
             self._ladder = ladder
             self.loading = ""  # from here on a change reaches it; one that came before is given now
-            if self.live is not None and self.live.look is not None:
+            if self.live is not None and self.live is not live and self.live.look is not None:
                 stylizer.change(self.live.look)
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""
         source, ladder = self._capture.source, self._ladder
         stylizer = ladder.stylizer
+        live, refusal = self.live, stylizer.refusal
         self._counts.superseded = self._captured.superseded
         return Running(
             source=source.name,
@@ -112,6 +122,10 @@ class Pipeline:
             stylizer_size=stylizer.size,
             size_why=ladder.why,
             counts=self._counts,
+            heard=0 if live is None else live.number,
+            is_settled=stylizer.is_settled,
+            refusal=refusal if refusal and live and refusal.look is live.look else None,
+            note=stylizer.note,
             trouble=self._capture.trouble or self._spoilt_why * self._is_spoilt,
             spoilt_why=self._spoilt_why,
             loading=self.loading,

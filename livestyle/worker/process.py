@@ -106,11 +106,18 @@ def _go_on_better(pipeline: Pipeline, config: Config, output_size: Size, stand_i
 
     try:
         if stand_in:
-            pipeline.swap(_opened(settled_with(config, pipeline.live), output_size, say))
+            pipeline.swap(_opened(_as_it_is(config, pipeline.live), output_size, say))
         if _builds(config):
             _build(pipeline, config, output_size)
     except Exception as error:  # raised where the front is served
         pipeline.failure = error
+
+
+def _as_it_is(config: Config, live: Live | None) -> Config:
+    """Settled settings with what has changed since, but for the prompt: `swap` brings that, for it
+    may be one that can't be encoded.
+    """
+    return dataclasses.replace(settled_with(config, live), prompt=config.prompt)
 
 
 def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
@@ -122,7 +129,7 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
     try:
         if build_beside(config, output_size, report):
             report("loading it")
-            pipeline.swap(_opened(settled_with(config, pipeline.live), output_size, report))
+            pipeline.swap(_opened(_as_it_is(config, pipeline.live), output_size, report))
         pipeline.building = ""
     except LivestyleError as error:  # the run goes on as it is
         pipeline.building = f"no engine is built: {error}"
