@@ -23,6 +23,8 @@ from __future__ import annotations
 import errno
 from typing import Protocol
 
+from livestyle import installation
+
 
 class LivestyleError(Exception):
     """Base of all; `exit_code` is what the command returns for it."""
@@ -44,7 +46,7 @@ class MissingPackage(LivestyleError):
     """An optional package is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; run: pip install 'livestyle[{extra}]'")
+        super().__init__(f"{package} is not installed; {installation.adding(extra)}")
 
 
 class SourceError(LivestyleError):

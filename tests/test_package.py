@@ -69,7 +69,10 @@ def test_installed_wheel_runs(clean: Path) -> None:
     turbo = [livestyle, "run", "--stylizer", "turbo", "--sink", "null"]
     refused = subprocess.run(turbo, cwd=clean, capture_output=True, text=True, timeout=60)
     assert refused.returncode == 1
-    assert "torch is not installed; run: pip install 'livestyle[turbo]'" in refused.stderr
+    _, _, hint = refused.stderr.partition("torch is not installed; run: ")
+    pasted = hint.partition(" (about ")[0]
+    assert pasted.startswith("venv/bin/pip install 'livestyle[turbo] @ file:///")
+    _call("sh", "-c", f"{pasted} --dry-run --no-deps", cwd=clean)
     assert {"comic", "ink"} <= {style["name"] for style in styles}
     arguments = "run --source testcard --sink null --sink web --port 0 --seconds 10 --report r.json"
     _call(livestyle, *arguments.split(), "--style", "wave", cwd=clean)

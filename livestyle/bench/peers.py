@@ -26,6 +26,7 @@ from livestyle.diffusion.networks import take_networks
 from livestyle.diffusion.step import SAMPLERS
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
+from livestyle.installation import adding_package
 from livestyle.models.precision import dtype_of
 
 Networks = dict[str, Any]  # "unet" and "vae", modules of diffusers
@@ -115,7 +116,8 @@ def _streamdiffusion(model: Model, networks: Networks, config: Config, size: Siz
     """Its PyTorch path: one step at the nearest of its 50 timesteps, its similarity filter off."""
     if importlib.util.find_spec("streamdiffusion") is None:
         raise LivestyleError(
-            "streamdiffusion is not installed; run: pip install --no-deps streamdiffusion==0.1.1"
+            "streamdiffusion is not installed; run: "
+            + adding_package("--no-deps", "streamdiffusion==0.1.1")
         )
     from streamdiffusion import pipeline as library
 

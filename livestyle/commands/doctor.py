@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.engines.spec import NONE, version_of
 from livestyle.errors import LivestyleError, SinkError, SourceError
+from livestyle.installation import adding, adding_package, command
 from livestyle.machine import check_memory, describe_machine
 
 HELP = "what works on this machine, and how to get the rest"
@@ -111,7 +112,7 @@ def _virtualcam() -> Check:
     try:
         version = importlib.metadata.version("pyvirtualcam")
     except importlib.metadata.PackageNotFoundError:
-        fix = "pip install 'livestyle[virtualcam]', install OBS and open it once"
+        fix = f"install OBS and open it once, and {adding('virtualcam')}"
         return Check("virtual camera", "limited", "pyvirtualcam is not installed", fix)
     return Check("virtual camera", "ok", f"pyvirtualcam {version}; OBS must be installed")
 
@@ -129,7 +130,7 @@ def _engine() -> Check:
     try:
         import openvino
     except ImportError as error:
-        return Check("engine", "broken", f"openvino: {error}", "pip install openvino")
+        return Check("engine", "broken", f"openvino: {error}", adding_package("openvino"))
     core = openvino.Core()
     precision = core.get_property("CPU", "INFERENCE_PRECISION_HINT").to_string()
     names = ", ".join(
@@ -152,7 +153,7 @@ def _engines_of_turbo() -> Check:
     found = f"{len(listed)} built in {cache.root}; {there}"
     if damaged := [engine for engine in listed if "engine" not in engine]:
         found = f"{len(damaged)} of {found}"
-        return Check(subject, "limited", f"damaged: {found}", "livestyle engines --prune")
+        return Check(subject, "limited", f"damaged: {found}", command("engines --prune"))
     return Check(subject, "ok", found)
 
 
@@ -183,5 +184,5 @@ def _libraries() -> Check:
     found = ", ".join(f"{name} {version}" for name, version in versions.items())
     found += f"; session {display}" if display else ""
     if missing := [name for name, version in versions.items() if version == NONE]:
-        return Check("libraries", "limited", found, f"pip install {' '.join(missing)}")
+        return Check("libraries", "limited", found, adding_package(*missing))
     return Check("libraries", "ok", found)

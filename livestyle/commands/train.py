@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from livestyle import values
 from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
+from livestyle.installation import command
 from livestyle.machine import check_memory
 from livestyle.stylizers.style import list_styles, user_styles
 
@@ -80,7 +81,7 @@ def call(arguments: argparse.Namespace) -> int:
     style = user_styles() / name
     words = _words(name, arguments.picture) | {"detail": training.trainer.course.detail}
     export_style(*training.style(), style, words)
-    say(f"livestyle: use it with: livestyle run --style {name}")
+    say(f"livestyle: use it with: {command(f'run --style {name}')}")
     if arguments.json:
         reached = training.trainer.reached
         tell_json({

@@ -18,6 +18,7 @@ from livestyle.engines.fp8 import TARGETS_FROM
 from livestyle.engines.spec import Spec, exporter, graph_digest, this_platform, version_of
 from livestyle.errors import ConfigError, EngineError, MissingEngine, reason
 from livestyle.frame import Size
+from livestyle.installation import command
 from livestyle.machine import describe_machine
 from livestyle.models.loadable import Loadable, RandomModel
 from livestyle.models.precision import choose_precision
@@ -222,4 +223,4 @@ def _build_command(config: Config, wanted: Wanted) -> str:
         if value != usual:
             flags.append(f"--{name} {shlex.quote(value)}")
     flags += [f"--lora {shlex.quote(lora)}" for lora in config.lora]
-    return " ".join(["livestyle build", shlex.quote(config.recipe), *flags])
+    return command(" ".join(["build", shlex.quote(config.recipe), *flags]))

@@ -16,6 +16,7 @@ from typing import Any
 
 from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError, reason
+from livestyle.installation import command
 from livestyle.models.digest import canonical
 
 SCHEMA = 1
@@ -136,8 +137,8 @@ class Entry:
 
     def _refusal(self, why: str) -> EngineError:
         return EngineError(
-            f"the engine {str(self.folder)!r} is refused: {why}; remove it with "
-            "livestyle engines --prune, and build it again"
+            f"the engine {str(self.folder)!r} is refused: {why}; remove it with: "
+            f"{command('engines --prune')}, and build it again"
         )
 
 

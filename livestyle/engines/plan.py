@@ -16,6 +16,7 @@ from livestyle.engines.levers import Levers
 from livestyle.engines.tensorrt import RTX_TARGETS, installed, library
 from livestyle.errors import ConfigError, EngineError, MissingPackage
 from livestyle.frame import Size
+from livestyle.installation import adding, command
 from livestyle.models.loadable import Loadable, random_model, stored_model
 from livestyle.recipe import DiffusionRecipe, load_recipe
 
@@ -98,7 +99,7 @@ def build_beside(config: Config, output_size: Size, report: Callable[[str], None
         if free < needed:
             raise EngineError(
                 f"the GPU has {free / GIB:.1f} GiB free, {needed / GIB:.1f} are needed beside what "
-                "runs; stop, and run livestyle build"
+                f"runs; stop, and run: {command('build')}"
             )
     check_room(build, cache)
     build = dataclasses.replace(build, background=True)
@@ -128,8 +129,8 @@ def _flavour(device: Device, targets: tuple[str, ...], wanted: str | None) -> st
         fit = there if targets else flavours(device)
         if not fit:
             raise EngineError(
-                f"TensorRT-RTX does not build for {device.target}; install TensorRT: pip install "
-                "'livestyle[tensorrt]', or use --engine torch-compiled"
+                f"TensorRT-RTX does not build for {device.target}; use --engine torch-compiled, or "
+                f"install TensorRT, {adding('tensorrt')}"
             )
         wanted = "rtx" if "rtx" in fit else fit[0]
     library(wanted)  # or say that it is not installed

@@ -8,6 +8,7 @@ from typing import Protocol
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Frame, Size
+from livestyle.installation import adding
 
 
 class Sink(Protocol):
@@ -102,5 +103,5 @@ def choose_sink() -> tuple[str, str]:
     try:
         import pyvirtualcam  # noqa: F401
     except ImportError:
-        return "web", "no virtual camera; for one: pip install 'livestyle[virtualcam]' and OBS"
+        return "web", f"no virtual camera; for one install OBS, and {adding('virtualcam')}"
     return "virtualcam", "pyvirtualcam is installed"

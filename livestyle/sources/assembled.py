@@ -15,6 +15,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from livestyle.errors import SourceError
+from livestyle.installation import adding
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _MS = Fraction(1, 1000)
 _USUAL = 100  # ms; how long browsers show a frame that gives no duration
-_EXTRA = "livestyle[pictures]"
 
 
 def assembly(path: str, container: InputContainer, stream: VideoStream) -> str:
@@ -66,9 +66,7 @@ class Assembled:
             self._read = _reader(kind)
         except ImportError as error:
             what = "an animated WebP" if kind == "webp" else "made of tiles or has transparency"
-            raise SourceError(
-                f"{path} is {what}; to read those, run: pip install '{_EXTRA}'"
-            ) from error
+            raise SourceError(f"{path} is {what}; to read those, {adding('pictures')}") from error
 
     def pictures(self) -> Iterator[VideoFrame]:
         """RGBA, upright, with their times. Raises SourceError when they can't be decoded."""

@@ -14,13 +14,14 @@ import numpy as np
 
 from livestyle.errors import ConfigError, SourceError, SourceLost
 from livestyle.frame import Frame, Size
+from livestyle.installation import adding_package
 from livestyle.sources.session import session_note, unreachable
 from livestyle.values import shown
 
 try:
     import mss
 except ImportError as missing:
-    raise SourceError(f"mss: {missing}; run: pip install mss") from missing
+    raise SourceError(f"mss: {missing}; run: {adding_package('mss')}") from missing
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels

@@ -9,6 +9,7 @@ import openvino as ov
 from livestyle.canvas import Canvas
 from livestyle.errors import StylizerError
 from livestyle.frame import Size
+from livestyle.installation import command
 from livestyle.recipe import Recipe
 from livestyle.stylizers.head import BLOCK, PAINTED, Head
 from livestyle.stylizers.inferred import Inferred, Reader
@@ -53,7 +54,7 @@ def read_network(style: Style, size: Size) -> ov.Model:
     if not bytes_alone or made.partial_shape != ov.PartialShape(painted):
         raise StylizerError(
             f"style {style.name!r}: {style.network} is no network of this version of livestyle; "
-            f"train it again, by livestyle train PICTURE --on RECORDING --name {style.name}"
+            f"train it again: {command(f'train PICTURE --on RECORDING --name {style.name}')}"
         )
     return model
 

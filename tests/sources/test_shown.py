@@ -168,7 +168,7 @@ def test_pictures_of_tiles_are_whole(tmp_path, columns, rows, ending, monkeypatc
     monkeypatch.setitem(
         sys.modules, "pillow_heif" if ending == "heic" else "PIL.AvifImagePlugin", None
     )
-    with pytest.raises(SourceError, match=r"tiles.*pip install 'livestyle\[pictures\]'"):
+    with pytest.raises(SourceError, match=r"tiles.*pip install -e '.*\[pictures\]'"):
         next(decode(path))
 
 

