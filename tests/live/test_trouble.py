@@ -190,7 +190,7 @@ def test_shared_memory_needs_no_room_of_its_own(start: Start, tmp_path: Path, op
         "--sink",
         "null",
         "--seconds",
-        "2",
+        "10",
         "--report",
         "r.json",
     ]
