@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import threading
@@ -15,7 +14,7 @@ import numpy as np
 from livestyle.between.look import finishing_of, live_of, with_live
 from livestyle.canvas import Canvas
 from livestyle.config import FINISH, STYLIZER, Config, key
-from livestyle.errors import ConfigError, PictureError, StylizerError
+from livestyle.errors import ConfigError, PictureError, SinkError, StylizerError
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame
 from livestyle.settings import checked
@@ -138,7 +137,6 @@ def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> d
     Returns the run's report. Raises LivestyleError.
     """
     from livestyle.front.front import Front
-    from livestyle.front.report import write_report
 
     config = _config(settings, None)
     told = "starting", ""
@@ -153,10 +151,17 @@ def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> d
     with Front(config, announce) as front:
         for sink in front.sinks:
             announce(f"output: {sink.name}")
-        with contextlib.suppress(KeyboardInterrupt):
+        failure = None
+        try:
             front.run(show)
+        except KeyboardInterrupt:
+            pass
+        except SinkError as error:
+            failure = error
         report = front.finish()
-    write_report(config, report)
+    front.write_report(report)
+    if failure:
+        raise failure
     return report
 
 

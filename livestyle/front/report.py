@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from livestyle.config import Config, plain
-from livestyle.files import write_json
 from livestyle.frame import Size
 from livestyle.front.inprocess import InProcess
 from livestyle.front.output import OutputClock
@@ -17,12 +16,6 @@ from livestyle.stats import Rate, Recent, Timings
 from livestyle.version import __version__
 
 SCHEMA_VERSION = 1
-
-
-def write_report(config: Config, report: dict[str, Any]) -> None:
-    """Write the final report where the settings say, if they do. Raises LivestyleError."""
-    if config.report is not None:
-        write_json(config.report, report)
 
 
 class Reporter:

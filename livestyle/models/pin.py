@@ -15,7 +15,7 @@ import platformdirs
 from huggingface_hub import HfApi
 
 from livestyle.errors import ModelError
-from livestyle.files import write_atomically
+from livestyle.files import write
 from livestyle.models.fetch import LAYOUT, Repo, reported
 from livestyle.models.folder import PICKLES
 
@@ -75,7 +75,7 @@ def pin(model: str) -> Pin:
     files = tuple(file.rfilename for file in found.siblings or ())
     result = Pin(name, str(found.sha), str(licence), files)
     pins.mkdir(parents=True, exist_ok=True)
-    write_atomically(str(known), json.dumps(asdict(result), indent=1).encode())
+    write(str(known), json.dumps(asdict(result), indent=1).encode())
     return result
 
 
