@@ -17,6 +17,7 @@ from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError, PictureError, SinkError, StylizerError
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame
+from livestyle.places import check_current_folder, settle_home
 from livestyle.settings import checked
 from livestyle.stylizers import Stylizer
 from livestyle.stylizers import open_stylizer as open_settled
@@ -117,6 +118,7 @@ def open_stylizer(stylizer: str = "auto", **settings: Any) -> OpenStylizer:
 
     Raises ConfigError, MissingPackage, ModelError.
     """
+    _settle(_LOG.warning)
     config = _config({"stylizer": stylizer, "hold": 0.0, **settings}, _SETTINGS)
     if config.size is None and config.output_size is None:
         if config.engine not in ("auto", "torch"):
@@ -138,6 +140,7 @@ def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> d
     """
     from livestyle.front.front import Front
 
+    _settle(announce)
     config = _config(settings, None)
     told = "starting", ""
 
@@ -174,6 +177,13 @@ def _config(given: dict[str, Any], names: Iterable[str] | None) -> Config:
             f"{', '.join(sorted(known))}"
         )
     return Config(**checked(given, "", spell=str))
+
+
+def _settle(announce: Callable[[str], None]) -> None:
+    """As every command begins. Raises LivestyleError."""
+    for line in settle_home():
+        announce(line)
+    check_current_folder()
 
 
 def _checked(picture: Pixels) -> Pixels:
