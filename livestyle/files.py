@@ -70,12 +70,13 @@ class Target:
         """Raises ConfigError, see `check_targets`."""
         check_target(what, file, overwrite)
         self.file = file
+        self._path = os.path.abspath(file)  # the folder may be another by then
         self._overwrite = overwrite
 
     def write(self, content: bytes) -> None:
         """Raises LivestyleError; where something came there meanwhile, it names what is kept."""
         try:
-            _name(_fresh(self.file, content), self.file, self._overwrite)
+            _name(_fresh(self._path, content), self._path, self._overwrite)
         except OSError as error:
             raise LivestyleError(f"cannot write {self.file!r}: {reason(error)}") from error
         self._overwrite = True
@@ -95,14 +96,16 @@ class Part:
     def __init__(self, what: str, file: str, overwrite: bool) -> None:
         """Raises ConfigError, see `check_targets`, and LivestyleError when it can't be made."""
         check_target(what, file, overwrite)
-        self.file, self.path = file, f"{file}.part"
+        self.file = file
+        self._path = os.path.abspath(file)
+        self.path = f"{self._path}.part"
         self._overwrite = overwrite
         self._is_finished = False
         try:
             self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise LivestyleError(
-                f"{self.path!r} is there: another livestyle is writing it, or it is left of one "
+                f"'{file}.part' is there: another livestyle is writing it, or it is left of one "
                 "that was cut off; rename or remove it, or choose another name"
             ) from error
         except OSError as error:
@@ -112,7 +115,7 @@ class Part:
         """Give it its name, once. Raises OSError; it is then kept, and the error says where."""
         if not self._is_finished:
             self._is_finished = True
-            _name(self.path, self.file, self._overwrite)
+            _name(self.path, self._path, self._overwrite)
 
     def discard(self) -> None:
         """Remove it, unless it was to be finished."""

@@ -81,6 +81,16 @@ def check_current_folder() -> None:
         ) from error
 
 
+def leave_removed_folder() -> None:
+    """Where the current folder was removed meanwhile, go to one in which a process can start; what
+    is named relative to it is gone with it.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir(os.sep)
+
+
 def _registered_home() -> str:
     """What the system says of this user, or ""."""
     import pwd

@@ -279,7 +279,10 @@ def test_a_recording_that_can_not_get_its_name_is_kept(
     assert main([*RUN, *sinks, "--frame-log", "f.csv"]) == 1
     said = capsys.readouterr().err
     for name in ("o.mp4", "o.yuv"):
-        assert said.count(f"something else has come there; it is kept as '{name}.part'") == 1
+        assert (
+            said.count(f"something else has come there; it is kept as '{tmp_path}/{name}.part'")
+            == 1
+        )
         assert Path(name).read_bytes() == b"another's" and Path(f"{name}.part").stat().st_size
 
 

@@ -220,11 +220,12 @@ def test_every_command_works_and_tells_it_once(home: str, homeless: Path, tmp_pa
 @pytest.mark.usefixtures("homeless")
 def test_a_user_that_nobody_knows_has_neither_home_nor_name() -> None:
     user = ["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups"]
-    if subprocess.run([*user, sys.executable, "-c", ""], capture_output=True).returncode:
+    itself = ["sh", "-c", '"$0" -c ""', sys.executable]  # as it starts the worker
+    if subprocess.run([*user, *itself], capture_output=True).returncode:
         pytest.skip("this Python is closed to others")
     with tempfile.TemporaryDirectory(dir="/tmp") as open_to_all:  # pytest's own are not
         os.chmod(open_to_all, 0o1777)
-        environment = {**os.environ, "TMPDIR": open_to_all}
+        environment = {**os.environ, "TMPDIR": open_to_all, "LIVESTYLE_ENGINES": ""}
         for command in (["engines"], RUN):
             done = subprocess.run(
                 [*user, *LIVESTYLE, *command],

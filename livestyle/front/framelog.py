@@ -41,7 +41,7 @@ class FrameLog:
         if self._thread.is_alive():
             self.note = (
                 f"frame log {self._part.file!r} is not finished: its disk takes nothing; "
-                f"{self._part.path!r} has what it took"
+                f"'{self._part.file}.part' has what it took"
             )
 
     def _run(self) -> None:

@@ -20,6 +20,7 @@ from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.pacing import SECOND
+from livestyle.places import leave_removed_folder
 from livestyle.worker.process import main as run_worker
 
 SILENCE = 3.0  # s without a sign of life: a running worker counts as hung
@@ -73,6 +74,7 @@ class Supervisor:
             daemon=True,
         )
         try:
+            leave_removed_folder()
             with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
                 process.start()
         except OSError as error:
