@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import threading
@@ -15,9 +14,10 @@ import numpy as np
 from livestyle.between.look import finishing_of, live_of, with_live
 from livestyle.canvas import Canvas
 from livestyle.config import FINISH, STYLIZER, Config, key
-from livestyle.errors import ConfigError, PictureError, StylizerError
+from livestyle.errors import ConfigError, PictureError, SinkError, StylizerError
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame
+from livestyle.places import check_current_folder, settle_home
 from livestyle.settings import checked
 from livestyle.stylizers import Stylizer
 from livestyle.stylizers import open_stylizer as open_settled
@@ -126,6 +126,7 @@ def open_stylizer(stylizer: str = "auto", **settings: Any) -> OpenStylizer:
 
     Raises ConfigError, MissingPackage, ModelError.
     """
+    _settle(_LOG.warning)
     config = _config({"stylizer": stylizer, "hold": 0.0, **settings}, _SETTINGS)
     if config.size is None and config.output_size is None:
         if config.engine not in ("auto", "torch"):
@@ -146,8 +147,8 @@ def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> d
     Returns the run's report. Raises LivestyleError.
     """
     from livestyle.front.front import Front
-    from livestyle.front.report import write_report
 
+    _settle(announce)
     config = _config(settings, None)
     told = "starting", ""
 
@@ -161,10 +162,17 @@ def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> d
     with Front(config, announce) as front:
         for sink in front.sinks:
             announce(f"output: {sink.name}")
-        with contextlib.suppress(KeyboardInterrupt):
+        failure = None
+        try:
             front.run(show)
+        except KeyboardInterrupt:
+            pass
+        except SinkError as error:
+            failure = error
         report = front.finish()
-    write_report(config, report)
+    front.write_report(report)
+    if failure:
+        raise failure
     return report
 
 
@@ -177,6 +185,13 @@ def _config(given: dict[str, Any], names: Iterable[str] | None) -> Config:
             f"{', '.join(sorted(known))}"
         )
     return Config(**checked(given, "", spell=str))
+
+
+def _settle(announce: Callable[[str], None]) -> None:
+    """As every command begins. Raises LivestyleError."""
+    for line in settle_home():
+        announce(line)
+    check_current_folder()
 
 
 def _checked(picture: Pixels) -> Pixels:

@@ -258,6 +258,12 @@ class Config:
     frame_log: str | None = _setting(
         "run", None, "write a CSV line per output frame there", values.path, "FILE"
     )
+    overwrite: bool = _setting(
+        "run",
+        False,
+        "replace files that are there: recordings, reports, what else is written by name",
+        values.switch,
+    )
     supervise: bool = _setting(
         "run",
         True,

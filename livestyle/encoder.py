@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,7 @@ import av
 from av.video.reformatter import ColorRange, Colorspace
 
 from livestyle.errors import ConfigError, SinkError, reason
-from livestyle.files import check_target, private
+from livestyle.files import Part
 from livestyle.frame import Size
 
 if TYPE_CHECKING:
@@ -53,29 +52,30 @@ def check_size(file: str, size: Size, sides: range | None = None) -> None:
 
 
 class Encoder:
-    """Writes I420 pictures (H * 3 / 2, W) of one size to FILE.part, renamed to FILE by `close`.
-
-    A FILE.part that is there already is left alone: another livestyle is writing it, or it is what
-    was saved of a recording that was cut off.
-    """
+    """Writes I420 pictures (H * 3 / 2, W) of one size to a `Part`, finished by `close`."""
 
     def __init__(
-        self, file: str, size: Size, fps: float, *, time_base: Fraction | None = None
+        self,
+        file: str,
+        size: Size,
+        fps: float,
+        *,
+        time_base: Fraction | None = None,
+        overwrite: bool = False,
     ) -> None:
         """time_base: s, the unit of the times that `write` takes; None: 1 / fps.
 
-        Raises ConfigError for an unknown ending, a size that such a file can't have, or what is no
-        file, SinkError when the file cannot be made.
+        Raises ConfigError for an unknown ending, a size that such a file can't have, or a file that
+        is not to be written, LivestyleError when it cannot be made.
         """
-        self.file = file
+        self.file, self.size = file, size
         suffix = Path(file).suffix.lower()
         if suffix not in _FORMATS:
             raise ConfigError(f"cannot record {file!r}: the name ends in {' or '.join(SUFFIXES)}")
         check_size(file, size)
-        check_target("output", file)
         container, codec, container_options, codec_options = _FORMATS[suffix]
-        self._temporary = f"{file}.part"
-        self._file = _claimed(self._temporary)
+        self._part = Part("output", file, overwrite)
+        self._file = _WholeWrites(self._part.descriptor, "w")
         # by a file of ours: PyAV says nothing of what fails in the closing of its own
         self._container = av.open(self._file, "w", format=container, options=container_options)
         rate = Fraction(fps).limit_denominator(1001)
@@ -112,15 +112,14 @@ class Encoder:
             self._file.close()
             if self._file.failure:
                 raise self._file.failure
-            os.replace(self._temporary, self.file)
+            self._part.finish()
 
     def discard(self) -> None:
         """Leave no file."""
         for undo in (self._container.close, self._file.close):
             with contextlib.suppress(OSError, av.FFmpegError):
                 undo()
-        with contextlib.suppress(OSError):
-            os.unlink(self._temporary)
+        self._part.discard()
 
     def give_up(self) -> None:
         """Keep what was written until a failure under the file's name: it plays up to there."""
@@ -128,7 +127,7 @@ class Encoder:
             with contextlib.suppress(OSError, av.FFmpegError):
                 undo()
         with contextlib.suppress(OSError):
-            os.replace(self._temporary, self.file)
+            self._part.finish()
 
     @contextlib.contextmanager
     def _or_no_file(self) -> Iterator[None]:
@@ -165,18 +164,3 @@ class _WholeWrites(io.FileIO):
             self.failure = error
             raise
         return len(data)
-
-
-def _claimed(temporary: str) -> _WholeWrites:
-    """The file, made just now. Raises SinkError when it is there already."""
-    try:
-        return _WholeWrites(temporary, "x", opener=private)
-    except FileExistsError as error:
-        raise SinkError(
-            f"{temporary!r} is there: another livestyle is writing it, or it is left of one that "
-            "was cut off; rename or remove it, or choose another name"
-        ) from error
-    except OSError as error:
-        raise SinkError(
-            f"cannot write {temporary.removesuffix('.part')!r}: {reason(error)}"
-        ) from error

@@ -1,16 +1,20 @@
 """Files that are written: whole or not at all, and refused before the work rather than after it.
 And those that are read as settings, by whoever made them.
+
+What was asked for by name is a Target, or a Part where it grows: unasked they replace nothing. What
+livestyle keeps for itself goes by `write`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -18,22 +22,176 @@ from typing import Any
 from livestyle.errors import ConfigError, LivestyleError, reason
 
 _LARGEST = 2**20  # bytes; settings, presets and cards have a few thousand
+_NO_FILE = "that is a device, a pipe or a link, which is not replaced; name a file"
 
 
-def check_target(flag: str, file: str | None) -> None:
-    """Raise ConfigError for a file that can't be written there. flag: what named it."""
-    if file is None:
-        return
-    target = Path(file).absolute()
-    if not target.parent.is_dir():
-        raise ConfigError(f"{flag} {file!r}: its folder does not exist; make it first")
-    if target.is_dir():
-        raise ConfigError(f"{flag} {file!r}: that is a folder; name a file")
-    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
-        raise ConfigError(
-            f"{flag} {file!r}: that is a device, a pipe or a link, which is not replaced; name a "
-            "file"
-        )
+def check_targets(targets: Iterable[tuple[str, str | None]], overwrite: bool) -> None:
+    """Raise ConfigError for a file that can't be written, that is there already and not to be
+    overwritten, or that two want. targets: what each is, as a flag or in words, and its name.
+    """
+    wanted: dict[str, str] = {}
+    for what, file in targets:
+        if file is None:
+            continue
+        check_target(what, file, overwrite)
+        path = os.path.realpath(file)
+        if path in wanted:
+            raise ConfigError(f"{what} {file!r}: {wanted[path]} is to be there, too; name another")
+        wanted[path] = what
+
+
+def check_target(what: str, file: str, overwrite: bool) -> None:
+    """Raise ConfigError for one of these, see `check_targets`."""
+    path = os.path.abspath(file)
+    if not os.path.isdir(os.path.dirname(path)):
+        raise ConfigError(f"{what} {file!r}: its folder does not exist; make it first")
+    try:
+        found = _at(path)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise ConfigError(f"{what} {file!r}: that is a folder; name a file")
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise ConfigError(f"{what} {file!r}: {_NO_FILE}")
+        if found is not None and not overwrite:
+            raise ConfigError(
+                f"{what} {file!r}: that is there already; name another, or replace it by "
+                "--overwrite"
+            )
+        os.unlink(_fresh(path, b""))  # only by trying can it be told whether one may
+    except OSError as error:
+        raise ConfigError(f"{what} {file!r}: cannot be written: {reason(error)}") from error
+
+
+class Target:
+    """A file that was asked for, written whole. What is there is not replaced unless that was
+    asked for, too; what was written by this very object is.
+    """
+
+    def __init__(self, what: str, file: str, overwrite: bool) -> None:
+        """Raises ConfigError, see `check_targets`."""
+        check_target(what, file, overwrite)
+        self.file = file
+        self._path = os.path.abspath(file)  # the folder may be another by then
+        self._overwrite = overwrite
+
+    def write(self, content: bytes) -> None:
+        """Raises LivestyleError; where something came there meanwhile, it names what is kept."""
+        try:
+            _name(_fresh(self._path, content), self._path, self._overwrite)
+        except OSError as error:
+            raise LivestyleError(f"cannot write {self.file!r}: {reason(error)}") from error
+        self._overwrite = True
+
+    def write_json(self, figures: Mapping[str, Any]) -> None:
+        """The same, of what JSON can hold."""
+        self.write((json.dumps(figures, indent=2) + "\n").encode())
+
+
+class Part:
+    """FILE.part, made just now for this user alone, which becomes FILE by `finish`.
+
+    A FILE.part that is there already is left alone: another livestyle is writing it, or it is what
+    was saved of one that was cut off. `descriptor` is for whoever writes, and closes, it.
+    """
+
+    def __init__(self, what: str, file: str, overwrite: bool) -> None:
+        """Raises ConfigError, see `check_targets`, and LivestyleError when it can't be made."""
+        check_target(what, file, overwrite)
+        self.file = file
+        self._path = os.path.abspath(file)
+        self.path = f"{self._path}.part"
+        self._overwrite = overwrite
+        self._is_finished = False
+        try:
+            self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise LivestyleError(
+                f"'{file}.part' is there: another livestyle is writing it, or it is left of one "
+                "that was cut off; rename or remove it, or choose another name"
+            ) from error
+        except OSError as error:
+            raise LivestyleError(f"cannot write {what} {file!r}: {reason(error)}") from error
+
+    def finish(self) -> None:
+        """Give it its name, once. Raises OSError; it is then kept, and the error says where."""
+        if not self._is_finished:
+            self._is_finished = True
+            _name(self.path, self._path, self._overwrite)
+
+    def discard(self) -> None:
+        """Remove it, unless it was to be finished."""
+        if not self._is_finished:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+
+
+def write(file: str, content: bytes) -> None:
+    """Write a file of livestyle's own, in place of the one before. Raises LivestyleError."""
+    try:
+        path = _fresh(file, content)
+        with _or_removed(path):
+            os.replace(path, file)
+    except OSError as error:
+        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error
+
+
+def _at(path: str) -> os.stat_result | None:
+    """What is there, if only a link to nothing. Raises OSError where one may not look."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _fresh(file: str, content: bytes) -> str:
+    """Write for this user alone, under a name beside it that nobody can guess and that was free,
+    and sync. Returns it.
+    """
+    descriptor, path = tempfile.mkstemp(".part", ".livestyle-", os.path.dirname(file) or os.curdir)
+    with _or_removed(path), open(descriptor, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return path
+
+
+@contextlib.contextmanager
+def _or_removed(path: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def _name(path: str, file: str, overwrite: bool) -> None:
+    """Give a file its name. Raises OSError, which says that it is kept."""
+    try:
+        if not overwrite:
+            _name_anew(path, file)
+        elif (found := _at(file)) is None or stat.S_ISREG(found.st_mode):
+            os.replace(path, file)
+        else:
+            raise FileExistsError
+    except FileExistsError as error:
+        kept = f"something else has come there; it is kept as {path!r}"
+        raise OSError(errno.EEXIST, kept) from error
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; it is kept as {path!r}") from error
+
+
+def _name_anew(path: str, file: str) -> None:
+    """Give a file a name that nothing has. Raises OSError: FileExistsError where something has."""
+    try:
+        os.link(path, file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file has one name on this file system, as on memory cards
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with _or_removed(file):
+            os.replace(path, file)
+    else:
+        os.unlink(path)
 
 
 def read_toml(file: Traversable, what: str) -> dict[str, Any]:
@@ -52,41 +210,3 @@ def read_toml(file: Traversable, what: str) -> dict[str, Any]:
         raise ConfigError(f"cannot read {what}: it is nested too deep") from error
     except ValueError as error:  # also what is no UTF-8, no TOML, or has too many digits
         raise ConfigError(f"cannot read {what}: {error}") from error
-
-
-def write_json(file: str, figures: Mapping[str, Any]) -> None:
-    """Write a file whole or not at all. Raises LivestyleError."""
-    write(file, (json.dumps(figures, indent=2) + "\n").encode())
-
-
-def write(file: str, content: bytes) -> None:
-    """Write a file whole or not at all. Raises LivestyleError."""
-    try:
-        write_atomically(file, content)
-    except OSError as error:
-        raise LivestyleError(f"cannot write {file!r}: {reason(error)}") from error
-
-
-def private(path: str, flags: int) -> int:
-    """Open a file that is made now, for this user alone; an `opener` of open's. What is written may
-    be pictures of a screen.
-    """
-    return os.open(path, flags, 0o600)
-
-
-def write_atomically(file: str, content: bytes) -> None:
-    """Write a file, for this user alone, under a name beside it that nobody can guess and that was
-    free, sync and rename. Raises OSError.
-    """
-    target = Path(file)
-    descriptor, temporary = tempfile.mkstemp(".part", ".livestyle-", target.parent)
-    try:
-        with open(descriptor, "wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -43,6 +43,8 @@ def describe_machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
+        "cores_there": os.cpu_count(),
+        "cpu_quota": cpu_quota(),
         "memory_gib": _memory_gib(),
         "python": platform.python_version(),
         "livestyle": __version__,
@@ -67,6 +69,40 @@ def _cpu_features() -> list[str]:
     """Those that decide how fast the networks run."""
     flags = _field("/proc/cpuinfo", "flags").split()
     return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+
+
+def cpu_quota(
+    cgroups: Path = Path("/sys/fs/cgroup"), own: str = "/proc/self/cgroup"
+) -> float | None:
+    """How many cores' time this process may have by its control group (Linux's, of both versions)
+    and those above it; None where none sets a limit. own: the file that names the group.
+    """
+    limits = []
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path(own).read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            mount = cgroups / "cpu" if controllers else cgroups
+            group = Path(path.lstrip("/"))
+            for folder in (mount / group, *(mount / above for above in group.parents)):
+                limits += _quota(folder)
+    return round(min(limits), 2) if limits else None
+
+
+def _quota(group: Path) -> list[float]:
+    """The one that a control group sets, if it does."""
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number: there is none
+        if (file := group / "cpu.max").exists():
+            quota, period = map(int, file.read_text(encoding="ascii").split())
+        else:
+            quota, period = (
+                int((group / f"cpu.cfs_{name}_us").read_text(encoding="ascii"))
+                for name in ("quota", "period")
+            )
+        if quota > 0:
+            return [quota / period]
+    return []
 
 
 def peak_memory_gib() -> float | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -12,9 +15,12 @@ import numpy as np
 import pytest
 
 from livestyle.commands import main
+from livestyle.encoder import _WholeWrites
 from livestyle.errors import ConfigError, LivestyleError, SinkError
-from livestyle.files import check_target, write
+from livestyle.files import Part, Target, check_targets, write
+from livestyle.frame import Frame
 from livestyle.front.framelog import FrameLog
+from livestyle.sinks.raw import RawVideo
 from livestyle.sinks.record import Recorder
 
 RUN = ["run", "--source", "testcard", "--output-size", "64x64", "--seconds", "0.2"]
@@ -102,8 +108,8 @@ def test_nothing_is_written_through_a_planted_link(planted: str, tmp_path: Path)
     assert victim.read_bytes() == b"another's" and file.read_bytes() == b"mine"
     with pytest.raises(LivestyleError, match="f.csv.part' is there"):
         (tmp_path / "f.csv.part").symlink_to(victim)
-        FrameLog(str(tmp_path / "f.csv"))
-    with pytest.raises(SinkError, match="o.mp4.part' is there"):
+        FrameLog(str(tmp_path / "f.csv"), overwrite=False)
+    with pytest.raises(LivestyleError, match="o.mp4.part' is there"):
         (tmp_path / "o.mp4.part").symlink_to(victim)
         Recorder(str(tmp_path / "o.mp4"), (64, 64), 30)
     assert victim.read_bytes() == b"another's"
@@ -111,13 +117,251 @@ def test_nothing_is_written_through_a_planted_link(planted: str, tmp_path: Path)
 
 def test_a_frame_log_is_written_by_one(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
-    with FrameLog(str(file)):
+    with FrameLog(str(file), overwrite=False):
         assert _mode(tmp_path / "f.csv.part") == 0o600
         with pytest.raises(LivestyleError, match="f.csv.part' is there: another livestyle"):
-            FrameLog(str(file))
+            FrameLog(str(file), overwrite=False)
     assert file.read_text().startswith("deadline_ns,") and os.listdir(tmp_path) == ["f.csv"]
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="that is a folder"):
-        check_target("--report", str(tmp_path))
+        Target("--report", str(tmp_path), overwrite=True)
+
+
+def _png(file: Path) -> None:
+    cv2.imwrite(str(file), np.zeros((64, 64, 3), np.uint8))
+
+
+BENCH = ["bench", "picture", "--style", "comic", "--limit", "1"]
+WRITERS = {
+    "r.json": [*RUN, "--sink", "null", "--report", "r.json"],
+    "f.csv": [*RUN, "--sink", "null", "--frame-log", "f.csv"],
+    "o.mp4": [*RUN, "--sink", "record:o.mp4"],
+    "o.mkv": [*RUN, "--sink", "null", "--sink", "record:o.mkv"],
+    "o.yuv": [*RUN, "--sink", "raw:o.yuv"],
+    "clip.mkv": ["stylize", "in.png", "clip.mkv", "--stylizer", "passthrough"],
+    "in.png": ["stylize", "in.png", "in.png", "--stylizer", "passthrough"],
+    "sheet.png": [*BENCH, "--sheet", "sheet.png"],
+    "b.json": ["bench", "lite", "--report", "b.json"],
+    "plot.png": ["bench", "turbo", "--random-weights", "--plot", "plot.png"],
+    "pictures.png": ["bench", "turbo", "--random-weights", "--pictures", "pictures.png"],
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_is_there_is_not_replaced_unasked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _png(Path("in.png"))
+    file = Path(name)
+    if name != "in.png":
+        file.write_bytes(b"precious")
+    before = file.read_bytes()
+    assert main(WRITERS[name]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"'{name}': that is there already" in line and "--overwrite" in line
+    assert file.read_bytes() == before
+    assert sorted(os.listdir()) == sorted({"in.png", name})
+
+
+@pytest.mark.parametrize("name", ["r.json", "f.csv", "o.mp4", "o.yuv", "clip.mkv", "in.png"])
+@pytest.mark.parametrize("asked", ["flag", "file"])
+def test_what_is_there_is_replaced_where_that_is_asked_for(
+    name: str, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _png(Path("in.png"))
+    file = Path(name)
+    if name != "in.png":
+        file.write_bytes(b"precious")
+    before = file.read_bytes()
+    Path("my.toml").write_text("overwrite = true\n")
+    flags = ["--overwrite"] if asked == "flag" else ["--config", "my.toml"]
+    assert main([*WRITERS[name], *flags]) == 0
+    assert file.stat().st_size > 8 and (name == "in.png" or file.read_bytes() != before)
+    assert sorted(os.listdir()) == sorted({"in.png", name, "my.toml"})
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--report", "x", "--frame-log", "./x"],
+        ["--sink", "record:o.mp4", "--report", "o.mp4"],
+        ["--sink", "record:o.mp4", "--sink", "record:o.mp4"],
+        ["--sink", "raw:o.yuv", "--sink", "raw:../here/o.yuv"],
+    ],
+)
+def test_one_file_is_not_written_twice(
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main([*RUN, "--sink", "null", *flags, "--overwrite"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "is to be there, too; name another" in line
+    assert os.listdir() == []
+
+
+def _no_links(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")  # as on FAT
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_what_came_there_meanwhile_stays_and_nothing_is_lost(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    report, log = tmp_path / "r.json", tmp_path / "f.csv"
+    target, part = (
+        Target("--report", str(report), overwrite=False),
+        Part("--frame-log", str(log), overwrite=False),
+    )
+    os.write(part.descriptor, b"ours")
+    os.close(part.descriptor)
+    report.write_bytes(b"another's")
+    log.write_bytes(b"another's")
+    with pytest.raises(LivestyleError, match="something else has come there; it is kept as") as why:
+        target.write(b"ours")
+    with pytest.raises(FileExistsError, match="something else has come there"):
+        part.finish()
+    part.discard()
+    assert report.read_bytes() == log.read_bytes() == b"another's"
+    kept = Path(str(why.value).split("'")[-2])
+    assert kept.read_bytes() == (tmp_path / "f.csv.part").read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_what_was_free_gets_its_name(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    part = Part("output", str(tmp_path / "gone"), overwrite=False)
+    os.close(part.descriptor)
+    os.unlink(part.path)
+    with pytest.raises(FileNotFoundError):
+        part.finish()
+    file = tmp_path / "r.json"
+    target = Target("--report", str(file), overwrite=False)
+    for content in (b"first", b"again"):  # its own may be replaced, as bench does
+        target.write(content)
+        assert file.read_bytes() == content and _mode(file) == 0o600
+    assert os.listdir(tmp_path) == ["r.json"]
+
+
+def test_a_device_that_came_there_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    target = Target("--report", str(tmp_path / "r.json"), overwrite=True)
+    os.mkfifo(tmp_path / "r.json")
+    with pytest.raises(LivestyleError, match="something else has come there"):
+        target.write(b"ours")
+    assert stat.S_ISFIFO((tmp_path / "r.json").stat().st_mode)
+
+
+def test_a_recording_that_can_not_get_its_name_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begun = FrameLog.__init__
+
+    def begin(self: FrameLog, file: str, overwrite: bool) -> None:
+        begun(self, file, overwrite)
+        for name in ("o.mp4", "o.yuv"):
+            Path(name).write_bytes(b"another's")
+
+    monkeypatch.setattr(FrameLog, "__init__", begin)
+    sinks = ["--sink", "record:o.mp4", "--sink", "raw:o.yuv"]
+    assert main([*RUN, *sinks, "--frame-log", "f.csv"]) == 1
+    said = capsys.readouterr().err
+    for name in ("o.mp4", "o.yuv"):
+        assert (
+            said.count(f"something else has come there; it is kept as '{tmp_path}/{name}.part'")
+            == 1
+        )
+        assert Path(name).read_bytes() == b"another's" and Path(f"{name}.part").stat().st_size
+
+
+@pytest.mark.parametrize("flag", ["--report", "--frame-log"])
+def test_a_folder_that_takes_nothing_is_told_before_the_run(flag: str) -> None:
+    with pytest.raises(ConfigError, match="'/proc/r.json': cannot be written: "):
+        check_targets([(flag, "/proc/r.json")], overwrite=True)
+    assert main([*RUN, "--sink", "null", flag, "/sys/r.json"]) == 2
+
+
+@pytest.mark.parametrize("sink", ["raw:/dev/full", "record:small/o.mkv"])
+def test_a_run_whose_only_output_fails_has_its_report_and_says_why_once(
+    sink: str,
+    small_disk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small").symlink_to(small_disk)
+    (small_disk / "filler").write_bytes(bytes(900_000))
+    run = ["run", "--source", "testcard", "--output-size", "640x360", "--seconds", "30"]
+    run += ["--stylizer", "passthrough", "--no-supervise", "--report", "r.json"]
+    assert main([*run, "--sink", sink]) == 1
+    said = capsys.readouterr().err
+    assert said.count("No space left on device") == 1
+    (ended,) = json.loads(Path("r.json").read_text())["ended"]
+    assert "No space left on device; free some space" in ended and ended in said
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is written off the main thread waits, as on a frozen file system, until the end."""
+    thawed = threading.Event()
+    written = _WholeWrites.write
+
+    def write(self: _WholeWrites, data: bytes) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            thawed.wait(60)
+        return written(self, data)
+
+    monkeypatch.setattr(_WholeWrites, "write", write)
+    monkeypatch.setattr(FrameLog, "_write", lambda self: thawed.wait(60))
+    for room in ("sinks.record", "front.framelog"):
+        monkeypatch.setattr(f"livestyle.{room}._PATIENCE", 0.5)
+    yield
+    thawed.set()
+    for thread in threading.enumerate():
+        if thread.name in ("background-writer", "frame-log"):
+            thread.join(10)  # while they are in their folder
+
+
+@pytest.mark.usefixtures("frozen")
+def test_what_a_frozen_disk_leaves_unfinished_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sinks = ["--sink", "record:a.mp4", "--sink", "record:b.mkv", "--report", "r.json"]
+    began = time.monotonic()
+    assert main([*RUN, *sinks, "--frame-log", "f.csv"]) == 1
+    assert time.monotonic() - began < 10
+    said = capsys.readouterr().err
+    for what, file in (("recording", "a.mp4"), ("recording", "b.mkv"), ("frame log", "f.csv")):
+        line = f"{what} {file!r} is not finished: its disk takes nothing; '{file}.part' has"
+        assert said.count(line) == 1
+    assert len(json.loads(Path("r.json").read_text())["ended"]) == 3
+    assert not {"a.mp4", "b.mkv", "f.csv"} & set(os.listdir())
+
+
+def test_a_reader_that_takes_nothing_more_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr("livestyle.sinks.raw._PATIENCE", 0.2)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    raw = RawVideo(str(pipe), (640, 360))
+    for seq in range(3):
+        raw.write(Frame(np.zeros((540, 640), np.uint8), seq, 0))
+    with pytest.raises(SinkError, match="pipe' is not finished: what was written last"):
+        raw.__exit__()
+    os.close(reader)

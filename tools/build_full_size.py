@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from livestyle.files import write_atomically
+from written import parse
+
 from livestyle.machine import describe_machine
 
 
@@ -26,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", help="the figures go there, as JSON")
     parser.add_argument("--target", default="sm_89,sm_120", help="GPUs (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parse(parser, "file")
     command = [
         sys.executable,
         "-m",
@@ -54,7 +55,7 @@ def main() -> None:
         "peak_memory_gib": max(phase["peak_memory_gib"] for phase in phases.values()),
         "phases": phases,
     }
-    write_atomically(arguments.file, (json.dumps(figures, indent=2) + "\n").encode())
+    arguments.file.write_json(figures)
     print(json.dumps(figures))
 
 

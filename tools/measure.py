@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from livestyle.files import write_atomically
+from written import parse
+
 from livestyle.machine import describe_machine
 from livestyle.stylizers.style import list_styles
 
@@ -103,7 +104,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("output", help="JSON file to write")
     parser.add_argument("--seconds", default="20", help="of each scenario")
-    options = parser.parse_args()
+    options = parse(parser, "output")
     if float(options.seconds) <= SETTLED:
         parser.error(
             f"--seconds {options.seconds}: more than {SETTLED}, for only then figures count"
@@ -122,7 +123,7 @@ def main() -> int:
     )
     figures["bench_lite"] = json.loads(bench.stdout)
     print("bench lite", figures["bench_lite"]["ratio"])
-    write_atomically(options.output, json.dumps(figures, indent=1).encode() + b"\n")
+    options.output.write_json(figures)
     return 0
 
 

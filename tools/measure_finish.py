@@ -10,17 +10,16 @@ for every run has it.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from written import parse
 
 from livestyle.between.look import Finishing
 from livestyle.canvas import Canvas
-from livestyle.files import write_atomically
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Size
 from livestyle.machine import describe_machine
@@ -82,7 +81,7 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", help="the figures go there, as JSON")
-    arguments = parser.parse_args()
+    arguments = parse(parser, "file")
     scenes: tuple[Callable[[Size], Iterator[Pixels]], ...] = (whole, half, still)
     figures: dict[str, Any] = {"machine": describe_machine(), "opencv": cv2.__version__}
     for size in ((1280, 720), (1920, 1080)):
@@ -92,7 +91,7 @@ def main() -> None:
                 where = "{}x{}".format(*size)
                 figures.setdefault(where, {}).setdefault(scene.__name__, {})[name] = ms
                 print(f"{where} {scene.__name__:6} {name:22} {ms['p50']} ms, p95 {ms['p95']}")
-    write_atomically(arguments.file, (json.dumps(figures, indent=1) + "\n").encode())
+    arguments.file.write_json(figures)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from written import parse
 
 from livestyle.diffusion.denoiser import Conditions, Denoiser, DiffusersUNet, Embedding, OwnUNet
 from livestyle.engines.reference import STEP
-from livestyle.files import write_atomically
 from livestyle.machine import describe_machine
 from livestyle.models.folder import ModelFolder
 from livestyle.models.pipeline import load_pipeline
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="a folder in diffusers' layout")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--pairs", type=int, default=20)
-    arguments = parser.parse_args()
+    arguments = parse(parser, "file")
     folder = ModelFolder(Path(arguments.model))
     choice = Choice(
         weights=folder, sampler=folder.sampler, device="cpu", precision=arguments.precision
@@ -70,7 +70,7 @@ def main() -> None:
         "ms": medians,
         "ratio": {name: round(ms / medians["diffusers"], 3) for name, ms in medians.items()},
     }
-    write_atomically(arguments.file, (json.dumps(figures, indent=2) + "\n").encode())
+    arguments.file.write_json(figures)
     print(json.dumps(figures))
 
 

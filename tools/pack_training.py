@@ -18,8 +18,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from written import parse
 
-from livestyle.files import write_atomically
 from livestyle.training.pictures import read_folder
 
 HEIGHT = 720
@@ -55,19 +55,19 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
     parser.add_argument("--paintings", type=Path, nargs="+", required=True, help="NAME.jpg")
     parser.add_argument("--limit", type=float, default=40, help="MiB that it may have")
-    args = parser.parse_args()
+    args = parse(parser, "output")
     folders = {folder.name: read_folder(folder, HEIGHT) for folder in args.pictures}
     others = {f"paintings/{path.name}": path.read_bytes() for path in args.paintings}
     for quality in QUALITIES:
         packed = pack({**encode(folders, quality), **others})
         if len(packed) <= args.limit * 2**20:
-            write_atomically(str(args.output), packed)
+            args.output.write(packed)
             count = sum(len(pictures) for pictures in folders.values())
             size = len(packed) / 2**20
-            print(f"{args.output}: {count} pictures at quality {quality}, {size:.1f} MiB")
+            print(f"{args.output.file}: {count} pictures at quality {quality}, {size:.1f} MiB")
             return
     raise SystemExit(
-        f"{args.output} would have {len(packed) / 2**20:.1f} MiB, more than {args.limit:g};"
+        f"{args.output.file} would have {len(packed) / 2**20:.1f} MiB, more than {args.limit:g};"
         " pack fewer pictures or raise --limit"
     )
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from written import parse
 
-from livestyle.files import write_atomically
 from livestyle.machine import describe_machine
 
 SETTLED = 60.0  # s: caches fill and pools grow until then
@@ -87,10 +87,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("arguments", nargs="*", help="for livestyle run, after --")
-    options = parser.parse_args()
+    options = parse(parser, "json")
     figures = soak(options.minutes, options.arguments)
     if options.json:
-        write_atomically(options.json, json.dumps(figures, indent=2).encode() + b"\n")
+        options.json.write_json(figures)
     kept = ("rss_mb_after_a_minute", "rss_growth_mb", "threads", "fds")
     print(json.dumps({name: figures[name] for name in kept}))
     steady = len(figures["threads"]) == len(figures["fds"]) == 1

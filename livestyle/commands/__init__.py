@@ -13,6 +13,7 @@ from livestyle.aside import leave
 from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
 from livestyle.commands.terminal import INTERRUPTED, say, tell
 from livestyle.errors import LivestyleError
+from livestyle.places import check_current_folder, settle_home
 from livestyle.streams import outlast_readers, write_or_drop
 from livestyle.version import __version__
 
@@ -37,7 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer letters than we write
             stream.reconfigure(errors="replace")
     try:
+        told = settle_home()  # what is parsed may be in it
         arguments = _parser().parse_args(argv)
+        check_current_folder()
+        for line in told:
+            say(f"livestyle: {line}")
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return int(arguments.call(arguments))
     except LivestyleError as error:

@@ -19,7 +19,7 @@ from livestyle.commands.terminal import (
 )
 from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError
-from livestyle.files import check_target, write, write_json
+from livestyle.files import Target, check_targets
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
@@ -30,6 +30,7 @@ _OF_FILES = (
     *(name for name in STYLIZER if name not in ("stylizer", "style")),
     "output_size",
     "fps",
+    "overwrite",
 )
 _SETTINGS = (*_OF_FILES, "stylizer", *_OF_FINISH)
 _BENCHES = ("lite", "turbo", "floor", "picture")
@@ -142,15 +143,16 @@ def call(arguments: argparse.Namespace) -> int:
     """Measure, then tell; 1 where a contestant failed."""
     _check(arguments)
     check_memory()
+    files = _files(arguments)
     benches = {
         "lite": _bench_lite,
         "turbo": _bench_turbo,
         "floor": _bench_floor,
         "picture": _bench_picture,
     }
-    figures = benches[arguments.what](arguments)
-    if arguments.figures is not None:
-        write_json(arguments.figures, figures)
+    figures = benches[arguments.what](arguments, files)
+    if "report" in files:
+        files["report"].write_json(figures)
     if arguments.json:
         tell_json(figures)
     else:
@@ -164,7 +166,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raise ConfigError for what would be ignored, makes no sense, or can't be written."""
+    """Raise ConfigError for what would be ignored or makes no sense."""
     for name, benches in _ONLY_FOR.items():
         value = getattr(arguments, name, None)
         if value is not None and arguments.what not in benches:
@@ -176,13 +178,19 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("frames", "in_flight", "limit"):
         if (number := getattr(arguments, name)) is not None and number < 1:
             raise ConfigError(f"--{key(name)} {number}: a number from 1 on is expected")
-    for flag, file in (
-        ("report", arguments.figures),
-        ("plot", arguments.plot),
-        ("pictures", arguments.pictures),
-        ("sheet", arguments.sheet),
-    ):
-        check_target(f"--{flag}", file)
+
+
+def _files(arguments: argparse.Namespace) -> dict[str, Target]:
+    """Those that were asked for, by flag. Raises ConfigError for one that can't be written."""
+    named = {
+        "report": arguments.figures,
+        "plot": arguments.plot,
+        "pictures": arguments.pictures,
+        "sheet": arguments.sheet,
+    }
+    overwrite = _config(arguments).overwrite
+    check_targets([(f"--{flag}", file) for flag, file in named.items()], overwrite)
+    return {flag: Target(f"--{flag}", file, overwrite) for flag, file in named.items() if file}
 
 
 def _config(arguments: argparse.Namespace) -> Config:
@@ -194,13 +202,13 @@ def _config(arguments: argparse.Namespace) -> Config:
     return dataclasses.replace(config, style=arguments.styles[0])
 
 
-def _bench_lite(arguments: argparse.Namespace) -> dict[str, Any]:
+def _bench_lite(arguments: argparse.Namespace, files: dict[str, Target]) -> dict[str, Any]:
     from livestyle.bench.lite import bench_lite
 
     return bench_lite(_config(arguments))
 
 
-def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
+def _bench_floor(arguments: argparse.Namespace, files: dict[str, Target]) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
     random = bool(arguments.random_weights)
@@ -210,7 +218,7 @@ def _bench_floor(arguments: argparse.Namespace) -> dict[str, Any]:
     return bench_floor(config, random_weights=random, say=NowAndThen())
 
 
-def _bench_picture(arguments: argparse.Namespace) -> dict[str, Any]:
+def _bench_picture(arguments: argparse.Namespace, files: dict[str, Target]) -> dict[str, Any]:
     from livestyle.bench.picture.bench import Listener, Options, bench_picture
     from livestyle.bench.picture.sheet import ENDINGS
     from livestyle.commands.status import progress_bar
@@ -234,10 +242,10 @@ def _bench_picture(arguments: argparse.Namespace) -> dict[str, Any]:
 
     def keep(figures: dict[str, Any], drawn: bytes) -> None:
         """What was judged stays, whatever comes after it."""
-        if arguments.figures is not None:
-            write_json(arguments.figures, figures)
+        if "report" in files:
+            files["report"].write_json(figures)
         if drawn:
-            write(sheet, drawn)
+            files["sheet"].write(drawn)
 
     with progress_bar("picture") as advance:
         return bench_picture(config, options, Listener(say, keep, advance))
@@ -251,7 +259,7 @@ def _painting(text: str) -> tuple[str, str]:
     return style, values.path(file)
 
 
-def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
+def _bench_turbo(arguments: argparse.Namespace, files: dict[str, Target]) -> dict[str, Any]:
     from livestyle.stylizers.settle import settle_turbo
 
     numbers = {
@@ -267,12 +275,12 @@ def _bench_turbo(arguments: argparse.Namespace) -> dict[str, Any]:
 
     def keep(figures: dict[str, Any], pictures: dict[str, Any]) -> None:
         """What was measured stays, whatever comes after it."""
-        if arguments.figures is not None:
-            write_json(arguments.figures, figures)
-        if arguments.plot is not None:
-            write(arguments.plot, plot.plot_turbo(figures))
-        if arguments.pictures is not None:
-            write(arguments.pictures, plot.sheet(pictures))
+        if "report" in files:
+            files["report"].write_json(figures)
+        if "plot" in files:
+            files["plot"].write(plot.plot_turbo(figures))
+        if "pictures" in files:
+            files["pictures"].write(plot.sheet(pictures))
 
     options = Options(random, arguments.peer or [], **numbers)
     return bench_turbo(config, options, NowAndThen(), keep)

@@ -75,9 +75,13 @@ def _python() -> Check:
 def _machine() -> Check:
     machine = describe_machine()
     features = ", ".join(machine["cpu_features"]) or "no AVX2"
-    found = f"{machine['cpu']}, {machine['cores']} cores ({features})"
-    if machine["cores"] < 2:
-        return Check("processor", "limited", found, "expect dropped frames on one core")
+    there, cores, quota = machine["cores_there"], machine["cores"], machine["cpu_quota"]
+    usable = min(cores, quota or cores)
+    counted = f"{usable:g} of {there} cores" if usable < there else f"{cores} cores"
+    why = "by a quota" if usable < cores else "by affinity" if cores < there else ""
+    found = f"{machine['cpu']}, {' '.join(filter(None, (counted, why)))} ({features})"
+    if usable < 2:
+        return Check("processor", "limited", found, "expect dropped frames on less than two cores")
     return Check("processor", "ok", found)
 
 

@@ -18,11 +18,11 @@ from livestyle.commands.terminal import NowAndThen
 from livestyle.config import Config
 from livestyle.encoder import SUFFIXES, Encoder, check_size
 from livestyle.errors import ConfigError
-from livestyle.files import check_target, write
+from livestyle.files import Target
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
-from livestyle.frame import Frame, Size, even
-from livestyle.sources.file import FileInfo, decode_timed, probe, told_of
+from livestyle.frame import Frame, even
+from livestyle.sources.file import decode_timed, probe, told_of
 from livestyle.stylizers import Stylizer, open_stylizer
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def stylize_file(
     clip = probe(input)
     is_picture = suffix in _PICTURES
     size = clip.size if is_picture else even(clip.size)
-    check_target("output", output)
     check_size(output, size, _PICTURES.get(suffix))
+    target = Target("output", output, config.overwrite)
     if told := told_of(input, clip.range):
         say.at_once(told)
     canvas = Canvas(size, "stretch", i420=not is_picture)  # by an odd row and column at most
@@ -81,12 +81,15 @@ def stylize_file(
         finishing = Finishing() if stylizer.is_plain else finishing_of(config)
         count = 1
         if is_picture:
-            write_picture(output, _styled_picture(stylizer, input, finishing))
+            target.write(_encoded(suffix, _styled_picture(stylizer, input, finishing)))
             advance(1, 1)
         else:
             shown = Canvas(size, "stretch")
             frames = _styled(stylizer, input, LiveFinish(shown, finishing), (canvas, shown))
-            count = _write_clip(output, frames, clip, size, advance)
+            encoder = Encoder(
+                output, size, clip.fps or 30, time_base=_TIME_BASE, overwrite=config.overwrite
+            )
+            count = _write_clip(encoder, frames, lambda done: advance(done, clip.frames or 0))
         used = {name: getattr(stylizer, name) for name in ("name", "engine", "size")}
     return {
         "input": input,
@@ -127,22 +130,17 @@ def _styled(
         yield at, finish.write
 
 
-def write_picture(file: str, rgb: Pixels) -> None:
-    """Write an RGB picture (H, W, 3), the format by the name's ending. Raises LivestyleError."""
-    encoded = cv2.imencode(Path(file).suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1]
-    write(file, encoded.tobytes())
+def _encoded(suffix: str, rgb: Pixels) -> bytes:
+    """An RGB picture (H, W, 3) as a file that ends so."""
+    return cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def _write_clip(
-    file: str,
-    frames: Iterator[tuple[float, Write]],
-    clip: FileInfo,
-    size: Size,
-    advance: Advance,
+    encoder: Encoder, frames: Iterator[tuple[float, Write]], advance: Callable[[int], None]
 ) -> int:
     """Returns how many frames were written."""
-    encoder = Encoder(file, size, clip.fps or 30, time_base=_TIME_BASE)
-    picture = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
+    width, height = encoder.size
+    picture = np.empty((height * 3 // 2, width), np.uint8)
     count, tick = 0, -1
     try:
         for at, write in frames:
@@ -150,7 +148,7 @@ def _write_clip(
             tick = max(tick + 1, round(at / _TIME_BASE))
             encoder.write(picture, tick)
             count += 1
-            advance(count, clip.frames or 0)
+            advance(count)
         encoder.close()
     except BaseException:
         encoder.discard()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+from typing import Any
 
 from livestyle.commands.terminal import (
     ENDINGS,
@@ -18,7 +19,7 @@ from livestyle.commands.terminal import (
     tell_json,
 )
 from livestyle.config import Config, key, plain, settings
-from livestyle.errors import ConfigError
+from livestyle.errors import ConfigError, SinkError
 from livestyle.machine import check_memory
 from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
@@ -54,11 +55,18 @@ def call(arguments: argparse.Namespace) -> int:
     check_memory()
     if arguments.json:
         _check_stdout_is_free(config)
+    end_in_order()
+    code, report = _run(config)
+    if arguments.json:
+        tell_json(report)
+    return code or int(bool(report["ended"]))
+
+
+def _run(config: Config) -> tuple[int, dict[str, Any]]:
+    """Returns how it ended, as an exit code, and the report, which is then written and told."""
     from livestyle.commands.status import StatusLine, summary
     from livestyle.front.front import Front
-    from livestyle.front.report import write_report
 
-    end_in_order()
     code = 0
     with Front(config, say) as front:
         for sink in front.sinks:
@@ -68,14 +76,14 @@ def call(arguments: argparse.Namespace) -> int:
                 front.run(line.show)
             except KeyboardInterrupt:
                 code = INTERRUPTED
+            except SinkError as error:  # the report has its line
+                code = error.exit_code
             for ending in ENDINGS:  # the rest takes seconds at most
                 signal.signal(ending, signal.SIG_IGN)
             report = front.finish()
     say(*summary(report))
-    write_report(config, report)
-    if arguments.json:
-        tell_json(report)
-    return code or int(bool(report["ended"]))
+    front.write_report(report)
+    return code, report
 
 
 def _check_stdout_is_free(config: Config) -> None:

@@ -15,11 +15,12 @@ from livestyle.commands.terminal import (
     tell_json,
 )
 from livestyle.config import FINISH, STYLIZER
+from livestyle.files import check_target
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
 HELP = "restyle a picture or a video file"
-_SETTINGS = (*STYLIZER, *FINISH, "keep_sets")
+_SETTINGS = (*STYLIZER, *FINISH, "keep_sets", "overwrite")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,9 @@ def call(arguments: argparse.Namespace) -> int:
     from livestyle.stylizers.settle import settle_stylizer
 
     end_in_order()
-    config = settle_stylizer(config_of(arguments, _SETTINGS), say)
+    config = config_of(arguments, _SETTINGS)
+    check_target("output", arguments.output, config.overwrite)  # before a model is fetched
+    config = settle_stylizer(config, say)
     with progress_bar("stylize") as advance:
         figures = stylize_file(arguments.input, arguments.output, config, advance, NowAndThen())
     if arguments.json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
 from livestyle.installation import command
 from livestyle.machine import check_memory
+from livestyle.places import is_there
 from livestyle.stylizers.style import list_styles, user_styles
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what trains (a GPU where PyTorch finds one)",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a style of yours that has that name and no training to go on from",
+    )
     add_json(parser, "what was trained, and for how long,")
 
 
@@ -75,6 +82,7 @@ def call(arguments: argparse.Namespace) -> int:
         from livestyle.training.material import choose_device
     except ModuleNotFoundError as missing:
         raise MissingPackage(missing.name or "torch", "train") from missing
+    _check_free(name, arguments.overwrite)
     training = _begun(arguments, name, choose_device(arguments.device))
     _train(training)
     training.record.save()
@@ -103,12 +111,14 @@ def _begun(arguments: argparse.Namespace, name: str, device: torch.device) -> Tr
     from livestyle.training.trainer import Course
     from livestyle.training.training import Subject, Training
 
-    work = user_styles() / "training"
+    path = _checkpoint(name)
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LivestyleError(f"cannot make the folder {str(work)!r}: {reason(error)}") from error
-    if (path := work / f"{name}.safetensors").exists():
+        raise LivestyleError(
+            f"cannot make the folder {str(path.parent)!r}: {reason(error)}"
+        ) from error
+    if path.exists():
         load_checkpoint(path)  # it may be of another version: better said at once
     say(f"livestyle: reading {', '.join(arguments.on)}")
     material = [read_material(Path(what)) for what in arguments.on]
@@ -156,6 +166,24 @@ def _name(arguments: argparse.Namespace) -> str:
     if name in {style.name for style in list_styles() if style.is_bundled}:
         raise ConfigError(f"there is a bundled style {name!r}; give another --name")
     return name
+
+
+def _check_free(name: str, overwrite: bool) -> None:
+    """Raise ConfigError for a style that is there and that no training here has made."""
+    style = user_styles() / name
+    if overwrite or is_there(_checkpoint(name)):
+        return
+    for file in (style.with_suffix(suffix) for suffix in (".toml", ".xml", ".bin")):
+        if os.path.lexists(file):
+            raise ConfigError(
+                f"style {name!r}: {str(file)!r} is there already; give another --name, or replace "
+                "it by --overwrite"
+            )
+
+
+def _checkpoint(name: str) -> Path:
+    """What a training of that style goes on from."""
+    return user_styles() / "training" / f"{name}.safetensors"
 
 
 def _words(name: str, picture: str) -> dict[str, str]:

@@ -23,12 +23,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock, Timeout
 
 from livestyle.engines.entry import MANIFEST, Entry, Manifest, check_owner, map_file, sha256_of
 from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError, reason
+from livestyle.places import cache_folder
 
 _KEY = re.compile("[0-9a-f]{32}")
 _BUILDING, _LOCK, _GONE, _RUNNING = ".building", ".lock", ".gone", ".running"
@@ -44,7 +44,7 @@ class Cache:
 
     def entries(self) -> list[Entry]:
         """All of them, sound or not. Raises EngineError where the cache itself can't be trusted."""
-        if not self.root.exists():
+        if not self._is_there():
             return []
         check_private(self.root)
         return [Entry(path) for path in sorted(self.root.iterdir()) if _KEY.fullmatch(path.name)]
@@ -117,7 +117,7 @@ class Cache:
 
         Raises EngineError where the cache itself can't be trusted.
         """
-        if not self.root.exists():
+        if not self._is_there():
             return []
         check_private(self.root)
         left = [path for path in sorted(self.root.iterdir()) if _LEFT.fullmatch(path.name)]
@@ -143,6 +143,10 @@ class Cache:
         with self._reported():
             os.replace(entry.folder, gone)
             _remove(gone)
+
+    def _is_there(self) -> bool:
+        with self._reported():
+            return self.root.exists()
 
     def _is_needed(self, left: Path) -> bool:
         if left.suffix == _RUNNING:
@@ -193,7 +197,7 @@ def _reported(folder: Path) -> Iterator[None]:
 def user_cache() -> Cache:
     """The cache of whoever runs this; LIVESTYLE_ENGINES names another folder."""
     chosen = os.path.expanduser(os.environ.get("LIVESTYLE_ENGINES", ""))
-    return Cache(Path(chosen) if chosen else platformdirs.user_cache_path("livestyle") / "engines")
+    return Cache(Path(chosen) if chosen else cache_folder() / "engines")
 
 
 def _lives(process: int) -> bool:

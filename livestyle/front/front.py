@@ -19,7 +19,7 @@ from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
-from livestyle.files import check_target
+from livestyle.files import Target, check_targets
 from livestyle.frame import UHD, even, within
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.framelog import FrameLog
@@ -28,7 +28,7 @@ from livestyle.front.output import OutputClock
 from livestyle.front.report import Reporter
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
-from livestyle.sinks import Sink, choose_sink, open_sink
+from livestyle.sinks import Sink, choose_sink, files_of, open_sink
 from livestyle.sources import choose_source, source_size
 from livestyle.stylizers.settle import settle_stylizer
 
@@ -46,9 +46,12 @@ class Front:
         """announce: told in one line what `auto` chose and where the result can be seen."""
         self.config = _decide(config, announce)
         self._announce = announce
+        self._report = config.report and Target("--report", config.report, config.overwrite)
         self._opened = contextlib.ExitStack()
         self._status: Status = {"state": "starting", "message": ""}
         self._log: FrameLog | None = None
+        self._ended: list[str] = []  # a line for each sink that failed in its last act
+        self._is_finished = False
 
     def __enter__(self) -> Front:
         with self._opened:
@@ -58,6 +61,20 @@ class Front:
 
     def __exit__(self, *exc_info: object) -> None:
         self._opened.close()
+        if not self._is_finished:  # there is no report that tells of them
+            for line in self._ended:
+                self._announce(line)
+
+    def _entered(self, sink: Sink) -> Sink:
+        sink.__enter__()
+        self._opened.callback(self._close, sink)
+        return sink
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.__exit__()
+        except SinkError as error:  # a recording may fail as late as this
+            self._ended.append(str(error))
 
     def _open(self) -> None:
         config = self.config
@@ -75,10 +92,7 @@ class Front:
         width, height = self._size
         controls = Controls(lambda: self._status, self.change, self._answer)
         self.sinks: list[Sink] = [
-            self._opened.enter_context(
-                open_sink(spec, self._size, config.fps, port=config.port, controls=controls)
-            )
-            for spec in config.sink
+            self._entered(open_sink(spec, self._size, config, controls)) for spec in config.sink
         ]
         slot = self._opened.enter_context(Slot(width * height * 3 // 2))
         worker_type = Supervisor if config.supervise else InProcess
@@ -87,7 +101,7 @@ class Front:
         self._clock = OutputClock(slot, self.sinks, self._size, config.fps)
         self._opened.callback(self._clock.stop)
         if config.frame_log is not None:
-            self._log = self._opened.enter_context(FrameLog(config.frame_log))
+            self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written
         self._reporter = Reporter(self._size, self._worker, self._clock)
         self._starting, self._moment, self._failed = (
@@ -138,12 +152,17 @@ class Front:
         self._worker.stop()
         if self.config.build == "background":  # one may have been under way
             user_cache().clean()
-        try:
-            self._opened.close()
-        except SinkError as error:  # a recording may fail as late as this
-            self._clock.notes.append(str(error))
+        if isinstance(self._clock.failure, SinkError):  # of the only sink that was left
+            self._ended.append(str(self._clock.failure))
+        self._opened.close()
+        self._is_finished = True
         # with the last that the worker counted
         return report | self._reporter.worker_figures() | self._notes()
+
+    def write_report(self, report: Status) -> None:
+        """Write the final report where the settings say, if they do. Raises LivestyleError."""
+        if self._report:
+            self._report.write_json(report)
 
     def _watch(self) -> None:
         counts = self._clock.counts
@@ -157,12 +176,10 @@ class Front:
             p50 = (output.get("latency_ms") or {}).get("p50")
             fps = f"{output.get('unique_fps', 0):.0f} unique fps"
             self._clock.hud = draw_hud(fps if p50 is None else f"{fps}  {p50:.0f} ms")
-        if self._log:
-            self._log.flush()
 
     def _notes(self) -> Status:
         """What the sinks say of themselves, and what ended before the run did."""
-        ended = list(self._clock.notes)
+        ended = [*self._clock.notes, *self._ended]
         if self._log and self._log.note:
             ended.append(self._log.note)
         sinks = [{"name": sink.name, "note": sink.note} for sink in self.sinks]
@@ -188,8 +205,8 @@ def _undisturbed() -> Iterator[None]:
 
 def _decide(config: Config, announce: Announce) -> Config:
     """The settings with every "auto" replaced by what this machine has, announced with the why."""
-    check_target("--report", config.report)
-    check_target("--frame-log", config.frame_log)
+    files = [("--report", config.report), ("--frame-log", config.frame_log)]
+    check_targets([*files, *files_of(config.sink)], config.overwrite)
     if config.hold_fps is not None and config.hold_fps > config.fps:
         raise ConfigError(
             f"--hold-fps {config.hold_fps:g} is more than --fps {config.fps:g}; lower it, or raise "

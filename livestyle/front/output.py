@@ -63,7 +63,7 @@ class OutputClock:
     def __init__(self, slot: Slot, sinks: Sequence[Sink], size: Size, fps: float) -> None:
         self.counts = OutputCounts()
         self.failure: BaseException | None = None
-        self.notes: list[str] = []  # one line per sink that was given up
+        self.notes: list[str] = []  # one line per sink that was given up while others went on
         self.card: Pixels | None = None
         self.hud: Pixels | None = None
         self.log: deque[Written] | None = None
@@ -149,9 +149,9 @@ class OutputClock:
                 sink.write(frame)
             except SinkError as error:
                 self._sinks.remove(sink)
-                self.notes.append(str(error))
                 if not self._sinks:
                     raise
+                self.notes.append(str(error))
 
     def _draw(self, patch: Pixels, picture: Pixels) -> None:
         """Put a grey patch (h, w), both even, into the top left corner of an I420 picture."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from livestyle.config import Config, plain
-from livestyle.files import write_json
+from livestyle.config import plain
 from livestyle.frame import Size
 from livestyle.front.advice import Advice
 from livestyle.front.inprocess import InProcess
@@ -18,12 +17,6 @@ from livestyle.stats import Rate, Recent, Timings
 from livestyle.version import __version__
 
 SCHEMA_VERSION = 1
-
-
-def write_report(config: Config, report: dict[str, Any]) -> None:
-    """Write the final report where the settings say, if they do. Raises LivestyleError."""
-    if config.report is not None:
-        write_json(config.report, report)
 
 
 class Reporter:

@@ -22,6 +22,7 @@ from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
 from livestyle.front.pulse import Pulse
+from livestyle.places import leave_removed_folder
 from livestyle.worker.process import main as run_worker
 
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
@@ -76,6 +77,7 @@ class Supervisor:
             daemon=True,
         )
         try:
+            leave_removed_folder()
             with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
                 process.start()
         except OSError as error:

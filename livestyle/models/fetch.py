@@ -6,6 +6,7 @@ They lie in the hub client's own cache, where other programs find them too.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import platformdirs
-
-from livestyle.errors import MissingPackage, ModelError
+from livestyle.errors import MissingPackage, ModelError, reason
+from livestyle.places import cache_folder, is_there
 from livestyle.recipe import DiffusionRecipe
 
 try:
@@ -33,6 +33,7 @@ except ImportError as missing:
     raise MissingPackage(missing.name or "huggingface_hub", "turbo") from missing
 
 GB = 1e9
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 Say = Callable[[str], None]
 
 LAYOUT = ("model_index.json", "scheduler/*.json", "tokenizer*/*", "*/config.json")
@@ -60,7 +61,7 @@ class Repo:
 
     def cached(self) -> Path | None:
         """Their folder, when all are there and have been checked; asks no network."""
-        if not self._mark().exists():
+        if not is_there(self._mark()):
             return None
         try:
             return Path(self._snapshot(local_files_only=True))
@@ -92,8 +93,9 @@ class Repo:
                 f"{', '.join(names)} of {self.id} came with other bytes than the hub has "
                 "(checksum); removed, so start livestyle again to fetch it anew"
             )
-        self._mark().parent.mkdir(parents=True, exist_ok=True)
-        self._mark().touch()
+        with contextlib.suppress(OSError):  # where nothing can be kept, it is checked next time
+            self._mark().parent.mkdir(parents=True, exist_ok=True)
+            self._mark().touch()
         return folder
 
     def _snapshot(self, **options: Any) -> Any:
@@ -105,7 +107,7 @@ class Repo:
         """An empty file that says: checked."""
         part = f"-{self.part}" if self.part else ""
         name = f"{self.id.replace('/', '--')}-{self.revision}{part}"
-        return Path(platformdirs.user_cache_dir("livestyle"), "checked", name)
+        return cache_folder() / "checked" / name
 
 
 @contextlib.contextmanager
@@ -117,6 +119,11 @@ def reported(id: str) -> Iterator[None]:
         _reach()
         yield
     except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and (error.filename or error.errno in _OF_THE_DISK):
+            raise ModelError(
+                f"cannot keep {id} in {constants.HF_HUB_CACHE!r}: {reason(error)}; HF_HOME names "
+                "another place"
+            ) from error
         cause = error.__cause__ or error
         first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise ModelError(

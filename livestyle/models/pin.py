@@ -5,19 +5,20 @@ A recipe names a commit; `--model OWNER/NAME` does not, and without a network no
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-import platformdirs
 from huggingface_hub import HfApi
 
-from livestyle.errors import ModelError
-from livestyle.files import write_atomically
+from livestyle.errors import LivestyleError, ModelError
+from livestyle.files import write
 from livestyle.models.fetch import LAYOUT, Repo, reported
 from livestyle.models.folder import PICKLES
+from livestyle.places import cache_folder, is_there
 
 _ID = re.compile(r"\w[\w.-]*/[\w.-]+(@[\w./-]+)?")
 _NETWORKS = ("unet", "text_encoder", "text_encoder_2", "vae")
@@ -65,17 +66,18 @@ class Pin:
 def pin(model: str) -> Pin:
     """What is known of OWNER/NAME[@REVISION]; the hub is asked once. Raises ModelError."""
     name, _, revision = model.partition("@")
-    pins = Path(platformdirs.user_cache_dir("livestyle"), "pins")
+    pins = cache_folder() / "pins"
     known = pins / f"{model.replace('/', '--')}.json"
-    if known.exists():
+    if is_there(known):
         return _read(known)
     with reported(name):
         found = HfApi().model_info(name, revision=revision or None)
     licence = getattr(found.card_data, "license", None) or "not stated, see its page"
     files = tuple(file.rfilename for file in found.siblings or ())
     result = Pin(name, str(found.sha), str(licence), files)
-    pins.mkdir(parents=True, exist_ok=True)
-    write_atomically(str(known), json.dumps(asdict(result), indent=1).encode())
+    with contextlib.suppress(OSError, LivestyleError):  # where nothing can be kept, it asks again
+        pins.mkdir(parents=True, exist_ok=True)
+        write(str(known), json.dumps(asdict(result), indent=1).encode())
     return result
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Frame, Size
@@ -55,14 +57,17 @@ SINKS = (
 )
 
 
-def open_sink(spec: str, size: Size, fps: float, *, port: int | None, controls: Controls) -> Sink:
+def open_sink(spec: str, size: Size, config: Config, controls: Controls) -> Sink:
     """Open the sink that `spec` names (one of SINKS but `auto`, see `choose_sink`).
 
-    size: (width, height) of every frame, both even. fps: the rate at which `write` is called.
-    port, controls: the page's TCP port and what it shows and does (web only).
+    size: (width, height) of every frame, both even. config: `write` is called at its fps, its port
+    is the page's, and by its overwrite a file that is there is replaced. controls: what the page
+    shows and does.
 
-    Raises ConfigError for an unknown or malformed `spec`, SinkError when it can't be opened.
+    Raises ConfigError for an unknown or malformed `spec` or a file that is not to be written,
+    SinkError when it can't be opened, LivestyleError when its file can't be made.
     """
+    fps, overwrite = config.fps, config.overwrite
     kind, _, argument = spec.partition(":")
     if kind == "v4l2":
         from livestyle.sinks.v4l2 import V4l2Camera
@@ -71,11 +76,11 @@ def open_sink(spec: str, size: Size, fps: float, *, port: int | None, controls: 
     if kind == "record" and argument:
         from livestyle.sinks.record import Recorder
 
-        return Recorder(argument, size, fps)
+        return Recorder(argument, size, fps, overwrite=overwrite)
     if kind == "raw" and argument:
         from livestyle.sinks.raw import RawVideo
 
-        return RawVideo(argument, size)
+        return RawVideo(argument, size, overwrite=overwrite)
     if spec == "virtualcam":
         from livestyle.sinks.virtualcam import VirtualCamera
 
@@ -83,12 +88,24 @@ def open_sink(spec: str, size: Size, fps: float, *, port: int | None, controls: 
     if spec == "web":
         from livestyle.sinks.web import WebPreview
 
-        return WebPreview(size, port=port, controls=controls)
+        return WebPreview(size, port=config.port, controls=controls)
     if spec == "null":
         from livestyle.sinks.null import Null
 
         return Null()
     raise ConfigError(f"unknown sink {spec!r}; choose from: {', '.join(SINKS)}")
+
+
+def files_of(specs: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What each file is that these sinks make, in words, and its name."""
+    from livestyle.sinks.raw import is_stream
+
+    for spec in specs:
+        kind, _, argument = spec.partition(":")
+        if kind == "record" and argument:
+            yield "recording", argument
+        if kind == "raw" and argument and not is_stream(argument):
+            yield "raw video", argument
 
 
 def choose_sink() -> tuple[str, str]:

@@ -63,8 +63,8 @@ class BackgroundWriter:
         np.copyto(buffer, pixels)
         self._filled.put((buffer, tick))
 
-    def close(self, timeout: float = 30) -> None:
-        """Wait until all that was put is consumed, `timeout` s at most.
+    def close(self, timeout: float) -> bool:
+        """Wait until all that was put is consumed, `timeout` s at most. Returns whether it is.
 
         Raises the consumer's SinkError where `put` has not done so.
         """
@@ -72,6 +72,7 @@ class BackgroundWriter:
         self._thread.join(timeout)
         if not self._told:
             self._tell()
+        return not self._thread.is_alive()
 
     def _tell(self) -> None:
         if self._failure:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from livestyle.errors import SinkError, reason
+from livestyle.files import Part
 from livestyle.frame import Frame, Size
 from livestyle.sinks.background import BackgroundWriter
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
+_PATIENCE = 5.0  # s, at the end
+
 
 class RawVideo:
-    """A Sink: each frame's I420 bytes (W * H * 3 / 2) to a file, a named pipe, or stdout for "-".
+    """A Sink: each frame's I420 bytes (W * H * 3 / 2) to a `Part`, a named pipe, or stdout for "-".
 
     A reader that is too slow loses frames, counted in `note`; it never holds up the output clock.
     """
 
-    def __init__(self, file: str, size: Size) -> None:
-        """Raises SinkError when the file cannot be opened."""
+    def __init__(self, file: str, size: Size, *, overwrite: bool = False) -> None:
+        """Raises ConfigError and LivestyleError, see `Part`; SinkError for what can't be opened."""
         self.name = f"raw I420 {size[0]}x{size[1]} to {'stdout' if file == '-' else file}"
         self._file = file
-        self._output = self._open(file)
+        self._part = None if is_stream(file) else Part("raw video", file, overwrite)
+        self._output = os.fdopen(self._part.descriptor if self._part else _stream(file), "wb", 0)
         self._background = BackgroundWriter(size, self._write, self._finish)
 
     @property
@@ -41,21 +47,10 @@ class RawVideo:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._background.close(timeout=5)
-
-    def _open(self, file: str) -> BinaryIO:
-        if file == "-" and sys.stdout is None:
-            raise SinkError("cannot write raw video to stdout: it is closed; name a file")
-        try:
-            if file == "-":
-                return os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-            return open(file, "wb", buffering=0, opener=_at_once)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                raise SinkError(
-                    f"nothing reads the named pipe {file!r} yet; start that first"
-                ) from error
-            raise SinkError(f"cannot write {file!r}: {reason(error)}") from error
+        if not self._background.close(_PATIENCE):
+            raise SinkError(
+                f"raw video to {self._file!r} is not finished: what was written last is not taken"
+            )
 
     def _write(self, pixels: Pixels, tick: int) -> None:
         left = pixels.data.cast("B")
@@ -64,17 +59,45 @@ class RawVideo:
                 left = left[self._output.write(left) :]
         except OSError as error:
             self._output.close()
+            with contextlib.suppress(OSError):  # what there is of it is kept
+                self._named()
             raise SinkError(f"raw video to {self._file!r} stopped: {reason(error)}") from error
 
     def _finish(self) -> None:
         try:
             self._output.close()
+            self._named()
         except OSError as error:
             raise SinkError(f"raw video to {self._file!r} stopped: {reason(error)}") from error
 
+    def _named(self) -> None:
+        if self._part:
+            self._part.finish()
 
-def _at_once(file: str, flags: int) -> int:
-    """Open without waiting for who reads a named pipe; writing to it waits, as it should."""
-    fd = os.open(file, flags | getattr(os, "O_NONBLOCK", 0), 0o600)
-    os.set_blocking(fd, True)
-    return fd
+
+def is_stream(file: str) -> bool:
+    """Whether it is no file but what takes bytes as they come: "-", a named pipe, a terminal."""
+    try:
+        mode = os.stat(file).st_mode  # as /dev/stdout, a link, leads to one
+    except OSError:
+        return file == "-"
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _stream(file: str) -> int:
+    """Open one. Raises SinkError."""
+    if file == "-" and sys.stdout is None:
+        raise SinkError("cannot write raw video to stdout: it is closed; name a file")
+    try:
+        if file == "-":
+            return os.dup(sys.stdout.fileno())
+        # not waiting for who reads a named pipe; writing to it waits, as it should
+        descriptor = os.open(file, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        os.set_blocking(descriptor, True)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise SinkError(
+                f"nothing reads the named pipe {file!r} yet; start that first"
+            ) from error
+        raise SinkError(f"cannot write {file!r}: {reason(error)}") from error
+    return descriptor

@@ -12,6 +12,8 @@ from livestyle.sinks.background import BackgroundWriter
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
+_PATIENCE = 30.0  # s, at the end: for what is in the encoder, and the disk
+
 
 class Recorder:
     """A Sink: H.264 in .mp4, or lossless FFV1 in .mkv.
@@ -20,10 +22,10 @@ class Recorder:
     has no time for are left out (the player shows the one before for longer) and counted in `note`.
     """
 
-    def __init__(self, file: str, size: Size, fps: float) -> None:
-        """Raises ConfigError and SinkError, see `Encoder`."""
+    def __init__(self, file: str, size: Size, fps: float, *, overwrite: bool = False) -> None:
+        """Raises ConfigError and LivestyleError, see `Encoder`."""
         self.name = f"recording {file}"
-        self._encoder = Encoder(file, size, fps)
+        self._encoder = Encoder(file, size, fps, overwrite=overwrite)
         self._background = BackgroundWriter(size, self._encode, self._finish)
 
     @property
@@ -39,7 +41,12 @@ class Recorder:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._background.close()
+        if not self._background.close(_PATIENCE):
+            file = self._encoder.file
+            raise SinkError(
+                f"recording {file!r} is not finished: its disk takes nothing; {file + '.part'!r} "
+                "has what it took"
+            )
 
     def _finish(self) -> None:
         try:

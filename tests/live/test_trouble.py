@@ -111,6 +111,22 @@ def test_a_pause_of_both_costs_no_worker(start: Start, tmp_path: Path, seconds: 
     assert report["worker_restarts"] == 0 and report["ended"] == []
 
 
+def test_a_folder_that_is_removed_costs_no_worker(start: Start, tmp_path: Path) -> None:
+    said, gone = tmp_path / "said", tmp_path / "gone"
+    gone.mkdir()
+    command = ["sh", "-c", 'cd gone; exec "$@"', "sh", *RUN, "--sink", "null", "--seconds", "60"]
+    process = start([*command, "--report", "r.json"])
+    _until(lambda: "passthrough on opencv" in said.read_text())
+    gone.rmdir()
+    psutil.Process(first := _worker(process.pid)).kill()
+    _until(lambda: _worker(process.pid, other_than=first), 10)
+    _until(lambda: said.read_text().count("passthrough on opencv") > 1, 20)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 1  # for there is nowhere to put the report
+    (line,) = [line for line in said.read_text().splitlines() if line.startswith("livestyle:")]
+    assert line.startswith("livestyle: cannot write 'r.json': No such file or directory")
+
+
 @pytest.mark.parametrize("state", ["running", "stopped", "loading"])
 def test_a_front_that_is_killed_leaves_nothing(start: Start, tmp_path: Path, state: str) -> None:
     there = set(os.listdir("/dev/shm"))

@@ -80,13 +80,15 @@ class Newcomer:
     def picture(self) -> bytes:
         return (self.home / "out.png").read_bytes()
 
-    def stylize(self, endpoint: str, *flags: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "HF_ENDPOINT": endpoint,
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             "HF_HOME": str(self.home / "hub"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
         }
+
+    def stylize(self, endpoint: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "HF_ENDPOINT": endpoint, **self.environment}
         (self.home / "out.png").unlink(missing_ok=True)
         command = [sys.executable, "-m", "livestyle", "stylize", "in.png", "out.png"]
         command += ["--stylizer", "turbo", "--size", "256x256", *flags]
@@ -101,6 +103,15 @@ _PROGRESS = re.compile(r"the model .+|checking \S+|\S+: \d+\.\d\d of \d+\.\d\d G
 def _told(done: subprocess.CompletedProcess[str]) -> list[str]:
     """The lines on stderr, but for those that come with time."""
     return [line for line in done.stderr.splitlines() if not _PROGRESS.fullmatch(line)]
+
+
+class Homeless(Newcomer):
+    """One whose home takes nothing."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        (self.home / "temporary").mkdir(exist_ok=True)
+        return {"HOME": "/proc", "TMPDIR": str(self.home / "temporary")}
 
 
 @pytest.fixture
@@ -126,6 +137,34 @@ def test_a_model_is_shown_fetched_once_and_then_used_without_a_network(
     again = newcomer.stylize(hub.address)
     assert (again.returncode, _told(again), hub.asked) == (0, [], [])
     assert newcomer.picture == picture
+
+
+def test_a_home_that_takes_nothing_is_done_without(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    homeless = Homeless(tmp_path)
+    for model in ([], ["--model", "somebody/theirs"]):
+        first = homeless.stylize(hub.address, *model)
+        assert first.returncode == 0, first.stderr
+        line, fetching = _told(first)
+        assert line.startswith("livestyle: no cache can be in '/proc/.cache': No such file")
+        assert f"GB into {tmp_path}/temporary/livestyle-" in fetching
+        hub.asked.clear()
+        again = homeless.stylize(hub.address, *model)
+        assert (again.returncode, _told(again), hub.asked) == (0, [line], [])
+
+
+def test_a_model_that_can_not_be_kept_is_one_line(
+    hub: Hub, newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Newcomer, "environment", {"HF_HOME": "/sys/hub"})
+    refused = newcomer.stylize(hub.address)
+    assert refused.returncode == 1
+    (line,) = _told(refused)[-1:]
+    assert line.startswith("livestyle: cannot keep ") and "; HF_HOME names another place" in line
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_download_goes_on_where_it_broke_off(hub: Hub, newcomer: Newcomer) -> None:

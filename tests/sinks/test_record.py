@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from livestyle.errors import ConfigError, SinkError
+from livestyle.errors import ConfigError, LivestyleError, SinkError
 from livestyle.frame import Frame
 from livestyle.sinks.raw import RawVideo
 from livestyle.sinks.record import Recorder
@@ -102,7 +102,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_recording_under_way_or_saved_from_a_crash_is_left_alone(tmp_path: Path) -> None:
     file = str(tmp_path / "o.mp4")
     with Recorder(file, SIZE, 30) as first:
-        with pytest.raises(SinkError, match=r"o.mp4.part' is there: another livestyle"):
+        with pytest.raises(LivestyleError, match=r"o.mp4.part' is there: another livestyle"):
             Recorder(file, SIZE, 30)
         _write_slowly(first, _frames(8))
     assert len(_decode(tmp_path / "o.mp4")) == 8

@@ -25,7 +25,7 @@ from livestyle.errors import (
 )
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.head import Head
-from livestyle.stylizers.style import find_style
+from livestyle.stylizers.style import find_style, user_styles
 from livestyle.training import losses
 from livestyle.training.card import write_card
 from livestyle.training.checkpoint import START, load_checkpoint, save_checkpoint
@@ -269,7 +269,15 @@ def test_a_style_of_ones_own_from_the_command_line(
     assert "there is a bundled style 'wave'" in capsys.readouterr().err
     assert main([*words, "--name", "a/b"]) == 2
     assert "can't be called 'a/b'" in capsys.readouterr().err
-    assert main([*words, "--name", "mine", "--iterations", "6", "--json"]) == 0
+    for file in ("drawn.toml", "mine.xml"):  # of another's, or written by hand
+        (there := user_styles() / file).parent.mkdir(parents=True, exist_ok=True)
+        there.write_text("")
+        assert main([*words, "--name", there.stem, "--iterations", "6"]) == 2
+        said = capsys.readouterr().err
+        assert f"{file}' is there already" in said and "--overwrite" in said
+        assert there.read_text() == ""
+    (user_styles() / "drawn.toml").unlink()
+    assert main([*words, "--name", "mine", "--iterations", "6", "--json", "--overwrite"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["style"] == "mine" and told["iterations"] == 6
     assert Path(told["sheet"]).stat().st_size > 10_000

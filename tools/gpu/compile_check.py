@@ -5,7 +5,7 @@
     ENV/bin/pip install diffusers transformers opencv-python-headless platformdirs
     ENV/bin/pip install jinja2 networkx sympy
     ENV/bin/python tools/gpu/empty_libraries.py
-    PYTHONPATH=. ENV/bin/python tools/gpu/compile_check.py FILE.json [--target sm_90]
+    PYTHONPATH=.:tools ENV/bin/python tools/gpu/compile_check.py FILE.json [--target sm_90]
 
 torch must be its build for CUDA, and triton the version that it asks for; of NVIDIA's libraries
 none is needed. It takes about seven minutes of one core for all targets and variants.
@@ -29,7 +29,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from livestyle.files import write_atomically
+from written import parse
+
 from livestyle.machine import describe_machine
 
 TARGETS = ("sm_89", "sm_90", "sm_120")
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--target", nargs="+", default=TARGETS, choices=TARGETS)
     parser.add_argument("--variant", nargs="+", default=VARIANTS, metavar="VARIANT")
     parser.add_argument("--code", type=Path, help="folder that what Inductor writes is kept in")
-    arguments = parser.parse_args()
+    arguments = parse(parser, "file")
     targets = {
         target: _checked(target, arguments.variant, arguments.code) for target in arguments.target
     }
@@ -61,7 +62,7 @@ def main() -> None:
         "machine": describe_machine(),
         "targets": targets,
     }
-    write_atomically(arguments.file, (json.dumps(figures, indent=2) + "\n").encode())
+    arguments.file.write_json(figures)
     failed = False
     for target, found in targets.items():
         for variant, of_it in found["variants"].items():

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from steps import Step, run_steps
+from steps import Step, parse, run_steps
 
 # Beside livestyle on PyTorch, the most telling first.
 PEERS = (
@@ -94,8 +94,8 @@ def main() -> int:
         "--peer", action="append", help=f"of bench turbo, repeatable ({', '.join(PEERS)})"
     )
     parser.add_argument("--model", type=Path, help="rehearse it with this small model")
-    arguments = parser.parse_args()
-    folder = arguments.folder.absolute()
+    arguments = parse(parser, sys.argv[1:])
+    archive = arguments.archive.absolute()
     wheels = None if arguments.wheels is None else arguments.wheels.absolute()
     if wheels is not None and not list(wheels.glob("*.whl")):
         parser.error(f"--wheels {str(wheels)!r}: there is no wheel in it")
@@ -120,7 +120,6 @@ def main() -> int:
             "LIVESTYLE_ENGINES": str(Path(work, "engines")),
             "HF_HUB_OFFLINE": "1",
         }
-        archive = folder / "results.tgz"
         outcomes = run_steps(plan.steps(), plan.results, archive, arguments.seconds, environment)
     return int(any(outcome.ended != "done" for outcome in outcomes))
 

@@ -9,9 +9,11 @@ a group that fails is told, and the next one runs.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import math
+import os
 import statistics
 import sys
 import time
@@ -330,7 +332,13 @@ def rounded(plain: Any) -> Any:
 
 
 def main() -> int:
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("out", type=Path, help="the figures go there, as JSON")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    arguments = parser.parse_args()
+    out = arguments.out
+    if os.path.lexists(out) and not arguments.overwrite:
+        parser.error(f"{out} is there already; name another, or give --overwrite")
     device = torch.cuda.get_device_name() if ON_GPU else "cpu: a dry run, its figures mean nothing"
     figures: Figures = {"torch": torch.__version__, "device": device}
     failed = False

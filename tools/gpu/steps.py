@@ -6,6 +6,7 @@ archive, which is whole at every moment. Python's own library is enough.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -81,6 +82,18 @@ def run_steps(
             if terminated():
                 raise SystemExit(128 + signal.SIGTERM)
     return outcomes
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse, with the archive FOLDER/results.tgz as `archive`; --overwrite is added. Ends the
+    program where there is one that is not to be replaced.
+    """
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    arguments = parser.parse_args(words)
+    arguments.archive = Path(arguments.folder, "results.tgz")
+    if os.path.lexists(arguments.archive) and not arguments.overwrite:
+        parser.error(f"{arguments.archive} is there already; move it, or give --overwrite")
+    return arguments
 
 
 @contextlib.contextmanager

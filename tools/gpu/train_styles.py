@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from steps import Step, run_steps
+from steps import Step, parse, run_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = ROOT / "livestyle" / "stylizers" / "styles"
@@ -93,7 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--styles", nargs="+", help="default: every painting that is packed")
     parser.add_argument("--device", default="cuda", help="cpu: to rehearse")
     parser.add_argument("--init-from", type=Path, help="folder of NAME.safetensors to go on from")
-    args = parser.parse_args(words[:end])
+    args = parse(parser, words[:end])
     if not args.data.is_file():
         parser.error(f"there is no file {args.data}; tools/pack_training.py writes it")
     args.rest = words[end + 1 :]
@@ -112,7 +112,7 @@ def main() -> int:
         outcomes = run_steps(
             steps(args, paintings, data, results),
             results,
-            args.folder / "results.tgz",
+            args.archive,
             args.seconds,
             environment,
         )
