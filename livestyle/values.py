@@ -49,6 +49,11 @@ def path(value: Any) -> str:
         raise ValueError("a file's name is expected")
     if "\0" in name:
         raise ValueError("no file's name has a character '\\x00'; leave it out")
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        half = name[error.start]
+        raise ValueError(f"no file's name has a character {half!r}; leave it out") from None
     return os.path.expanduser(name)
 
 

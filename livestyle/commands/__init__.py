@@ -7,7 +7,7 @@ import io
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from livestyle.aside import leave
 from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
@@ -60,6 +60,13 @@ class _Parser(argparse.ArgumentParser):
 
     def print_help(self, file: object = None) -> None:
         tell(self.format_help().rstrip())
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        words = sys.argv[1:] if args is None else list(args)
+        for word in words[: words.index("--") if "--" in words else None]:
+            if word.startswith("--") and word.endswith("=--"):  # argparse makes an empty list of it
+                self.error(f"argument {word[:-3]}: '--' is no value")
+        return super().parse_known_args(words, namespace)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         if message:

@@ -16,6 +16,7 @@ from livestyle.commands.terminal import (
     say,
     tell,
     tell_json,
+    typed,
 )
 from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report",
         dest="figures",
-        type=values.path,
+        type=typed(values.path),
         metavar="FILE.json",
         help="write the figures there; turbo, picture: anew after each contestant",
     )
@@ -87,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=int,
+        type=typed(values.number(1, 1_000_000, int)),
         metavar="SECONDS",
         help="turbo, picture: end a contestant after so long",
     )
@@ -100,13 +101,13 @@ def _add_arguments_of_picture(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--clip",
         action="append",
-        type=values.path,
+        type=typed(values.path),
         metavar="FILE",
         help="a video or a picture to judge on beside the testcard, repeatable",
     )
     group.add_argument(
         "--sheet",
-        type=values.path,
+        type=typed(values.path),
         metavar="FILE",
         help="draw the pictures there, a .png or .jpg: styles down, scenes across",
     )
@@ -120,20 +121,23 @@ def _add_arguments_of_picture(group: argparse._ArgumentGroup) -> None:
 
 def _add_arguments_of_turbo(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--frames", type=int, metavar="N", help="to time (default: 600 on a GPU, else 20)"
+        "--frames",
+        type=typed(values.number(1, 1_000_000, int)),
+        metavar="N",
+        help="to time (default: 600 on a GPU, else 20)",
     )
     group.add_argument(
         "--in-flight",
-        type=int,
+        type=typed(values.number(1, 1_000_000, int)),
         metavar="N",
         help="time so many frames at once, too (default: 1, not)",
     )
     group.add_argument(
-        "--plot", type=values.path, metavar="FILE.png", help="draw frames and stages there"
+        "--plot", type=typed(values.path), metavar="FILE.png", help="draw frames and stages there"
     )
     group.add_argument(
         "--pictures",
-        type=values.path,
+        type=typed(values.path),
         metavar="FILE.png",
         help="what each made of one frame, side by side",
     )
@@ -175,9 +179,6 @@ def _check(arguments: argparse.Namespace) -> None:
             raise ConfigError(f"--{key(name)}{given}: that is for {known}")
     if arguments.what != "picture" and len(arguments.styles or ()) > 1:
         raise ConfigError(f"--style {', '.join(arguments.styles)}: one is enough here")
-    for name in ("frames", "in_flight", "limit"):
-        if (number := getattr(arguments, name)) is not None and number < 1:
-            raise ConfigError(f"--{key(name)} {number}: a number from 1 on is expected")
 
 
 def _files(arguments: argparse.Namespace) -> dict[str, Target]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from livestyle.commands.terminal import add_json, say, tell, tell_json
+from livestyle import values
+from livestyle.commands.terminal import add_json, say, tell, tell_json, typed
 
 HELP = "the engines that are built, or remove some"
 
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prune",
         nargs="?",
         const=30,
-        type=int,
+        type=typed(values.number(0, 1_000_000, int)),
         metavar="DAYS",
         help="remove what was not used for so many days (30), what is damaged or left over; 0: all",
     )

@@ -13,6 +13,7 @@ from livestyle.commands.terminal import (
     end_in_order,
     say,
     tell_json,
+    typed,
 )
 from livestyle.config import FINISH, STYLIZER
 from livestyle.files import check_target
@@ -28,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
         metavar="IN",
-        type=values.path,
+        type=typed(values.path),
         help="a picture or a video file, as FFmpeg reads them",
     )
     parser.add_argument(
         "output",
         metavar="OUT",
-        type=values.path,
+        type=typed(values.path),
         help="a picture (.png, .jpg, .webp) or a clip (.mp4, or .mkv, lossless)",
     )
     add_flags(parser, _SETTINGS)

@@ -7,7 +7,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from livestyle import values
 from livestyle.config import Config
@@ -19,6 +20,7 @@ ENDINGS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 _EVERY = 5.0  # s
+_LONGEST, _BEGIN = 1000, 600  # characters
 # C0, delete and C1, what ends a line, and what turns the direction of what follows
 _SPELLED = {
     code: ascii(chr(code))[1:-1]
@@ -35,8 +37,27 @@ def spelled(text: str) -> str:
 
 
 def say(*lines: str) -> None:
-    """Lines for the user: on stderr, because stdout may carry pictures or JSON."""
-    print(*map(spelled, lines), sep="\n", file=sys.stderr, flush=True)
+    """Lines for the user: on stderr, because stdout may carry pictures or JSON. Of one that is
+    longer than anybody reads, for what was given is in it, the middle is left out.
+    """
+    print(*map(_readable, lines), sep="\n", file=sys.stderr, flush=True)
+
+
+def _readable(text: str) -> str:
+    line = spelled(text)
+    return line if len(line) <= _LONGEST else f"{line[:_BEGIN]} … {line[_BEGIN - _LONGEST :]}"
+
+
+def typed(parse: values.Parse) -> Callable[[str], Any]:
+    """For argparse, which tells what is expected only of its own kind of error."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{values.shown(text)}: {error}") from None
+
+    return parsed
 
 
 class NowAndThen:
@@ -85,7 +106,7 @@ def add_config(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--config",
         metavar="FILE",
-        type=values.path,
+        type=typed(values.path),
         help="read settings from this TOML file; flags win, and it wins over your own file",
     )
 

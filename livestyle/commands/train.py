@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livestyle import values
-from livestyle.commands.terminal import add_json, end_in_order, say, tell_json
+from livestyle.commands.terminal import add_json, end_in_order, say, tell_json, typed
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
 from livestyle.installation import command
 from livestyle.machine import check_memory
@@ -31,13 +31,16 @@ _LOOK = 5  # iterations, of which the last few say how long all of them take
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The picture, what to learn on, and how long."""
     parser.add_argument(
-        "picture", metavar="PICTURE", type=values.path, help="a painting or drawing, as JPEG or PNG"
+        "picture",
+        metavar="PICTURE",
+        type=typed(values.path),
+        help="a painting or drawing, as JPEG or PNG",
     )
     parser.add_argument(
         "--on",
         action="append",
         required=True,
-        type=values.path,
+        type=typed(values.path),
         metavar="WHAT",
         help="what it will restyle: a recording of the game, or a folder of pictures of it; "
         "repeatable",
@@ -45,14 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="what to call the style (the picture's file name)")
     parser.add_argument(
         "--iterations",
-        type=values.number(1, 1_000_000, int),
+        type=typed(values.number(1, 1_000_000, int)),
         default=4000,
         metavar="N",
         help="how long: how often it is shown some of the pictures (4000)",
     )
     parser.add_argument(
         "--stroke-width",
-        type=values.number(160, 2560, int),
+        type=typed(values.number(160, 2560, int)),
         default=640,
         metavar="PX",
         help="how wide the painting is held beside the game's picture, in px of 640: more makes "
