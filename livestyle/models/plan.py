@@ -23,6 +23,7 @@ from livestyle.models.folder import (
     read_layout,
     weight_files,
 )
+from livestyle.models.lora import check_lora
 from livestyle.models.pin import is_hub_id, pin
 from livestyle.recipe import DiffusionRecipe, load_recipe
 
@@ -131,6 +132,7 @@ def parse_lora(text: str) -> tuple[Path, float]:
 def _checked_lora(text: str) -> tuple[Path, float]:
     file, scale = parse_lora(text)
     check_weights(file)
+    check_lora(file)
     return file, scale
 
 
