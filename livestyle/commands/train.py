@@ -121,7 +121,7 @@ def _begun(arguments: argparse.Namespace, name: str, device: torch.device) -> Tr
         raise LivestyleError(
             f"cannot make the folder {str(path.parent)!r}: {reason(error)}"
         ) from error
-    if path.exists():
+    if is_there(path):
         load_checkpoint(path)  # it may be of another version: better said at once
     say(f"livestyle: reading {', '.join(arguments.on)}")
     material = [read_material(Path(what)) for what in arguments.on]

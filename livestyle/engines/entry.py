@@ -57,8 +57,12 @@ class Manifest:
         if plain.pop("schema") != SCHEMA:
             raise ValueError("another version of livestyle wrote it")
         plain["spec"] = Spec.from_plain(plain["spec"])
-        plain["files"] = {name: (size, sha) for name, (size, sha) in plain["files"].items()}
-        return cls(**plain)
+        plain["files"] = {name: (int(size), sha) for name, (size, sha) in plain["files"].items()}
+        manifest = cls(**plain)
+        kinds = {"title": str, "facts": dict, "report": dict}
+        if wrong := [name for name in kinds if not isinstance(plain[name], kinds[name])]:
+            raise ValueError(f"its {wrong[0]} is {str(plain[wrong[0]])[:40]}")
+        return manifest
 
 
 class Entry:
@@ -130,7 +134,14 @@ class Entry:
             yield
         except OSError as error:
             raise self._refusal(reason(error)) from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise self._refusal(
                 str(error).splitlines()[0] if str(error) else repr(error)
             ) from error

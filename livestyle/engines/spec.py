@@ -87,11 +87,27 @@ class Spec:
         if wrong := {field.name for field in dataclasses.fields(cls)} ^ set(plain):
             raise ValueError(f"missing or unknown: {sorted(wrong)[0]}")
         values = dict(plain)
-        values["loras"] = tuple((str(digest), float(scale)) for digest, scale in plain["loras"])
-        values["targets"] = tuple(map(str, plain["targets"]))
+        texts = [name for name in values if name not in ("loras", "size", "batch", "targets")]
         width, height = plain["size"]
-        values["size"] = int(width), int(height)
-        return cls(**values)
+        values["size"] = _whole(width, "width"), _whole(height, "height")
+        values["batch"] = _whole(plain["batch"], "batch")
+        values["loras"] = tuple(
+            (_text(digest, "LoRA"), float(scale)) for digest, scale in plain["loras"]
+        )
+        values["targets"] = tuple(_text(target, "target") for target in plain["targets"])
+        return cls(**values | {name: _text(values[name], name) for name in texts})
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"its {what} is no text but {str(value)[:40]}")
+    return value
+
+
+def _whole(value: Any, what: str) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"its {what} is no whole number from 1 on but {str(value)[:40]}")
+    return value
 
 
 @functools.cache

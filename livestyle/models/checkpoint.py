@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from livestyle.errors import ModelError
-from livestyle.models.folder import PICKLES, check_weights, safetensors_header, stored_precision
+from livestyle.models.folder import (
+    PICKLES,
+    check_weights,
+    is_file,
+    safetensors_header,
+    stored_precision,
+)
 
 _FIRST = "model.diffusion_model.input_blocks.0.0.weight"
 _AUTOENCODER = "first_stage_model.encoder.conv_in.weight"
@@ -40,7 +46,7 @@ class ModelFile:
 
     def __init__(self, path: Path, *, own_autoencoder: bool = True) -> None:
         """own_autoencoder: whether that in the file is needed too."""
-        if not path.is_file():
+        if not is_file(path):
             raise ModelError(f"there is no {str(path)!r}; see --model")
         check_weights(path)
         self.path = path

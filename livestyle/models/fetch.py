@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from livestyle.errors import MissingPackage, ModelError, reason
 from livestyle.places import cache_folder, is_there
@@ -34,6 +35,7 @@ except ImportError as missing:
 
 GB = 1e9
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 Say = Callable[[str], None]
 
 LAYOUT = ("model_index.json", "scheduler/*.json", "tokenizer*/*", "*/config.json")
@@ -166,11 +168,56 @@ def announce_download(needed: Sequence[Repo], licence: str, say: Say) -> None:
 
 
 def _reach() -> None:
-    """Raise OSError at once where the hub can't be reached: its client tries for half a minute."""
+    """Raise OSError or ValueError at once where the hub can't be reached: its client tries for half
+    a minute.
+    """
     address = urlsplit(constants.ENDPOINT)
-    if not getproxies():
-        port = address.port or (80 if address.scheme == "http" else 443)
-        socket.create_connection((address.hostname or "", port), timeout=10).close()
+    host, proxies = address.hostname or "", _proxies()
+    name = address.scheme if address.scheme in proxies else "all"
+    if name in proxies and not proxy_bypass(host):
+        proxy = proxies[name]
+        try:
+            _connect(proxy)
+        except OSError as error:
+            raise OSError(
+                f"the proxy {proxy.hostname} of {name.upper()}_PROXY does not answer "
+                f"({error.strerror or error})"
+            ) from None
+    else:
+        _connect(address)
+
+
+def _connect(address: SplitResult) -> None:
+    port = address.port or _PORTS.get(address.scheme, 443)
+    socket.create_connection((address.hostname or "", port), timeout=10).close()
+
+
+def _proxies() -> dict[str, SplitResult]:
+    """Those that the hub's client takes from the environment: http, https, all.
+
+    Raises ValueError for one that it can't use; what is in it may be a secret.
+    """
+    found = {}
+    for name, text in getproxies().items():
+        if name not in ("http", "https", "all"):
+            continue
+        try:
+            address = urlsplit(text if "://" in text else f"http://{text}")
+            usable = address.scheme in _PORTS and address.hostname and address.port != 0
+        except ValueError:  # of a port, or of brackets
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"{name.upper()}_PROXY names no proxy that can be used: http://HOST:PORT or "
+                "socks5://HOST:PORT is expected"
+            )
+        if address.scheme.startswith("socks") and not importlib.util.find_spec("socksio"):
+            raise ValueError(
+                f"{name.upper()}_PROXY names a SOCKS proxy, which takes the package socksio; run: "
+                "pip install socksio"
+            )
+        found[name] = address
+    return found
 
 
 def _remove(file: Path) -> None:

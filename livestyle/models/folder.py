@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from livestyle.errors import ModelError
+from livestyle.errors import ModelError, reason
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pt2")
 AUTOENCODERS = ("AutoencoderTiny", "AutoencoderKL")
@@ -54,7 +54,8 @@ class ModelFolder:
         for network in _NETWORKS:
             needed = own_autoencoder or network != "vae"
             if needed and (path / network).is_dir():
-                weight_files(path / network)
+                for file in weight_files(path / network):
+                    safetensors_header(file)
         self.stored = stored_precision(weight_files(path / "unet")[0])
 
 
@@ -79,10 +80,15 @@ def read_layout(path: Path) -> tuple[str, str]:
 
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files in a network's folder. Raises ModelError when there are none."""
-    files = sorted(folder.glob("*.safetensors"))
-    if files:
+    try:
+        there = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        there = []
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    if files := [file for file in there if file.suffix == ".safetensors"]:
         return files
-    pickled = [file.name for file in sorted(folder.glob("*")) if file.suffix in PICKLES]
+    pickled = [file.name for file in there if file.suffix in PICKLES]
     what = f"only {pickled[0]}, a pickle, which can run any code" if pickled else "no weights"
     raise ModelError(f"{str(folder)!r} has {what}; get the model as .safetensors")
 
@@ -117,6 +123,19 @@ def stored_precision(file: Path) -> str:
     return _STORED.get(first["dtype"], "fp32")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file. Raises ModelError where one may not look."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> ModelError:
+    """What to raise where the system refuses a file or folder of a model."""
+    return ModelError(f"cannot read {str(path)!r}: {reason(error)}")
+
+
 def safetensors_header(file: Path) -> dict[str, Any]:
     """Name -> {"dtype", "shape", "data_offsets"} of each tensor. Raises ModelError."""
     try:
@@ -128,7 +147,9 @@ def safetensors_header(file: Path) -> dict[str, Any]:
         header.pop("__metadata__", None)
         if not all({"dtype", "shape"} <= set(tensor) for tensor in header.values()) or not header:
             raise ValueError("no tensors")
-    except (OSError, ValueError, TypeError, AttributeError, struct.error) as error:
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except (ValueError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise ModelError(f"{str(file)!r} is damaged ({error}); get it again") from error
     return header
 
@@ -151,8 +172,10 @@ def _read_json(file: Path) -> dict[str, Any]:
             f"there is no {str(file)!r}; a model is a folder in diffusers' layout, a "
             ".safetensors checkpoint or an id on the hub"
         ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot read {str(file)!r}: {error}") from error
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"cannot read {str(file)!r}: {error}; get it again") from error
     if not isinstance(content, dict):
         raise ModelError(f"{str(file)!r} holds no settings but {content!r:.40}; get it again")
     return content

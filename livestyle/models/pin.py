@@ -17,7 +17,7 @@ from huggingface_hub import HfApi
 from livestyle.errors import LivestyleError, ModelError
 from livestyle.files import write
 from livestyle.models.fetch import LAYOUT, Repo, reported
-from livestyle.models.folder import PICKLES
+from livestyle.models.folder import PICKLES, unreadable
 from livestyle.places import cache_folder, is_there
 
 _ID = re.compile(r"\w[\w.-]*/[\w.-]+(@[\w./-]+)?")
@@ -26,7 +26,7 @@ _NETWORKS = ("unet", "text_encoder", "text_encoder_2", "vae")
 
 def is_hub_id(model: str) -> bool:
     """Whether `--model` names no file or folder but OWNER/NAME[@REVISION]."""
-    return bool(_ID.fullmatch(model)) and not Path(model).exists()
+    return bool(_ID.fullmatch(model)) and not is_there(Path(model))
 
 
 @dataclass(frozen=True)
@@ -85,5 +85,7 @@ def _read(file: Path) -> Pin:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return Pin(**content | {"files": tuple(content["files"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{str(file)!r} is damaged ({error}); delete it") from error

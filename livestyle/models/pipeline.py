@@ -10,6 +10,7 @@ from typing import Any
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.models.checkpoint import ModelFile
 from livestyle.models.folder import autoencoder_class, variant
+from livestyle.models.lora import apply_lora
 from livestyle.models.plan import Choice
 from livestyle.models.precision import DTYPES, choose_precision
 
@@ -58,12 +59,7 @@ def load_pipeline(choice: Choice, *, only_text: bool = False) -> tuple[Any, torc
             options |= {"use_safetensors": True, "variant": variant(weights.path / "unet")}
             pipeline = kind.from_pretrained(weights.path, **options)
     for file, scale in choice.loras:
-        with _reported(file):
-            pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
-            if not pipeline.get_active_adapters():
-                raise ValueError("nothing in it fits this model")
-            pipeline.fuse_lora(lora_scale=scale)
-            pipeline.unload_lora_weights()
+        apply_lora(pipeline, file, scale)
     return pipeline, dtype
 
 

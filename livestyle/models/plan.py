@@ -20,9 +20,11 @@ from livestyle.models.folder import (
     ModelFolder,
     autoencoder_class,
     check_weights,
+    is_file,
     read_layout,
     weight_files,
 )
+from livestyle.models.lora import check_lora
 from livestyle.models.pin import is_hub_id, pin
 from livestyle.recipe import DiffusionRecipe, load_recipe
 
@@ -115,7 +117,7 @@ def plan_model(config: Config) -> Plan:
 
 
 def parse_lora(text: str) -> tuple[Path, float]:
-    """File and scale of FILE[:SCALE]. Raises ConfigError."""
+    """File and scale of FILE[:SCALE]. Raises ConfigError, ModelError."""
     name, colon, number = text.rpartition(":")
     scale = 1.0
     try:
@@ -123,7 +125,7 @@ def parse_lora(text: str) -> tuple[Path, float]:
     except ValueError:  # the colon, if any, is part of the name, as in C:\\x.safetensors
         colon = ""
     file = Path(name if colon else text)
-    if not file.is_file() or not -10 <= scale <= 10:
+    if not is_file(file) or not -10 <= scale <= 10:
         raise ConfigError(f"--lora {text!r}: FILE.safetensors[:SCALE] is expected, a file there is")
     return file, scale
 
@@ -131,6 +133,7 @@ def parse_lora(text: str) -> tuple[Path, float]:
 def _checked_lora(text: str) -> tuple[Path, float]:
     file, scale = parse_lora(text)
     check_weights(file)
+    check_lora(file)
     return file, scale
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def find_blend(style: str | None) -> tuple[Part, ...]:
             raise ConfigError(f"style {style!r}: {file!r} is no picture; {_FORM}")
         if not (share > 0 and math.isfinite(share)):
             raise ConfigError(f"style {style!r}: share {share:g} of {file!r} is not above 0")
-        if not Path(file).expanduser().is_file():
+        if not os.path.isfile(os.path.expanduser(file)):
             raise ConfigError(f"style {style!r}: there is no file {file!r}; check the name")
     whole = sum(share for _, share in named)
     return tuple(Part(Path(file).expanduser(), share / whole) for file, share in named)

@@ -10,6 +10,7 @@ from typing import Any
 
 from livestyle.errors import LivestyleError
 from livestyle.files import write
+from livestyle.places import is_there
 from livestyle.training.network import LiteNetwork
 
 
@@ -23,7 +24,7 @@ def write_card(
     of `words` what is not said there comes below it. Raises LivestyleError.
     """
     there = ""
-    if path.exists():
+    if is_there(path):
         there = path.read_text(encoding="utf-8").split("\n[network]")[0].rstrip()
     try:
         said = tomllib.loads(there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ def read_material(path: Path) -> list[np.ndarray]:
 
     Raises PictureError where there are none; SourceError for a file that is no recording.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         return read_folder(path, _HEIGHT)[:_MOST]
     from livestyle.sources.file import decode_timed  # a machine that only trains has no PyAV
 

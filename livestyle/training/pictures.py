@@ -5,6 +5,7 @@ Pictures are uint8 RGB [H, W, 3] as numpy arrays.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -135,7 +136,7 @@ def read_folder(folder: Path, height: int = 720) -> list[np.ndarray]:
     Raises PictureError where there are none.
     """
     found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for path in sorted(folder.iterdir()) if os.path.isdir(folder) else []:
         picture = _read(path)
         if picture is None or picture.std() < FLAT:
             continue

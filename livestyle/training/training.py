@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from livestyle.errors import ConfigError
+from livestyle.places import is_there
 from livestyle.training.checkpoint import Checkpoint, load_checkpoint
 from livestyle.training.network import LiteNetwork
 from livestyle.training.pictures import Crops, read_painting
@@ -56,7 +57,7 @@ class Training:
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # every step has the same shapes
         self.name, painting = subject.name, subject.painting
-        goes_on = path.exists()
+        goes_on = is_there(path)
         begun = _begun(path if goes_on else begin)
         self._network = begun.network().to(device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -341,6 +344,103 @@ def test_engines_are_listed_and_pruned(
     assert [name for name in listed if "." not in name] == [new.key]
     assert main(["engines", "--prune", "0"]) == 0
     assert [path for path in cache.root.iterdir() if path.is_dir()] == []
+
+
+ODD: list[Any] = [
+    None, True, -1, 0, 10**400, 1.5, float("inf"), float("-inf"), float("nan"), "", "x", "\ud800",
+    "\x1b[2J", "../x", "a\0b", [], [1], [[]], ["a", float("inf")], {}, {"a": None},
+]  # fmt: skip
+
+
+def _places(plain: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths to all that is in a JSON value."""
+    inner = plain.items() if isinstance(plain, dict) else enumerate(plain)
+    found = []
+    for key, value in inner:
+        found.append((*path, key))
+        if isinstance(value, dict | list):
+            found += _places(value, (*path, key))
+    return found
+
+
+def _mangle(plain: dict[str, Any], chance: random.Random) -> None:
+    *path, last = chance.choice(_places(plain))
+    inside: Any = plain
+    for key in path:
+        inside = inside[key]
+    if chance.random() < 0.2:
+        del inside[last]
+    elif isinstance(inside, dict) and chance.random() < 0.1:
+        inside[str(chance.random())] = inside.pop(last)
+    else:
+        inside[last] = chance.choice(ODD)
+
+
+def _rewrite(entry: Entry, plain: dict[str, Any]) -> None:
+    """A manifest whose checksum is right, under the key that it says."""
+    content = json.dumps(plain)
+    checksum = hashlib.sha256(content.encode()).hexdigest()
+    (entry.folder / "manifest.json").write_text(f"{checksum}\n{content}\n")
+    with contextlib.suppress(Exception):
+        entry.folder.rename(entry.folder.parent / Spec.from_plain(plain["spec"]).key)
+
+
+def _listed_and_pruned(cache: Cache, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["engines"]) == 0
+    assert main(["engines", "--json"]) == 0
+    listed = capsys.readouterr().out
+    with contextlib.suppress(EngineError):  # it may be this one
+        cache.find(SPEC)
+    assert main(["engines", "--prune", "0"]) == 0
+    assert [path for path in cache.root.iterdir() if path.is_dir()] == []
+    assert "\x1b" not in listed + capsys.readouterr().err
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("path", "damage"),
+    [
+        (("spec", "size"), ([float("inf"), 512], "its width is no whole number from 1 on but inf")),
+        (("spec", "size"), ([512, 0], "its height is no whole number from 1 on but 0")),
+        (("spec", "batch"), (1.5, "its batch is no whole number")),
+        (("spec", "engine"), (5, "its engine is no text but 5")),
+        (("spec", "card"), (None, "its card is no text but None")),
+        (("spec", "targets"), ([["sm_89"]], "its target is no text")),
+        (("title",), ({}, "its title is {}")),
+        (("facts",), (None, "its facts is None")),
+        (("files",), ({"unet.plan": [float("inf"), "x"]}, "cannot convert float infinity")),
+    ],
+)
+def test_a_manifest_of_other_kinds_of_values_is_refused_in_a_line(
+    cache: Cache,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    path: tuple[str, ...],
+    damage: tuple[Any, str],
+) -> None:
+    monkeypatch.setenv("LIVESTYLE_ENGINES", str(cache.root))
+    entry = _fill(cache)
+    plain = json.loads((entry.folder / "manifest.json").read_text().partition("\n")[2])
+    inside = plain
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]], why = damage
+    _rewrite(entry, plain)
+    assert why in _listed_and_pruned(cache, capsys)
+
+
+def test_no_manifest_ends_in_a_traceback(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIVESTYLE_ENGINES", str(cache.root))
+    chance = random.Random(20)
+    for _ in range(150):
+        entry = _fill(cache)
+        plain = json.loads((entry.folder / "manifest.json").read_text().partition("\n")[2])
+        for _ in range(chance.choice([1, 1, 1, 3])):
+            _mangle(plain, chance)
+        _rewrite(entry, plain)
+        _listed_and_pruned(cache, capsys)
 
 
 def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:
