@@ -50,7 +50,7 @@ def _report(folder: Path) -> dict[str, Any]:
 
 def _usual_ms(folder: Path) -> float:
     """What a frame takes here, one after the other; the better of two, for others may work."""
-    flags = ["--fps", "100", "--seconds", "4", "--report", "r.json"]
+    flags = ["--fps", "100", "--seconds", "4", "--report", "r.json", "--overwrite"]
     usual: list[float] = []
     for _ in range(2):
         subprocess.run([*RUN, *flags], cwd=folder, check=True, timeout=60, capture_output=True)
@@ -65,7 +65,7 @@ class Live:
         self._folder = folder
         self._said = (folder / "said").open("w+b")
         flags = ["--fps", f"{fps:.2f}", "--hold-fps", f"{fps:.2f}"]
-        flags += ["--frame-log", "f.csv", "--report", "r.json"]
+        flags += ["--frame-log", "f.csv", "--report", "r.json", "--overwrite"]
         self._process = subprocess.Popen([*RUN, *flags], cwd=folder, stderr=self._said)
 
     def said(self) -> str:
