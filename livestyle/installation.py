@@ -6,7 +6,6 @@ A checkout, a virtual environment of pip's or uv's, pipx and `uv tool` each take
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import shlex
@@ -100,7 +99,7 @@ def _is_tool() -> bool:
 def _installing() -> list[str]:
     """What installs packages for this Python: pip, or uv where an environment has none."""
     python = Path(sys.executable)
-    if importlib.util.find_spec("pip") is None:
+    if next(importlib.metadata.distributions(name="pip"), None) is None:
         return ["uv", "pip", "install", "--python", _shown(python)]
     pip = python.with_name("pip.exe" if sys.platform == "win32" else "pip")
     return [*([_shown(pip)] if pip.is_file() else [_shown(python), "-m", "pip"]), "install"]
