@@ -99,7 +99,7 @@ def _is_tool() -> bool:
 def _installing() -> list[str]:
     """What installs packages for this Python: pip, or uv where an environment has none."""
     python = Path(sys.executable)
-    if next(importlib.metadata.distributions(name="pip"), None) is None:
+    if not any(importlib.metadata.distributions(name="pip")):
         return ["uv", "pip", "install", "--python", _shown(python)]
     pip = python.with_name("pip.exe" if sys.platform == "win32" else "pip")
     return [*([_shown(pip)] if pip.is_file() else [_shown(python), "-m", "pip"]), "install"]
