@@ -83,9 +83,13 @@ class Prompts:
             self._news.wait_for(lambda: text in (self.newest[0], self._refused))
 
     def close(self) -> None:
-        """End the thread; a prompt that is being encoded is finished first."""
+        """End the thread; a prompt that is being encoded is finished first. What holds the model is
+        let go of; `newest` stays.
+        """
         self._asked.close()
         self._thread.join()
+        del self._encode, self._refuse
+        self._kept.clear()
 
     def _run(self) -> None:
         if sys.platform.startswith("linux"):

@@ -156,7 +156,7 @@ class Turbo:
     def __exit__(self, *exc_info: object) -> None:
         self._prompts.close()
         on_gpu = self._model.device.type == "cuda"
-        del self._program, self._model, self._prompts
+        del self._program, self._model
         self.finish = None
         if on_gpu:  # PyTorch would keep the memory, and an engine that takes over has its own
             torch.cuda.empty_cache()

@@ -303,3 +303,10 @@ def test_a_cut_is_told_by_the_command_and_by_the_api(
         with pytest.raises(StylizerError, match="cannot encode the prompt 'zebra'"):
             stylize.change(prompt="zebra")
     assert len([text for text in caplog.messages if "wolf' is not read" in text]) == 1
+
+
+def test_what_was_said_of_the_look_can_be_asked_for_when_it_is_closed(model: Model) -> None:
+    """A last report is made then."""
+    with Turbo(model, Canvas(SIZE, "fit"), lambda _: SIZE, _look("a (cat:1.8)")) as turbo:
+        note = turbo.note
+    assert note and turbo.note == note and turbo.is_settled and turbo.refusal is None
