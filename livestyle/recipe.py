@@ -152,6 +152,12 @@ def user_recipes() -> Path:
     return user_folder() / "recipes"
 
 
+def own_recipes() -> list[Path]:
+    """The user's own recipes. Raises ConfigError where one may not look."""
+    own = user_recipes()
+    return [file for file in _files().values() if isinstance(file, Path) and file.parent == own]
+
+
 def _files() -> dict[str, Traversable]:
     """All recipes, by name; of two with one name the user's."""
     own = user_recipes()

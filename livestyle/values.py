@@ -114,7 +114,7 @@ def number(low: float, high: float, kind: type[int] | type[float] = float) -> Pa
             parsed = kind(value)
         except (TypeError, ValueError, OverflowError):
             raise ValueError(expected) from None
-        broken = isinstance(value, float) and parsed != value  # int cuts it off
+        broken = kind is int and isinstance(value, float) and parsed != value  # it was cut off
         if isinstance(value, bool) or broken or not low <= parsed <= high:
             raise ValueError(f"{expected}, a whole one" if broken else expected)
         return parsed

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -291,14 +292,17 @@ def test_missing_file_is_named() -> None:
     ("name", "value", "said"),
     [
         ("seed", "x", "--seed 'x': a number from 0 to 4294967295 is expected"),
+        ("detail", float("nan"), "--detail nan: a number from 0 to 1 is expected"),
+        ("fps", "nan", "--fps 'nan': a number from"),
         ("seconds", "99999999999", "a number from 0.1 to 10000000 is expected"),
         ("port", "9" * 5000, "a number from 0 to 65535 is expected"),
         ("output_size", "9" * 5000 + "x64", "WIDTHxHEIGHT is expected"),
         ("size", "64x" + "9" * 5000, "WIDTHxHEIGHT is expected"),
     ],
 )
-def test_numbers_are_written_as_people_write_them(name: str, value: str, said: str) -> None:
+def test_numbers_are_written_as_people_write_them(name: str, value: Any, said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         check(name, value, f"--{key(name)}")
     assert said in str(refused.value) and len(str(refused.value)) < 400
-    assert ("… (" in str(refused.value)) == (len(value) > 200)
+    assert "whole" not in str(refused.value)
+    assert ("… (" in str(refused.value)) == (len(str(value)) > 200)

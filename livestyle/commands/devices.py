@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.errors import SourceError
+from livestyle.installation import command
 
 HELP = "screens and cameras"
 
@@ -74,4 +75,4 @@ def _cameras() -> list[Device]:
         else:
             number = camera.path.removeprefix("/dev/video")
             devices.append(Device(f"--source camera:{number}", f"camera {camera.label!r}"))
-    return devices or [Device("(no camera)", "no /dev/video device; `livestyle doctor` tells how")]
+    return devices or [Device("(no camera)", f"no /dev/video; {command('doctor')} tells how")]

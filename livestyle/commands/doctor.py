@@ -164,14 +164,15 @@ def _engines_of_turbo() -> Check:
 def _own_files() -> Check:
     """Settings, presets and recipes of the user's own: one that is wrong ends every run."""
     from livestyle.places import is_there
-    from livestyle.recipe import DiffusionRecipe, Recipe, load_recipe, user_recipes
+    from livestyle.recipe import DiffusionRecipe, Recipe, load_recipe, own_recipes
     from livestyle.settings import load_config, user_file
     from livestyle.stylizers.preset import list_presets, user_presets
 
-    subject, recipes = "your own files", sorted(user_recipes().glob("*.toml"))
+    subject = "your own files"
     try:
         load_config({})
         list_presets()
+        recipes = own_recipes()
         for recipe in recipes:  # there is one for lite
             load_recipe(recipe.stem, Recipe if recipe.stem == "lite" else DiffusionRecipe)
     except LivestyleError as error:

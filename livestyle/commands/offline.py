@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from livestyle.errors import ConfigError
 from livestyle.files import Target
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
-from livestyle.frame import Frame, even
-from livestyle.sources.file import decode_timed, probe, told_of
+from livestyle.frame import Frame, Size, even
+from livestyle.sources.file import FileInfo, decode_timed, probe, told_of
 from livestyle.stylizers import Stylizer, open_stylizer
 
 if TYPE_CHECKING:
@@ -40,24 +41,24 @@ Write = Callable[[memoryview], None]  # I420 of a frame
 Advance = Callable[[int, int], None]  # frames done, frames in all (0: not known)
 
 
-def stylize_file(
-    input: str,
-    output: str,
-    config: Config,
-    advance: Advance,
-    say: NowAndThen,
-) -> dict[str, Any]:
-    """Restyle every frame of `input` into `output`, of the same size (made even) and times.
+@dataclass(frozen=True)
+class Job:
+    """What is to be made of what. size: of the result."""
 
-    A clip's frames are what a live run on a CPU gives for the same settings; sound is left out. A
-    first frame alone is taken where `output` is a picture, with colours at its full size; frames
-    that have another shape than the first have bars in the clip. config: settled, see
-    `settle_stylizer`. say: told what is being loaded and, at once, what is not shown as in `input`.
+    input: str
+    output: str
+    clip: FileInfo
+    size: Size
 
-    Returns what was done, as JSON can hold it.
+    @property
+    def suffix(self) -> str:
+        """What the result is, as `.png`."""
+        return Path(self.output).suffix.lower()
 
-    Raises ConfigError for an ending that is not known or that can't hold pictures of that size,
-    LivestyleError when a file can't be used.
+
+def examine(input: str, output: str) -> Job:
+    """Look at a file and at what it shall become. Raises ConfigError for an ending that is not
+    known or that can't hold pictures of that size, SourceError for a file that can't be used.
     """
     suffix = Path(output).suffix.lower()
     if suffix not in (*_PICTURES, *SUFFIXES):
@@ -66,11 +67,27 @@ def stylize_file(
         raise ConfigError(
             f"cannot tell what {output!r} shall be; its name ends in one of: {known}{why}"
         )
-    started = time.monotonic()
     clip = probe(input)
-    is_picture = suffix in _PICTURES
-    size = clip.size if is_picture else even(clip.size)
+    size = clip.size if suffix in _PICTURES else even(clip.size)
     check_size(output, size, _PICTURES.get(suffix))
+    return Job(input, output, clip, size)
+
+
+def stylize_file(job: Job, config: Config, advance: Advance, say: NowAndThen) -> dict[str, Any]:
+    """Restyle every frame of the input into the output, of the same size (made even) and times.
+
+    A clip's frames are what a live run on a CPU gives for the same settings; sound is left out. A
+    first frame alone is taken where the output is a picture, with colours at its full size; frames
+    that have another shape than the first have bars in the clip. config: settled, see
+    `settle_stylizer`. say: told what is being loaded and, at once, what is not as in the input.
+
+    Returns what was done, as JSON can hold it.
+
+    Raises LivestyleError when a file can't be used.
+    """
+    started = time.monotonic()
+    input, output, clip, size = job.input, job.output, job.clip, job.size
+    suffix, is_picture = job.suffix, job.suffix in _PICTURES
     target = Target("output", output, config.overwrite)
     if told := told_of(input, clip.range):
         say.at_once(told)

@@ -46,16 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Restyle the file."""
     check_memory()
-    from livestyle.commands.offline import stylize_file
+    from livestyle.commands.offline import examine, stylize_file
     from livestyle.commands.status import progress_bar
     from livestyle.stylizers.settle import settle_stylizer
 
     end_in_order()
     config = config_of(arguments, _SETTINGS)
-    check_target("output", arguments.output, config.overwrite)  # before a model is fetched
+    check_target("output", arguments.output, config.overwrite)
+    job = examine(arguments.input, arguments.output)  # all of it before a model is fetched
     config = settle_stylizer(config, say)
     with progress_bar("stylize") as advance:
-        figures = stylize_file(arguments.input, arguments.output, config, advance, NowAndThen())
+        figures = stylize_file(job, config, advance, NowAndThen())
     if arguments.json:
         tell_json(figures)
     return 0

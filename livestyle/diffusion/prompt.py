@@ -62,7 +62,7 @@ class Prompts:
         self._encode, self._refuse = encode, refuse
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
         self._asked: Mailbox[str] = Mailbox()
-        self._refused = ""  # the last that was, until another is asked for
+        self._refused: str | None = None  # the last that was, until another is asked for
         self.newest = first, self._embedding(first)
         self._news = threading.Condition()  # of `newest` and `_refused`
         self._thread = threading.Thread(target=self._run, name="prompts", daemon=True)
@@ -74,7 +74,7 @@ class Prompts:
 
     def ask(self, text: str) -> None:
         """Have a prompt encoded; one asked for before that is still waiting is left out."""
-        self._refused = ""
+        self._refused = None
         self._asked.put(text)
 
     def wait_for(self, text: str) -> None:
@@ -106,7 +106,7 @@ class Prompts:
 
     def _answer(self, text: str) -> None:
         try:
-            newest, refused = (text, self._embedding(text)), ""
+            newest, refused = (text, self._embedding(text)), None
         except (StylizerError, torch.OutOfMemoryError) as error:
             newest, refused = self.newest, text
             self._refuse(text, str(error).splitlines()[0])

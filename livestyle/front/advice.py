@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from livestyle.between.messages import Running
 from livestyle.config import Config
+from livestyle.installation import command
 from livestyle.pacing import SECOND
 from livestyle.stats import Recent, Timings
 
@@ -45,6 +46,6 @@ class Advice:
             return "a smaller --output-size"
         smaller = "a smaller --size (it is {}x{})".format(*running.stylizer_size)
         if running.stylizer == "turbo":
-            return f"{smaller}, fewer --steps, an engine (livestyle build), or --stylizer lite"
+            return f"{smaller}, fewer --steps, an engine ({command('build')}), or --stylizer lite"
         itself = "" if self._config.hold_fps else ", or --hold-fps N, which finds the size itself"
         return f"{smaller}, another --style{itself}"

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from livestyle.errors import MissingPackage, ModelError, reason
+from livestyle.installation import adding_package
 from livestyle.places import cache_folder, is_there
 from livestyle.recipe import DiffusionRecipe
 
@@ -118,7 +119,10 @@ def reported(id: str) -> Iterator[None]:
     # the one line below says it
     hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        _reach()
+        try:
+            _reach()
+        except ValueError as error:
+            raise ModelError(f"{id} is not on this disk and can't be fetched: {error}") from error
         yield
     except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         if isinstance(error, OSError) and (error.filename or error.errno in _OF_THE_DISK):
@@ -168,9 +172,11 @@ def announce_download(needed: Sequence[Repo], licence: str, say: Say) -> None:
 
 
 def _reach() -> None:
-    """Raise OSError or ValueError at once where the hub can't be reached: its client tries for half
-    a minute.
+    """Raise at once where the hub can't be reached, for its client tries for half a minute:
+    OSError, or ValueError where a proxy is why or nothing shall be asked.
     """
+    if constants.HF_HUB_OFFLINE:
+        raise ValueError("HF_HUB_OFFLINE is set; unset it, or give a model's folder with --model")
     address = urlsplit(constants.ENDPOINT)
     host, proxies = address.hostname or "", _proxies()
     name = address.scheme if address.scheme in proxies else "all"
@@ -179,9 +185,9 @@ def _reach() -> None:
         try:
             _connect(proxy)
         except OSError as error:
-            raise OSError(
+            raise ValueError(
                 f"the proxy {proxy.hostname} of {name.upper()}_PROXY does not answer "
-                f"({error.strerror or error})"
+                f"({error.strerror or error}); mend that variable, or unset it"
             ) from None
     else:
         _connect(address)
@@ -214,7 +220,7 @@ def _proxies() -> dict[str, SplitResult]:
         if address.scheme.startswith("socks") and not importlib.util.find_spec("socksio"):
             raise ValueError(
                 f"{name.upper()}_PROXY names a SOCKS proxy, which takes the package socksio; run: "
-                "pip install socksio"
+                + adding_package("socksio")
             )
         found[name] = address
     return found

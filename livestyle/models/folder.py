@@ -144,14 +144,31 @@ def safetensors_header(file: Path) -> dict[str, Any]:
             if length > file.stat().st_size:
                 raise ValueError("cut off")
             header: dict[str, Any] = json.loads(opened.read(length))
+        if not isinstance(header, dict):
+            raise ValueError("its header is no table of tensors")
         header.pop("__metadata__", None)
-        if not all({"dtype", "shape"} <= set(tensor) for tensor in header.values()) or not header:
+        if not header:
             raise ValueError("no tensors")
+        room = file.stat().st_size - 8 - length
+        if not all(_is_tensor(told, room) for told in header.values()):
+            raise ValueError("its header is no table of tensors")
     except OSError as error:
         raise unreadable(file, error) from error
-    except (ValueError, TypeError, AttributeError, RecursionError, struct.error) as error:
+    except (ValueError, RecursionError, struct.error) as error:
         raise ModelError(f"{str(file)!r} is damaged ({error}); get it again") from error
     return header
+
+
+def _is_tensor(told: Any, room: int) -> bool:
+    """Whether that tells of a tensor in a file with so many bytes of them."""
+    if not isinstance(told, dict) or not isinstance(told.get("dtype"), str):
+        return False
+    for key in ("shape", "data_offsets"):
+        numbers = told.get(key)
+        if not isinstance(numbers, list) or not all(type(x) is int and x >= 0 for x in numbers):
+            return False
+    offsets = told["data_offsets"]
+    return len(offsets) == 2 and offsets[0] <= offsets[1] <= room
 
 
 def _check_schedule(file: Path) -> None:

@@ -135,6 +135,10 @@ def test_doctor_finds_what_is_wrong_in_the_user_s_own_files(
     (user_recipes() / "mine.toml").write_text("steps = 1")
     assert own_files()["verdict"] == "broken" and "mine.toml" in own_files()["found"]
     (user_recipes() / "mine.toml").unlink()
+    user_recipes().rmdir()
+    user_recipes().write_text("no folder")
+    assert own_files()["verdict"] == "broken" and "recipes" in own_files()["found"]
+    user_recipes().unlink()
     (tmp_path / "livestyle" / "settings.toml").write_text("fps = 24")
     assert own_files()["found"] == str(tmp_path / "livestyle" / "settings.toml")
 

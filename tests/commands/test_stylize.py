@@ -193,7 +193,8 @@ def test_a_size_that_the_output_cannot_have_is_refused_first(
     folder: Path, capsys: pytest.CaptureFixture[str], size: Size, output: str, limit: str
 ) -> None:
     assert cv2.imwrite("in.png", np.full((size[1], size[0], 3), 90, np.uint8))
-    assert main(["stylize", "in.png", output, "--stylizer", "passthrough"]) == 2
+    model = ["--stylizer", "turbo", "--model", "someone/some-model"]  # which is not asked for
+    assert main(["stylize", "in.png", output, *model]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and output in told and limit in told
     assert sorted(path.name for path in folder.iterdir()) == ["in.png"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
+import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -74,6 +76,45 @@ def test_a_proxy_that_can_t_be_used_is_named(
     (line,) = told.splitlines()
     assert line.startswith("livestyle: someone/some-model is not on this disk") and why in line
     assert "s3cret" not in told
+
+
+def test_nothing_is_asked_where_the_hub_s_client_is_to_stay_offline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        endpoint = f"http://127.0.0.1:{hub.getsockname()[1]}"
+        monkeypatch.setattr("livestyle.models.fetch.constants.ENDPOINT", endpoint)
+        monkeypatch.setattr("livestyle.models.fetch.constants.HF_HUB_OFFLINE", True)
+        hub.settimeout(0.2)
+        with pytest.raises(ModelError, match="HF_HUB_OFFLINE is set"), reported("a/b"):
+            pass
+        with pytest.raises(TimeoutError):
+            hub.accept()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [],
+        {"x": {"dtype": "F32", "shape": [2, None], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [2, 1000.0], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [{}, 2], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}},
+        {"x": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}},
+        {"x": {"dtype": 7, "shape": [1], "data_offsets": [0, 4]}},
+        {"x": {"dtype": "F32", "shape": [1], "data_offsets": "zz"}},
+        {"x": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}},
+        {"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4000]}},
+        {"x": {"dtype": "F32", "shape": [1]}},
+        {"x": 3},
+    ],
+    ids=str,
+)
+def test_a_header_that_tells_of_no_tensors_is_named(told: object, tmp_path: Path) -> None:
+    header = json.dumps(told).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(ModelError, match="is damaged .its header is no table of tensors"):
+        check_lora(tmp_path / "x.safetensors")
 
 
 def test_a_proxy_that_is_not_for_the_hub_is_not_asked(

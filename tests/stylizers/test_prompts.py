@@ -30,8 +30,9 @@ from livestyle.between.messages import Counts, Running
 from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.config import Config
+from livestyle.diffusion.denoiser import Embedding
 from livestyle.diffusion.model import Model, load_model
-from livestyle.diffusion.prompt import note_of
+from livestyle.diffusion.prompt import Prompts, note_of
 from livestyle.errors import StylizerError
 from livestyle.frame import Frame
 from livestyle.front.asked import Asked
@@ -172,6 +173,21 @@ def test_the_first_prompt_is_refused_in_a_line(
     assert main([*command, "turbo", "--prompt", "zebra", "--model", str(folder)]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("livestyle: cannot encode the prompt 'zebra': ")
+
+
+@pytest.mark.parametrize("text", ["", "dog"])
+def test_what_is_waited_for_is_encoded_also_where_it_is_empty(text: str) -> None:
+    embedding = Embedding(torch.zeros(1), None)
+
+    def encode(prompt: str) -> Embedding:
+        time.sleep(0.3 * (prompt == text))
+        return embedding
+
+    prompts = Prompts(encode, "cat", lambda *_: None)
+    prompts.ask(text)
+    prompts.wait_for(text)
+    assert prompts.newest == (text, embedding)
+    prompts.close()
 
 
 def _running(heard: int, **more: Any) -> Running:
