@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from livestyle.errors import ConfigError, LivestyleError, reason
 
@@ -25,19 +25,33 @@ _LARGEST = 2**20  # bytes; settings, presets and cards have a few thousand
 _NO_FILE = "that is a device, a pipe or a link, which is not replaced; name a file"
 
 
-def check_targets(targets: Iterable[tuple[str, str | None]], overwrite: bool) -> None:
-    """Raise ConfigError for a file that can't be written, that is there already and not to be
-    overwritten, or that two want. targets: what each is, as a flag or in words, and its name.
+class Wanted(NamedTuple):
+    """What is to be written: `what` it is, as a flag or in words, its name, and how it comes there:
+    whole at the end, or growing as a `Part`.
     """
-    wanted: dict[str, str] = {}
-    for what, file in targets:
-        if file is None:
-            continue
-        check_target(what, file, overwrite)
+
+    what: str
+    file: str
+    how: Literal["whole", "part"] = "whole"
+
+
+def check_targets(targets: Iterable[Wanted], overwrite: bool) -> None:
+    """Raise ConfigError for a file that can't be written, that is there already and not to be
+    overwritten, or that two want, were it only until one of them is whole.
+    """
+    taken: dict[str, str] = {}  # by whom
+    for what, file, how in targets:
         path = os.path.realpath(file)
-        if path in wanted:
-            raise ConfigError(f"{what} {file!r}: {wanted[path]} is to be there, too; name another")
-        wanted[path] = what
+        places = {path: (what, "there")}
+        if how == "part":
+            places[f"{path}.part"] = (f"{what} {file!r}, unfinished,", f"at '{file}.part'")
+        for place, (_, where) in places.items():
+            if place in taken:
+                raise ConfigError(
+                    f"{what} {file!r}: {taken[place]} is to be {where}, too; name another"
+                )
+        taken |= {place: who for place, (who, _) in places.items()}
+        check_target(what, file, overwrite)
 
 
 def check_target(what: str, file: str, overwrite: bool) -> None:
@@ -103,6 +117,8 @@ class Part:
         self._is_finished = False
         try:
             self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with _or_removed(self.path):
+                self._ours = os.dup(self.descriptor)  # while it's open no other has its inode
         except FileExistsError as error:
             raise LivestyleError(
                 f"'{file}.part' is there: another livestyle is writing it, or it is left of one "
@@ -112,16 +128,31 @@ class Part:
             raise LivestyleError(f"cannot write {what} {file!r}: {reason(error)}") from error
 
     def finish(self) -> None:
-        """Give it its name, once. Raises OSError; it is then kept, and the error says where."""
+        """Give it its name, once. Raises OSError; it is then kept, and the error says where, or
+        something else has its place, which stays.
+        """
         if not self._is_finished:
             self._is_finished = True
+            if not self._is_there():
+                lost = f"{self.path!r} was moved, removed or replaced; leave it alone until the end"
+                raise OSError(errno.ESTALE, lost)
             _name(self.path, self._path, self._overwrite)
 
     def discard(self) -> None:
         """Remove it, unless it was to be finished."""
         if not self._is_finished:
+            self._is_finished = True
             with contextlib.suppress(OSError):
-                os.unlink(self.path)
+                if self._is_there():
+                    os.unlink(self.path)
+
+    def _is_there(self) -> bool:
+        """Whether what has its name is still what was made. Lets go of it. Raises OSError."""
+        try:
+            found = _at(self.path)
+            return found is not None and os.path.samestat(found, os.fstat(self._ours))
+        finally:
+            os.close(self._ours)
 
 
 def write(file: str, content: bytes) -> None:

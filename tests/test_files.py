@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 from livestyle.commands import main
 from livestyle.encoder import _WholeWrites
 from livestyle.errors import ConfigError, LivestyleError, SinkError
-from livestyle.files import Part, Target, check_targets, write
+from livestyle.files import Part, Target, Wanted, check_targets, write
 from livestyle.frame import Frame
 from livestyle.front.framelog import FrameLog
 from livestyle.sinks.raw import RawVideo
@@ -191,6 +192,10 @@ def test_what_is_there_is_replaced_where_that_is_asked_for(
         ["--sink", "record:o.mp4", "--report", "o.mp4"],
         ["--sink", "record:o.mp4", "--sink", "record:o.mp4"],
         ["--sink", "raw:o.yuv", "--sink", "raw:../here/o.yuv"],
+        ["--sink", "record:b.mp4", "--sink", "raw:b.mp4.part"],
+        ["--sink", "raw:b.mp4.part", "--sink", "record:b.mp4"],
+        ["--sink", "record:b.mkv", "--frame-log", "../here/b.mkv.part"],
+        ["--frame-log", "f", "--report", "f.part"],
     ],
 )
 def test_one_file_is_not_written_twice(
@@ -201,10 +206,59 @@ def test_one_file_is_not_written_twice(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert main([*RUN, "--sink", "null", *flags, "--overwrite"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "is to be there, too; name another" in line
-    assert os.listdir() == []
+    for overwrite in ([], ["--overwrite"]):
+        assert main([*RUN, "--sink", "null", *flags, *overwrite]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.search(r"is to be (there|at '\S+.part'), too; name another$", line)
+        assert os.listdir() == []
+
+
+@pytest.mark.parametrize("came", ["another file", "a link", "nothing"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_came_in_place_of_a_part_is_neither_named_nor_removed(
+    came: str, overwrite: bool, tmp_path: Path
+) -> None:
+    def replace(path: Path) -> None:
+        path.unlink()
+        if came == "another file":
+            path.write_bytes(b"another's")
+        elif came == "a link":
+            path.symlink_to(tmp_path / "victim")
+
+    file = tmp_path / "x"
+    for end in ("finish", "discard"):
+        part = Part("raw video", str(file), overwrite)
+        os.close(part.descriptor)  # its inode is free for another, but for what the Part holds
+        replace(Path(part.path))
+        if end == "finish":
+            with pytest.raises(OSError, match="x.part' was moved, removed or replaced; leave it"):
+                part.finish()
+        part.discard()
+        assert not file.exists()
+        if came == "nothing":
+            assert os.listdir(tmp_path) == []
+        else:
+            os.unlink(part.path)
+
+
+@pytest.mark.parametrize("sink", ["record:o.mkv", "raw:o.yuv"])
+def test_a_run_whose_part_was_replaced_says_so(
+    sink: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    part = Path(f"{sink.partition(':')[2]}.part")
+    begun = FrameLog.__init__
+
+    def begin(self: FrameLog, file: str, overwrite: bool) -> None:
+        begun(self, file, overwrite)
+        part.unlink()
+        part.write_bytes(b"another's")
+
+    monkeypatch.setattr(FrameLog, "__init__", begin)
+    assert main([*RUN, "--sink", sink, "--frame-log", "f.csv"]) == 1
+    assert capsys.readouterr().err.count(f"{part}' was moved, removed or replaced; leave it") == 1
+    assert sorted(os.listdir()) == sorted(["f.csv", str(part)])
+    assert part.read_bytes() == b"another's"
 
 
 def _no_links(*_: object) -> None:
@@ -244,9 +298,8 @@ def test_what_was_free_gets_its_name(
         monkeypatch.setattr(os, "link", _no_links)
     part = Part("output", str(tmp_path / "gone"), overwrite=False)
     os.close(part.descriptor)
-    os.unlink(part.path)
-    with pytest.raises(FileNotFoundError):
-        part.finish()
+    part.finish()
+    os.unlink(tmp_path / "gone")
     file = tmp_path / "r.json"
     target = Target("--report", str(file), overwrite=False)
     for content in (b"first", b"again"):  # its own may be replaced, as bench does
@@ -289,7 +342,7 @@ def test_a_recording_that_can_not_get_its_name_is_kept(
 @pytest.mark.parametrize("flag", ["--report", "--frame-log"])
 def test_a_folder_that_takes_nothing_is_told_before_the_run(flag: str) -> None:
     with pytest.raises(ConfigError, match="'/proc/r.json': cannot be written: "):
-        check_targets([(flag, "/proc/r.json")], overwrite=True)
+        check_targets([Wanted(flag, "/proc/r.json")], overwrite=True)
     assert main([*RUN, "--sink", "null", flag, "/sys/r.json"]) == 2
 
 
