@@ -27,22 +27,25 @@ _NO_FILE = "that is a device, a pipe or a link, which is not replaced; name a fi
 
 class Wanted(NamedTuple):
     """What is to be written: `what` it is, as a flag or in words, its name, and how it comes there:
-    whole at the end, or growing as a `Part`.
+    whole at the end, growing as a `Part`, or to what is no file, see `is_stream`.
     """
 
     what: str
     file: str
-    how: Literal["whole", "part"] = "whole"
+    how: Literal["whole", "part", "stream"] = "whole"
 
 
 def check_targets(targets: Iterable[Wanted], overwrite: bool) -> None:
     """Raise ConfigError for a file that can't be written, that is there already and not to be
-    overwritten, or that two want, were it only until one of them is whole.
+    overwritten, or for what two want, were it only until one of them is whole.
     """
-    taken: dict[str, str] = {}  # by whom
+    taken: dict[object, str] = {}  # by whom
     for what, file, how in targets:
         path = os.path.realpath(file)
-        places = {path: (what, "there")}
+        named = 1 if how == "stream" and file == "-" else file
+        places: dict[object, tuple[str, str]] = dict.fromkeys(_identity(named), (what, "there"))
+        if how != "stream":
+            places[path] = (what, "there")
         if how == "part":
             places[f"{path}.part"] = (f"{what} {file!r}, unfinished,", f"at '{file}.part'")
         for place, (_, where) in places.items():
@@ -51,7 +54,31 @@ def check_targets(targets: Iterable[Wanted], overwrite: bool) -> None:
                     f"{what} {file!r}: {taken[place]} is to be {where}, too; name another"
                 )
         taken |= {place: who for place, (who, _) in places.items()}
-        check_target(what, file, overwrite)
+        if how != "stream":
+            check_target(what, file, overwrite)
+
+
+def is_stream(file: str) -> bool:
+    """Whether it is no file but what takes bytes as they come: stdout for "-", a named pipe, a
+    terminal.
+    """
+    try:
+        mode = os.stat(file).st_mode  # as /dev/stdout, a link, leads to one
+    except OSError:
+        mode = 0
+    return file == "-" or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _identity(file: str | int) -> Iterator[tuple[int, ...]]:
+    """What is one and the same under all its names; nothing of what is not there, nor of the null
+    device, where nobody is in another's way. file: its name, or a descriptor.
+    """
+    with contextlib.suppress(OSError):
+        found = os.stat(file)
+        if not stat.S_ISCHR(found.st_mode):
+            yield found.st_dev, found.st_ino
+        elif found.st_rdev != os.stat(os.devnull).st_rdev:
+            yield (found.st_rdev,)
 
 
 def check_target(what: str, file: str, overwrite: bool) -> None:

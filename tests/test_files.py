@@ -6,6 +6,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -211,6 +213,51 @@ def test_one_file_is_not_written_twice(
         (line,) = capsys.readouterr().err.splitlines()
         assert re.search(r"is to be (there|at '\S+.part'), too; name another$", line)
         assert os.listdir() == []
+
+
+STREAMS = {
+    "stdout and the report": ["--sink", "raw:-", "--json"],
+    "by its device": ["--sink", "raw:/dev/stdout", "--json"],
+    "by its descriptor": ["--sink", "raw:/dev/fd/1", "--json"],
+    "stdout twice": ["--sink", "raw:-", "--sink", "raw:-"],
+    "under two names": ["--sink", "raw:/proc/self/fd/1", "--sink", "raw:-"],
+    "a pipe": ["--sink", "raw:pipe", "--sink", "raw:./pipe"],
+    "a pipe and a link to it": ["--sink", "raw:link", "--sink", "raw:pipe"],
+    "a device": ["--sink", "raw:/dev/full", "--sink", "raw:/dev/../dev/full"],
+}
+
+
+@pytest.mark.parametrize("flags", STREAMS.values(), ids=STREAMS)
+def test_one_stream_has_one_writer(flags: list[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    command = [sys.executable, "-m", "livestyle", *RUN, *flags]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("is to be there, too; name another")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--sink", "record:o.mp4", "--sink", "raw:-"],
+        ["--sink", "raw:o.mp4", "--json"],
+        ["--json", "--sink", "null", "--report", "o.mp4"],
+    ],
+)
+def test_the_file_that_stdout_leads_to_is_not_replaced(flags: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "livestyle", *RUN, *flags, "--overwrite"]
+    with (tmp_path / "o.mp4").open("wb") as out:
+        done = subprocess.run(command, cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and "is to be there, too; name another" in done.stderr
+    assert os.listdir(tmp_path) == ["o.mp4"]
+
+
+def test_the_null_device_has_room_for_all(tmp_path: Path) -> None:
+    flags = ["--sink", "raw:/dev/null", "--sink", "raw:/dev/null", "--sink", "raw:-", "--json"]
+    command = [sys.executable, "-m", "livestyle", *RUN, *flags]
+    subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
 
 
 @pytest.mark.parametrize("came", ["another file", "a link", "nothing"])

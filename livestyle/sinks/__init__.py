@@ -9,7 +9,7 @@ from typing import Protocol
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, LivestyleError
-from livestyle.files import Wanted
+from livestyle.files import Wanted, is_stream
 from livestyle.frame import Frame, Size
 from livestyle.installation import adding
 
@@ -99,14 +99,12 @@ def open_sink(spec: str, size: Size, config: Config, controls: Controls) -> Sink
 
 def files_of(specs: Iterable[str]) -> Iterator[Wanted]:
     """What these sinks make."""
-    from livestyle.sinks.raw import is_stream
-
     for spec in specs:
         kind, _, argument = spec.partition(":")
         if kind == "record" and argument:
             yield Wanted("recording", argument, "part")
-        if kind == "raw" and argument and not is_stream(argument):
-            yield Wanted("raw video", argument, "part")
+        if kind == "raw" and argument:
+            yield Wanted("raw video", argument, "stream" if is_stream(argument) else "part")
 
 
 def choose_sink() -> tuple[str, str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import sys
 from typing import TYPE_CHECKING
 
 from livestyle.errors import SinkError, reason
-from livestyle.files import Part
+from livestyle.files import Part, is_stream
 from livestyle.frame import Frame, Size
 from livestyle.sinks.background import BackgroundWriter
 
@@ -73,15 +72,6 @@ class RawVideo:
     def _named(self) -> None:
         if self._part:
             self._part.finish()
-
-
-def is_stream(file: str) -> bool:
-    """Whether it is no file but what takes bytes as they come: "-", a named pipe, a terminal."""
-    try:
-        mode = os.stat(file).st_mode  # as /dev/stdout, a link, leads to one
-    except OSError:
-        return file == "-"
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def _stream(file: str) -> int:
