@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -213,6 +214,32 @@ def test_one_file_is_not_written_twice(
         (line,) = capsys.readouterr().err.splitlines()
         assert re.search(r"is to be (there|at '\S+.part'), too; name another$", line)
         assert os.listdir() == []
+
+
+@pytest.mark.parametrize("sink", ["raw:x.y", "record:x.mp4", "record:x.mkv"])
+@pytest.mark.parametrize("other", ["v4l2:/dev/video99", "raw:../nobody"])
+def test_a_run_that_does_not_begin_leaves_no_file(
+    sink: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "nobody")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for _ in range(2):  # nor is the next one refused for it
+        assert main([*RUN, "--sink", sink, "--sink", other]) == 1
+        assert os.listdir() == []
+    assert main([*RUN, "--sink", sink]) == 0
+    assert len(os.listdir()) == 1
+
+
+def test_raw_video_that_found_no_room_at_all_leaves_no_file(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_disk)
+    with contextlib.suppress(OSError), open("filler", "wb", 0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    assert main([*RUN, "--sink", "raw:x.y"]) in (1, 2)
+    assert os.listdir() == ["filler"]
 
 
 STREAMS = {

@@ -31,6 +31,7 @@ class RawVideo:
         self._file = file
         self._part = None if is_stream(file) else Part("raw video", file, overwrite)
         self._output = os.fdopen(self._part.descriptor if self._part else _stream(file), "wb", 0)
+        self._is_empty = True
         self._background = BackgroundWriter(size, self._write, self._finish)
 
     @property
@@ -56,6 +57,7 @@ class RawVideo:
         try:
             while left:
                 left = left[self._output.write(left) :]
+                self._is_empty = False
         except OSError as error:
             self._output.close()
             with contextlib.suppress(OSError):  # what there is of it is kept
@@ -70,7 +72,9 @@ class RawVideo:
             raise SinkError(f"raw video to {self._file!r} stopped: {reason(error)}") from error
 
     def _named(self) -> None:
-        if self._part:
+        if self._part and self._is_empty:
+            self._part.discard()
+        elif self._part:
             self._part.finish()
 
 
