@@ -50,9 +50,8 @@ def check_targets(targets: Iterable[Wanted], overwrite: bool) -> None:
             places[f"{path}.part"] = (f"{what} {file!r}, unfinished,", f"at '{file}.part'")
         for place, (_, where) in places.items():
             if place in taken:
-                raise ConfigError(
-                    f"{what} {file!r}: {taken[place]} is to be {where}, too; name another"
-                )
+                other = f"another {what}" if taken[place] == what else taken[place]
+                raise ConfigError(f"{what} {file!r}: {other} is to be {where}, too; name another")
         taken |= {place: who for place, (who, _) in places.items()}
         if how != "stream":
             check_target(what, file, overwrite)

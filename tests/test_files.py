@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -214,6 +216,54 @@ def test_one_file_is_not_written_twice(
         (line,) = capsys.readouterr().err.splitlines()
         assert re.search(r"is to be (there|at '\S+.part'), too; name another$", line)
         assert os.listdir() == []
+
+
+def _unknown(*_: object, **__: object) -> None:
+    raise av.codec.codec.UnknownCodecError("libx264")
+
+
+def _no_memory(*_: object, **__: object) -> None:
+    raise av.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+
+@pytest.mark.parametrize(
+    ("where", "fails", "said"),
+    [
+        ("container", _no_memory, "cannot write 'x.mp4': Cannot allocate memory"),
+        ("stream", _unknown, "has no encoder libx264; choose another ending"),
+        ("stream", _no_memory, "cannot write 'x.mp4': Cannot allocate memory"),
+    ],
+)
+def test_an_encoder_that_can_not_be_had_leaves_no_file(
+    where: str,
+    fails: Callable[..., None],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing:
+        add_stream = staticmethod(fails)
+
+        def __enter__(self) -> Failing:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(av, "open", fails if where == "container" else lambda *_, **__: Failing())
+    opened = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(SinkError, match=said):
+        Recorder("x.mp4", (64, 64), 30)
+    assert os.listdir() == [] and len(os.listdir("/proc/self/fd")) == opened
+
+
+@pytest.mark.parametrize("what", ["recording", "raw video"])
+def test_two_of_a_kind_are_told_apart(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = {"recording": "record", "raw video": "raw"}[what] + ":x.mp4"
+    assert main([*RUN, "--sink", spec, "--sink", spec]) == 2
+    said = f"{what} 'x.mp4': another {what} is to be there, too; name another"
+    assert capsys.readouterr().err == f"livestyle: {said}\n"
 
 
 @pytest.mark.parametrize("sink", ["raw:x.y", "record:x.mp4", "record:x.mkv"])
