@@ -54,7 +54,7 @@ def check_targets(targets: Iterable[Wanted], overwrite: bool) -> None:
                 raise ConfigError(f"{what} {file!r}: {other} is to be {where}, too; name another")
         taken |= {place: who for place, (who, _) in places.items()}
         if how != "stream":
-            check_target(what, file, overwrite)
+            check_target(what, file, overwrite, grows=how == "part")
 
 
 def is_stream(file: str) -> bool:
@@ -80,8 +80,8 @@ def _identity(file: str | int) -> Iterator[tuple[int, ...]]:
             yield (found.st_rdev,)
 
 
-def check_target(what: str, file: str, overwrite: bool) -> None:
-    """Raise ConfigError for one of these, see `check_targets`."""
+def check_target(what: str, file: str, overwrite: bool, *, grows: bool = False) -> None:
+    """Raise ConfigError for one of these, see `check_targets`; grows: as a `Part`."""
     path = os.path.abspath(file)
     if not os.path.isdir(os.path.dirname(path)):
         raise ConfigError(f"{what} {file!r}: its folder does not exist; make it first")
@@ -96,7 +96,11 @@ def check_target(what: str, file: str, overwrite: bool) -> None:
                 f"{what} {file!r}: that is there already; name another, or replace it by "
                 "--overwrite"
             )
-        os.unlink(_fresh(path, b""))  # only by trying can it be told whether one may
+        if grows:
+            _at(f"{path}.part")  # which may be too long where the name is not
+        descriptor, tried = _beside(path)  # only by trying can it be told whether one may
+        os.close(descriptor)
+        os.unlink(tried)
     except OSError as error:
         raise ConfigError(f"{what} {file!r}: cannot be written: {reason(error)}") from error
 
@@ -135,7 +139,7 @@ class Part:
 
     def __init__(self, what: str, file: str, overwrite: bool) -> None:
         """Raises ConfigError, see `check_targets`, and LivestyleError when it can't be made."""
-        check_target(what, file, overwrite)
+        check_target(what, file, overwrite, grows=True)
         self.file = file
         self._path = os.path.abspath(file)
         self.path = f"{self._path}.part"
@@ -200,15 +204,18 @@ def _at(path: str) -> os.stat_result | None:
 
 
 def _fresh(file: str, content: bytes) -> str:
-    """Write for this user alone, under a name beside it that nobody can guess and that was free,
-    and sync. Returns it.
-    """
-    descriptor, path = tempfile.mkstemp(".part", ".livestyle-", os.path.dirname(file) or os.curdir)
+    """Write for this user alone, under a name beside it, and sync. Returns the name."""
+    descriptor, path = _beside(file)
     with _or_removed(path), open(descriptor, "wb") as opened:
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
     return path
+
+
+def _beside(file: str) -> tuple[int, str]:
+    """A new file beside it, whose name nobody can guess: its descriptor and that name."""
+    return tempfile.mkstemp(".part", ".livestyle-", os.path.dirname(file) or os.curdir)
 
 
 @contextlib.contextmanager

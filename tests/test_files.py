@@ -258,6 +258,47 @@ def test_an_encoder_that_can_not_be_had_leaves_no_file(
     assert os.listdir() == [] and len(os.listdir("/proc/self/fd")) == opened
 
 
+@pytest.mark.parametrize("length", [251, 255, 256])
+@pytest.mark.parametrize(
+    "flags", [["--sink", "raw:NAME.y"], ["--sink", "record:NAME.mkv"], ["--frame-log", "NAME.csv"]]
+)
+def test_a_name_that_is_too_long_as_a_part_is_told_before_the_run(
+    flags: list[str], length: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag, value = flags
+    kind, _, name = value.rpartition(":")
+    file = name.replace("NAME", "x" * (length - len(name) + 4))
+    path = f"{kind}:{tmp_path / file}" if kind else str(tmp_path / file)
+    assert len(file) == length and main([*RUN, "--sink", "null", flag, path]) == 2
+    said = "cannot be written: File name too long; choose a shorter name\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_clip_s_name_that_is_too_long_as_a_part_is_told_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / ("x" * 248 + ".mkv")
+    assert main(["stylize", "none.png", str(clip), "--stylizer", "passthrough"]) == 2
+    assert "File name too long; choose a shorter name" in capsys.readouterr().err
+
+
+def test_what_the_name_s_length_allows_is_written(tmp_path: Path) -> None:
+    raw, report = tmp_path / ("x" * 250), tmp_path / ("r" * 255)  # which is whole at once
+    assert main([*RUN, "--sink", f"raw:{raw}", "--report", str(report)]) == 0
+    assert raw.stat().st_size and report.stat().st_size
+
+
+@pytest.mark.parametrize("limited", ["raw:o.yuv", "record:o.mkv"])
+def test_a_limit_on_files_has_its_cure(limited: str, tmp_path: Path) -> None:
+    command = [*RUN, "--sink", limited, "--seconds", "2", "--output-size", "640x360"]
+    limit = 'ulimit -f 2048; exec "$0" -m livestyle "$@"'
+    command = ["bash", "-c", limit, sys.executable, *command]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "File too large; raise the limit on the size of files (ulimit -f, " in done.stderr
+
+
 @pytest.mark.parametrize("what", ["recording", "raw video"])
 def test_two_of_a_kind_are_told_apart(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     spec = {"recording": "record", "raw video": "raw"}[what] + ":x.mp4"
