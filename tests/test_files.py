@@ -258,6 +258,15 @@ def test_an_encoder_that_can_not_be_had_leaves_no_file(
     assert os.listdir() == [] and len(os.listdir("/proc/self/fd")) == opened
 
 
+def test_a_folder_is_tried_without_waiting_for_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("synced"))
+    wanted = [Wanted("--report", str(tmp_path / "r")), Wanted("raw video", str(tmp_path / "y"))]
+    check_targets(wanted, overwrite=False)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("length", [251, 255, 256])
 @pytest.mark.parametrize(
     "flags", [["--sink", "raw:NAME.y"], ["--sink", "record:NAME.mkv"], ["--frame-log", "NAME.csv"]]
