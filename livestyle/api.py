@@ -17,7 +17,7 @@ from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError, PictureError, SinkError, StylizerError
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame
-from livestyle.places import check_current_folder, settle_home
+from livestyle.places import check_current_folder, settle_caches, settle_home
 from livestyle.settings import checked
 from livestyle.stylizers import Stylizer
 from livestyle.stylizers import open_stylizer as open_settled
@@ -189,7 +189,7 @@ def _config(given: dict[str, Any], names: Iterable[str] | None) -> Config:
 
 def _settle(announce: Callable[[str], None]) -> None:
     """As every command begins. Raises LivestyleError."""
-    for line in settle_home():
+    for line in (*settle_home(), *settle_caches()):
         announce(line)
     check_current_folder()
 

@@ -13,7 +13,7 @@ import av
 from av.video.reformatter import ColorRange, Colorspace
 
 from livestyle.errors import ConfigError, SinkError, reason
-from livestyle.files import Part
+from livestyle.files import Part, Wanted
 from livestyle.frame import Size
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Encoder:
 
     def __init__(
         self,
-        file: str,
+        wanted: Wanted,
         size: Size,
         fps: float,
         *,
@@ -68,29 +68,33 @@ class Encoder:
         Raises ConfigError for an unknown ending, a size that such a file can't have, or a file that
         is not to be written, LivestyleError when it cannot be made.
         """
+        file = wanted.file
         self.file, self.size = file, size
         suffix = Path(file).suffix.lower()
         if suffix not in _FORMATS:
             raise ConfigError(f"cannot record {file!r}: the name ends in {' or '.join(SUFFIXES)}")
         check_size(file, size)
         container, codec, container_options, codec_options = _FORMATS[suffix]
-        self._part = Part("output", file, overwrite)
-        self._file = _WholeWrites(self._part.descriptor, "w")
-        # by a file of ours: PyAV says nothing of what fails in the closing of its own
-        self._container = av.open(self._file, "w", format=container, options=container_options)
-        rate = Fraction(fps).limit_denominator(1001)
-        options = codec_options | {"g": str(max(1, round(_KEY_FRAME_EVERY * fps)))}
-        stream = self._container.add_stream(codec, rate=rate, options=options)
-        assert isinstance(stream, av.VideoStream)
-        self._stream = stream
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-        # what cv2's I420 is: BT.601, limited range
-        self._stream.codec_context.colorspace = Colorspace.ITU601
-        self._stream.codec_context.color_range = ColorRange.MPEG
-        self._stream.codec_context.time_base = time_base or 1 / rate
+        self._part = Part(wanted.what, file, overwrite)
+        self._opened = contextlib.ExitStack()
+        self._file = self._opened.enter_context(_WholeWrites(self._part.descriptor, "w"))
         self._empty = True
         with self._reported(), self._or_no_file():
+            # by a file of ours: PyAV says nothing of what fails in the closing of its own
+            self._container = self._opened.enter_context(
+                av.open(self._file, "w", format=container, options=container_options)
+            )
+            rate = Fraction(fps).limit_denominator(1001)
+            options = codec_options | {"g": str(max(1, round(_KEY_FRAME_EVERY * fps)))}
+            stream = self._container.add_stream(codec, rate=rate, options=options)
+            assert isinstance(stream, av.VideoStream)
+            self._stream = stream
+            self._stream.width, self._stream.height = size
+            self._stream.pix_fmt = "yuv420p"
+            # what cv2's I420 is: BT.601, limited range
+            self._stream.codec_context.colorspace = Colorspace.ITU601
+            self._stream.codec_context.color_range = ColorRange.MPEG
+            self._stream.codec_context.time_base = time_base or 1 / rate
             self._container.start_encoding()
 
     def write(self, pixels: Pixels, tick: int) -> None:
@@ -116,18 +120,18 @@ class Encoder:
 
     def discard(self) -> None:
         """Leave no file."""
-        for undo in (self._container.close, self._file.close):
-            with contextlib.suppress(OSError, av.FFmpegError):
-                undo()
+        self._end()
         self._part.discard()
 
     def give_up(self) -> None:
         """Keep what was written until a failure under the file's name: it plays up to there."""
-        for undo in (self._container.close, self._file.close):
-            with contextlib.suppress(OSError, av.FFmpegError):
-                undo()
+        self._end()
         with contextlib.suppress(OSError):
             self._part.finish()
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError, av.FFmpegError):
+            self._opened.close()
 
     @contextlib.contextmanager
     def _or_no_file(self) -> Iterator[None]:
@@ -144,6 +148,11 @@ class Encoder:
         except (OSError, av.FFmpegError) as error:
             cause = self._file.failure or error  # FFmpeg's own name for it says less
             raise SinkError(f"cannot write {self.file!r}: {reason(cause)}") from error
+        except av.codec.codec.UnknownCodecError as error:
+            raise SinkError(
+                f"cannot write {self.file!r}: this build of PyAV has no encoder {error}; choose "
+                "another ending, or install one of its own wheels"
+            ) from error
 
 
 class _WholeWrites(io.FileIO):

@@ -97,6 +97,9 @@ _CURES = {
     errno.EACCES: "choose another place, or see to its permissions",
     errno.EROFS: "choose another place, or see to its permissions",
     errno.EISDIR: "that is a folder; name a file",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f, the file system's own)",
+    errno.ENOMEM: "free some memory, or raise its limit (ulimit -v, a container's)",
     errno.EPIPE: "whoever read it has ended",
 }
 

@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from livestyle.errors import ConfigError, LivestyleError, reason
 
@@ -25,23 +25,63 @@ _LARGEST = 2**20  # bytes; settings, presets and cards have a few thousand
 _NO_FILE = "that is a device, a pipe or a link, which is not replaced; name a file"
 
 
-def check_targets(targets: Iterable[tuple[str, str | None]], overwrite: bool) -> None:
-    """Raise ConfigError for a file that can't be written, that is there already and not to be
-    overwritten, or that two want. targets: what each is, as a flag or in words, and its name.
+class Wanted(NamedTuple):
+    """What is to be written: `what` it is, as a flag or in words, its name, and how it comes there:
+    whole at the end, growing as a `Part`, or to what is no file, see `is_stream`.
     """
-    wanted: dict[str, str] = {}
-    for what, file in targets:
-        if file is None:
-            continue
-        check_target(what, file, overwrite)
+
+    what: str
+    file: str
+    how: Literal["whole", "part", "stream"] = "whole"
+
+
+def check_targets(targets: Iterable[Wanted], overwrite: bool) -> None:
+    """Raise ConfigError for a file that can't be written, that is there already and not to be
+    overwritten, or for what two want, were it only until one of them is whole.
+    """
+    taken: dict[object, str] = {}  # by whom
+    for what, file, how in targets:
         path = os.path.realpath(file)
-        if path in wanted:
-            raise ConfigError(f"{what} {file!r}: {wanted[path]} is to be there, too; name another")
-        wanted[path] = what
+        named = 1 if how == "stream" and file == "-" else file
+        places: dict[object, tuple[str, str]] = dict.fromkeys(_identity(named), (what, "there"))
+        if how != "stream":
+            places[path] = (what, "there")
+        if how == "part":
+            places[f"{path}.part"] = (f"{what} {file!r}, unfinished,", f"at '{file}.part'")
+        for place, (_, where) in places.items():
+            if place in taken:
+                other = f"another {what}" if taken[place] == what else taken[place]
+                raise ConfigError(f"{what} {file!r}: {other} is to be {where}, too; name another")
+        taken |= {place: who for place, (who, _) in places.items()}
+        if how != "stream":
+            check_target(what, file, overwrite, grows=how == "part")
 
 
-def check_target(what: str, file: str, overwrite: bool) -> None:
-    """Raise ConfigError for one of these, see `check_targets`."""
+def is_stream(file: str) -> bool:
+    """Whether it is no file but what takes bytes as they come: stdout for "-", a named pipe, a
+    terminal.
+    """
+    try:
+        mode = os.stat(file).st_mode  # as /dev/stdout, a link, leads to one
+    except OSError:
+        mode = 0
+    return file == "-" or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _identity(file: str | int) -> Iterator[tuple[int, ...]]:
+    """What is one and the same under all its names; nothing of what is not there, nor of the null
+    device, where nobody is in another's way. file: its name, or a descriptor.
+    """
+    with contextlib.suppress(OSError):
+        found = os.stat(file)
+        if not stat.S_ISCHR(found.st_mode):
+            yield found.st_dev, found.st_ino
+        elif found.st_rdev != os.stat(os.devnull).st_rdev:
+            yield (found.st_rdev,)
+
+
+def check_target(what: str, file: str, overwrite: bool, *, grows: bool = False) -> None:
+    """Raise ConfigError for one of these, see `check_targets`; grows: as a `Part`."""
     path = os.path.abspath(file)
     if not os.path.isdir(os.path.dirname(path)):
         raise ConfigError(f"{what} {file!r}: its folder does not exist; make it first")
@@ -56,7 +96,11 @@ def check_target(what: str, file: str, overwrite: bool) -> None:
                 f"{what} {file!r}: that is there already; name another, or replace it by "
                 "--overwrite"
             )
-        os.unlink(_fresh(path, b""))  # only by trying can it be told whether one may
+        if grows:
+            _at(f"{path}.part")  # which may be too long where the name is not
+        descriptor, tried = _beside(path)  # only by trying can it be told whether one may
+        os.close(descriptor)
+        os.unlink(tried)
     except OSError as error:
         raise ConfigError(f"{what} {file!r}: cannot be written: {reason(error)}") from error
 
@@ -95,7 +139,7 @@ class Part:
 
     def __init__(self, what: str, file: str, overwrite: bool) -> None:
         """Raises ConfigError, see `check_targets`, and LivestyleError when it can't be made."""
-        check_target(what, file, overwrite)
+        check_target(what, file, overwrite, grows=True)
         self.file = file
         self._path = os.path.abspath(file)
         self.path = f"{self._path}.part"
@@ -103,6 +147,8 @@ class Part:
         self._is_finished = False
         try:
             self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with _or_removed(self.path):
+                self._ours = os.dup(self.descriptor)  # while it's open no other has its inode
         except FileExistsError as error:
             raise LivestyleError(
                 f"'{file}.part' is there: another livestyle is writing it, or it is left of one "
@@ -112,16 +158,31 @@ class Part:
             raise LivestyleError(f"cannot write {what} {file!r}: {reason(error)}") from error
 
     def finish(self) -> None:
-        """Give it its name, once. Raises OSError; it is then kept, and the error says where."""
+        """Give it its name, once. Raises OSError; it is then kept, and the error says where, or
+        something else has its place, which stays.
+        """
         if not self._is_finished:
             self._is_finished = True
+            if not self._is_there():
+                lost = f"{self.path!r} was moved, removed or replaced; leave it alone until the end"
+                raise OSError(errno.ESTALE, lost)
             _name(self.path, self._path, self._overwrite)
 
     def discard(self) -> None:
         """Remove it, unless it was to be finished."""
         if not self._is_finished:
+            self._is_finished = True
             with contextlib.suppress(OSError):
-                os.unlink(self.path)
+                if self._is_there():
+                    os.unlink(self.path)
+
+    def _is_there(self) -> bool:
+        """Whether what has its name is still what was made. Lets go of it. Raises OSError."""
+        try:
+            found = _at(self.path)
+            return found is not None and os.path.samestat(found, os.fstat(self._ours))
+        finally:
+            os.close(self._ours)
 
 
 def write(file: str, content: bytes) -> None:
@@ -143,15 +204,18 @@ def _at(path: str) -> os.stat_result | None:
 
 
 def _fresh(file: str, content: bytes) -> str:
-    """Write for this user alone, under a name beside it that nobody can guess and that was free,
-    and sync. Returns it.
-    """
-    descriptor, path = tempfile.mkstemp(".part", ".livestyle-", os.path.dirname(file) or os.curdir)
+    """Write for this user alone, under a name beside it, and sync. Returns the name."""
+    descriptor, path = _beside(file)
     with _or_removed(path), open(descriptor, "wb") as opened:
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
     return path
+
+
+def _beside(file: str) -> tuple[int, str]:
+    """A new file beside it, whose name nobody can guess: its descriptor and that name."""
+    return tempfile.mkstemp(".part", ".livestyle-", os.path.dirname(file) or os.curdir)
 
 
 @contextlib.contextmanager

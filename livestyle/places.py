@@ -40,9 +40,8 @@ def settle_home() -> list[str]:
     """See to it that this process, and those that it starts, have a home that is of use to
     livestyle and to the libraries that it loads: first of all.
 
-    Where it can't be looked into, a private folder takes its place; where nothing can be written to
-    it, what is there is read, and what is not there yet is kept in that folder. Returns what is to
-    be told, a line each.
+    Where it can't be looked into, a private folder takes its place. Returns what is to be told, a
+    line each.
     """
     if os.name == "nt":  # it has other ways, and always a profile
         return []
@@ -60,7 +59,20 @@ def settle_home() -> list[str]:
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         if not os.path.isabs(os.environ.get(name, home)):  # by their own rules it counts not
             del os.environ[name]
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path(home, ".cache"))
+    return told
+
+
+def settle_caches() -> list[str]:
+    """The same of what is kept, once there is something to do: only by writing can it be told
+    whether one may.
+
+    Where nothing can be written to the home, what is there is read, and what is not there yet is
+    kept in the private folder.
+    """
+    if os.name == "nt":
+        return []
+    told = []
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ["HOME"], ".cache"))
     of_hub = caches / "huggingface"
     if refused := _refusal(caches / "livestyle") or _refusal(of_hub):
         place = str(_private_folder() or _NOWHERE)

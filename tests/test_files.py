@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import re
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -17,7 +23,7 @@ import pytest
 from livestyle.commands import main
 from livestyle.encoder import _WholeWrites
 from livestyle.errors import ConfigError, LivestyleError, SinkError
-from livestyle.files import Part, Target, check_targets, write
+from livestyle.files import Part, Target, Wanted, check_targets, write
 from livestyle.frame import Frame
 from livestyle.front.framelog import FrameLog
 from livestyle.sinks.raw import RawVideo
@@ -191,6 +197,10 @@ def test_what_is_there_is_replaced_where_that_is_asked_for(
         ["--sink", "record:o.mp4", "--report", "o.mp4"],
         ["--sink", "record:o.mp4", "--sink", "record:o.mp4"],
         ["--sink", "raw:o.yuv", "--sink", "raw:../here/o.yuv"],
+        ["--sink", "record:b.mp4", "--sink", "raw:b.mp4.part"],
+        ["--sink", "raw:b.mp4.part", "--sink", "record:b.mp4"],
+        ["--sink", "record:b.mkv", "--frame-log", "../here/b.mkv.part"],
+        ["--frame-log", "f", "--report", "f.part"],
     ],
 )
 def test_one_file_is_not_written_twice(
@@ -201,10 +211,228 @@ def test_one_file_is_not_written_twice(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert main([*RUN, "--sink", "null", *flags, "--overwrite"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "is to be there, too; name another" in line
-    assert os.listdir() == []
+    for overwrite in ([], ["--overwrite"]):
+        assert main([*RUN, "--sink", "null", *flags, *overwrite]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.search(r"is to be (there|at '\S+.part'), too; name another$", line)
+        assert os.listdir() == []
+
+
+def _unknown(*_: object, **__: object) -> None:
+    raise av.codec.codec.UnknownCodecError("libx264")
+
+
+def _no_memory(*_: object, **__: object) -> None:
+    raise av.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+
+@pytest.mark.parametrize(
+    ("where", "fails", "said"),
+    [
+        ("container", _no_memory, "cannot write 'x.mp4': Cannot allocate memory"),
+        ("stream", _unknown, "has no encoder libx264; choose another ending"),
+        ("stream", _no_memory, "cannot write 'x.mp4': Cannot allocate memory"),
+    ],
+)
+def test_an_encoder_that_can_not_be_had_leaves_no_file(
+    where: str,
+    fails: Callable[..., None],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing:
+        add_stream = staticmethod(fails)
+
+        def __enter__(self) -> Failing:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(av, "open", fails if where == "container" else lambda *_, **__: Failing())
+    opened = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(SinkError, match=said):
+        Recorder("x.mp4", (64, 64), 30)
+    assert os.listdir() == [] and len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_folder_is_tried_without_waiting_for_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("synced"))
+    wanted = [Wanted("--report", str(tmp_path / "r")), Wanted("raw video", str(tmp_path / "y"))]
+    check_targets(wanted, overwrite=False)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("length", [251, 255, 256])
+@pytest.mark.parametrize(
+    "flags", [["--sink", "raw:NAME.y"], ["--sink", "record:NAME.mkv"], ["--frame-log", "NAME.csv"]]
+)
+def test_a_name_that_is_too_long_as_a_part_is_told_before_the_run(
+    flags: list[str], length: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag, value = flags
+    kind, _, name = value.rpartition(":")
+    file = name.replace("NAME", "x" * (length - len(name) + 4))
+    path = f"{kind}:{tmp_path / file}" if kind else str(tmp_path / file)
+    assert len(file) == length and main([*RUN, "--sink", "null", flag, path]) == 2
+    said = "cannot be written: File name too long; choose a shorter name\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_clip_s_name_that_is_too_long_as_a_part_is_told_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / ("x" * 248 + ".mkv")
+    assert main(["stylize", "none.png", str(clip), "--stylizer", "passthrough"]) == 2
+    assert "File name too long; choose a shorter name" in capsys.readouterr().err
+
+
+def test_what_the_name_s_length_allows_is_written(tmp_path: Path) -> None:
+    raw, report = tmp_path / ("x" * 250), tmp_path / ("r" * 255)  # which is whole at once
+    assert main([*RUN, "--sink", f"raw:{raw}", "--report", str(report)]) == 0
+    assert raw.stat().st_size and report.stat().st_size
+
+
+@pytest.mark.parametrize("limited", ["raw:o.yuv", "record:o.mkv"])
+def test_a_limit_on_files_has_its_cure(limited: str, tmp_path: Path) -> None:
+    command = [*RUN, "--sink", limited, "--seconds", "2", "--output-size", "640x360"]
+    limit = 'ulimit -f 2048; exec "$0" -m livestyle "$@"'
+    command = ["bash", "-c", limit, sys.executable, *command]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "File too large; raise the limit on the size of files (ulimit -f, " in done.stderr
+
+
+@pytest.mark.parametrize("what", ["recording", "raw video"])
+def test_two_of_a_kind_are_told_apart(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = {"recording": "record", "raw video": "raw"}[what] + ":x.mp4"
+    assert main([*RUN, "--sink", spec, "--sink", spec]) == 2
+    said = f"{what} 'x.mp4': another {what} is to be there, too; name another"
+    assert capsys.readouterr().err == f"livestyle: {said}\n"
+
+
+@pytest.mark.parametrize("sink", ["raw:x.y", "record:x.mp4", "record:x.mkv"])
+@pytest.mark.parametrize("other", ["v4l2:/dev/video99", "raw:../nobody"])
+def test_a_run_that_does_not_begin_leaves_no_file(
+    sink: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "nobody")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for _ in range(2):  # nor is the next one refused for it
+        assert main([*RUN, "--sink", sink, "--sink", other]) == 1
+        assert os.listdir() == []
+    assert main([*RUN, "--sink", sink]) == 0
+    assert len(os.listdir()) == 1
+
+
+def test_raw_video_that_found_no_room_at_all_leaves_no_file(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_disk)
+    with contextlib.suppress(OSError), open("filler", "wb", 0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    assert main([*RUN, "--sink", "raw:x.y"]) in (1, 2)
+    assert os.listdir() == ["filler"]
+
+
+STREAMS = {
+    "stdout and the report": ["--sink", "raw:-", "--json"],
+    "by its device": ["--sink", "raw:/dev/stdout", "--json"],
+    "by its descriptor": ["--sink", "raw:/dev/fd/1", "--json"],
+    "stdout twice": ["--sink", "raw:-", "--sink", "raw:-"],
+    "under two names": ["--sink", "raw:/proc/self/fd/1", "--sink", "raw:-"],
+    "a pipe": ["--sink", "raw:pipe", "--sink", "raw:./pipe"],
+    "a pipe and a link to it": ["--sink", "raw:link", "--sink", "raw:pipe"],
+    "a device": ["--sink", "raw:/dev/full", "--sink", "raw:/dev/../dev/full"],
+}
+
+
+@pytest.mark.parametrize("flags", STREAMS.values(), ids=STREAMS)
+def test_one_stream_has_one_writer(flags: list[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    command = [sys.executable, "-m", "livestyle", *RUN, *flags]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("is to be there, too; name another")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--sink", "record:o.mp4", "--sink", "raw:-"],
+        ["--sink", "raw:o.mp4", "--json"],
+        ["--json", "--sink", "null", "--report", "o.mp4"],
+    ],
+)
+def test_the_file_that_stdout_leads_to_is_not_replaced(flags: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "livestyle", *RUN, *flags, "--overwrite"]
+    with (tmp_path / "o.mp4").open("wb") as out:
+        done = subprocess.run(command, cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and "is to be there, too; name another" in done.stderr
+    assert os.listdir(tmp_path) == ["o.mp4"]
+
+
+def test_the_null_device_has_room_for_all(tmp_path: Path) -> None:
+    flags = ["--sink", "raw:/dev/null", "--sink", "raw:/dev/null", "--sink", "raw:-", "--json"]
+    command = [sys.executable, "-m", "livestyle", *RUN, *flags]
+    subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+
+
+@pytest.mark.parametrize("came", ["another file", "a link", "nothing"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_came_in_place_of_a_part_is_neither_named_nor_removed(
+    came: str, overwrite: bool, tmp_path: Path
+) -> None:
+    def replace(path: Path) -> None:
+        path.unlink()
+        if came == "another file":
+            path.write_bytes(b"another's")
+        elif came == "a link":
+            path.symlink_to(tmp_path / "victim")
+
+    file = tmp_path / "x"
+    for end in ("finish", "discard"):
+        part = Part("raw video", str(file), overwrite)
+        os.close(part.descriptor)  # its inode is free for another, but for what the Part holds
+        replace(Path(part.path))
+        if end == "finish":
+            with pytest.raises(OSError, match="x.part' was moved, removed or replaced; leave it"):
+                part.finish()
+        part.discard()
+        assert not file.exists()
+        if came == "nothing":
+            assert os.listdir(tmp_path) == []
+        else:
+            os.unlink(part.path)
+
+
+@pytest.mark.parametrize("sink", ["record:o.mkv", "raw:o.yuv"])
+def test_a_run_whose_part_was_replaced_says_so(
+    sink: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    part = Path(f"{sink.partition(':')[2]}.part")
+    begun = FrameLog.__init__
+
+    def begin(self: FrameLog, file: str, overwrite: bool) -> None:
+        begun(self, file, overwrite)
+        part.unlink()
+        part.write_bytes(b"another's")
+
+    monkeypatch.setattr(FrameLog, "__init__", begin)
+    assert main([*RUN, "--sink", sink, "--frame-log", "f.csv"]) == 1
+    assert capsys.readouterr().err.count(f"{part}' was moved, removed or replaced; leave it") == 1
+    assert sorted(os.listdir()) == sorted(["f.csv", str(part)])
+    assert part.read_bytes() == b"another's"
 
 
 def _no_links(*_: object) -> None:
@@ -244,9 +472,8 @@ def test_what_was_free_gets_its_name(
         monkeypatch.setattr(os, "link", _no_links)
     part = Part("output", str(tmp_path / "gone"), overwrite=False)
     os.close(part.descriptor)
-    os.unlink(part.path)
-    with pytest.raises(FileNotFoundError):
-        part.finish()
+    part.finish()
+    os.unlink(tmp_path / "gone")
     file = tmp_path / "r.json"
     target = Target("--report", str(file), overwrite=False)
     for content in (b"first", b"again"):  # its own may be replaced, as bench does
@@ -289,7 +516,7 @@ def test_a_recording_that_can_not_get_its_name_is_kept(
 @pytest.mark.parametrize("flag", ["--report", "--frame-log"])
 def test_a_folder_that_takes_nothing_is_told_before_the_run(flag: str) -> None:
     with pytest.raises(ConfigError, match="'/proc/r.json': cannot be written: "):
-        check_targets([(flag, "/proc/r.json")], overwrite=True)
+        check_targets([Wanted(flag, "/proc/r.json")], overwrite=True)
     assert main([*RUN, "--sink", "null", flag, "/sys/r.json"]) == 2
 
 

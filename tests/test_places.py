@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from livestyle.commands import main
-from livestyle.places import cache_folder, settle_home, user_folder
+from livestyle.places import cache_folder, settle_caches, settle_home, user_folder
 
 RUN = ["run", "--source", "testcard", "--sink", "null", "--output-size", "64x64"]
 RUN += ["--stylizer", "passthrough", "--seconds", "0.2"]
@@ -70,13 +70,14 @@ def test_a_private_folder_takes_the_place_of_a_home_that_is_of_no_use(
     (tmp_path / "FILE").touch()
     if home is not None:
         monkeypatch.setenv("HOME", home.replace("FILE", str(tmp_path / "FILE")))
-    (told,) = settle_home()
+    told, *more = (*settle_home(), *settle_caches())
+    assert not more
     private = _private(homeless)
     assert flaw in told and told.endswith(f"; {str(private)!r} takes its place")
     assert os.environ["HOME"] == str(private) == os.path.expanduser("~")
     assert Path(os.environ["HF_HOME"]).is_relative_to(private)
     assert cache_folder().is_relative_to(private) and user_folder().is_relative_to(private)
-    assert settle_home() == []  # in the processes that it starts
+    assert settle_home() == settle_caches() == []  # in the processes that it starts
     monkeypatch.delenv("HOME")
     settle_home()
     assert os.environ["HOME"] == str(private)  # found again
@@ -106,10 +107,21 @@ def test_a_home_that_is_well_is_left_alone(
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which counts not
-    assert settle_home() == []
+    assert settle_home() == settle_caches() == []
     assert cache_folder() == home / ".cache" / "livestyle"
     assert os.environ["HF_HOME"] == str(home / ".cache" / "huggingface")
     assert os.listdir(home) == os.listdir(homeless) == []
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["run", "--help"], ["run", "--fps"]])
+def test_what_only_tells_writes_nowhere(
+    argv: list[str], homeless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkstemp", lambda *_: pytest.fail("a file was tried"))
+    with pytest.raises(SystemExit):
+        main(argv)
+    assert os.listdir(homeless) == []
 
 
 @pytest.mark.parametrize("planted", ["link", "open", "file"])

@@ -13,19 +13,13 @@ from typing import Any
 
 from livestyle.errors import LivestyleError, reason
 
-_CURES = {
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-    errno.ENOMEM: "free some memory, or raise its limit (ulimit -v, a container's)",
-    errno.ENOSPC: "free some memory, or raise its limit (ulimit -v, a container's)",
-}
-
 
 def _refused(size: int, error: OSError) -> LivestyleError:
-    cure = _CURES.get(error.errno or 0)
-    why = f"{error.strerror}; {cure}" if cure else reason(error)
+    if error.errno == errno.ENOSPC:  # the space that memory has
+        error = OSError(errno.ENOMEM, error.strerror)
     return LivestyleError(
-        f"the pictures between the two processes need {size / 1e6:.1f} MB of shared memory: {why}, "
-        "or choose a smaller --output-size"
+        f"the pictures between the two processes need {size / 1e6:.1f} MB of shared memory: "
+        f"{reason(error)}, or choose a smaller --output-size"
     )
 
 

@@ -13,7 +13,7 @@ from livestyle.aside import leave
 from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
 from livestyle.commands.terminal import INTERRUPTED, say, tell
 from livestyle.errors import LivestyleError
-from livestyle.places import check_current_folder, settle_home
+from livestyle.places import check_current_folder, settle_caches, settle_home
 from livestyle.streams import outlast_readers, write_or_drop
 from livestyle.version import __version__
 
@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         told = settle_home()  # what is parsed may be in it
         arguments = _parser().parse_args(argv)
+        told += settle_caches()
         check_current_folder()
         for line in told:
             say(f"livestyle: {line}")

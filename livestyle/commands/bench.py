@@ -20,7 +20,7 @@ from livestyle.commands.terminal import (
 )
 from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError
-from livestyle.files import Target, check_targets
+from livestyle.files import Target, Wanted, check_targets
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
@@ -190,8 +190,9 @@ def _files(arguments: argparse.Namespace) -> dict[str, Target]:
         "sheet": arguments.sheet,
     }
     overwrite = _config(arguments).overwrite
-    check_targets([(f"--{flag}", file) for flag, file in named.items()], overwrite)
-    return {flag: Target(f"--{flag}", file, overwrite) for flag, file in named.items() if file}
+    files = {flag: file for flag, file in named.items() if file is not None}
+    check_targets([Wanted(f"--{flag}", file) for flag, file in files.items()], overwrite)
+    return {flag: Target(f"--{flag}", file, overwrite) for flag, file in files.items()}
 
 
 def _config(arguments: argparse.Namespace) -> Config:

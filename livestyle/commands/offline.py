@@ -19,7 +19,7 @@ from livestyle.commands.terminal import NowAndThen
 from livestyle.config import Config
 from livestyle.encoder import SUFFIXES, Encoder, check_size
 from livestyle.errors import ConfigError
-from livestyle.files import Target
+from livestyle.files import Target, Wanted
 from livestyle.finish.live import LiveFinish
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame, Size, even
@@ -104,7 +104,11 @@ def stylize_file(job: Job, config: Config, advance: Advance, say: NowAndThen) ->
             shown = Canvas(size, "stretch")
             frames = _styled(stylizer, input, LiveFinish(shown, finishing), (canvas, shown))
             encoder = Encoder(
-                output, size, clip.fps or 30, time_base=_TIME_BASE, overwrite=config.overwrite
+                Wanted("output", output, "part"),
+                size,
+                clip.fps or 30,
+                time_base=_TIME_BASE,
+                overwrite=config.overwrite,
             )
             count = _write_clip(encoder, frames, lambda done: advance(done, clip.frames or 0))
         used = {name: getattr(stylizer, name) for name in ("name", "engine", "size")}

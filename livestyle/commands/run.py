@@ -19,7 +19,8 @@ from livestyle.commands.terminal import (
     tell_json,
 )
 from livestyle.config import Config, key, plain, settings
-from livestyle.errors import ConfigError, SinkError
+from livestyle.errors import SinkError
+from livestyle.files import Wanted, check_targets
 from livestyle.machine import check_memory
 from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
@@ -88,6 +89,7 @@ def _run(config: Config) -> tuple[int, dict[str, Any]]:
 
 def _check_stdout_is_free(config: Config) -> None:
     """For the report: better refused before the run than after it."""
+    from livestyle.front.front import wanted
+
     check_stdout()
-    if "raw:-" in config.sink:
-        raise ConfigError("--json and --sink raw:- both want stdout; write one of them to a file")
+    check_targets([Wanted("--json", "-", "stream"), *wanted(config)], config.overwrite)

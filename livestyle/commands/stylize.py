@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from livestyle import values
 from livestyle.commands.terminal import (
@@ -48,11 +49,13 @@ def call(arguments: argparse.Namespace) -> int:
     check_memory()
     from livestyle.commands.offline import examine, stylize_file
     from livestyle.commands.status import progress_bar
+    from livestyle.encoder import SUFFIXES
     from livestyle.stylizers.settle import settle_stylizer
 
     end_in_order()
     config = config_of(arguments, _SETTINGS)
-    check_target("output", arguments.output, config.overwrite)
+    grows = Path(arguments.output).suffix.lower() in SUFFIXES
+    check_target("output", arguments.output, config.overwrite, grows=grows)
     job = examine(arguments.input, arguments.output)  # all of it before a model is fetched
     config = settle_stylizer(config, say)
     with progress_bar("stylize") as advance:

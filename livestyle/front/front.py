@@ -19,7 +19,7 @@ from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
-from livestyle.files import Target, check_targets
+from livestyle.files import Target, Wanted, check_targets
 from livestyle.frame import UHD, even, within
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.framelog import FrameLog
@@ -203,10 +203,19 @@ def _undisturbed() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
+def wanted(config: Config) -> list[Wanted]:
+    """All that a run with these settings writes."""
+    files = list(files_of(config.sink))
+    if config.report is not None:
+        files.append(Wanted("--report", config.report))
+    if config.frame_log is not None:
+        files.append(Wanted("--frame-log", config.frame_log, "part"))
+    return files
+
+
 def _decide(config: Config, announce: Announce) -> Config:
     """The settings with every "auto" replaced by what this machine has, announced with the why."""
-    files = [("--report", config.report), ("--frame-log", config.frame_log)]
-    check_targets([*files, *files_of(config.sink)], config.overwrite)
+    check_targets(wanted(config), config.overwrite)
     if config.hold_fps is not None and config.hold_fps > config.fps:
         raise ConfigError(
             f"--hold-fps {config.hold_fps:g} is more than --fps {config.fps:g}; lower it, or raise "

@@ -9,6 +9,7 @@ from typing import Protocol
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, LivestyleError
+from livestyle.files import Wanted, is_stream
 from livestyle.frame import Frame, Size
 from livestyle.installation import adding
 
@@ -96,16 +97,14 @@ def open_sink(spec: str, size: Size, config: Config, controls: Controls) -> Sink
     raise ConfigError(f"unknown sink {spec!r}; choose from: {', '.join(SINKS)}")
 
 
-def files_of(specs: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """What each file is that these sinks make, in words, and its name."""
-    from livestyle.sinks.raw import is_stream
-
+def files_of(specs: Iterable[str]) -> Iterator[Wanted]:
+    """What these sinks make."""
     for spec in specs:
         kind, _, argument = spec.partition(":")
         if kind == "record" and argument:
-            yield "recording", argument
-        if kind == "raw" and argument and not is_stream(argument):
-            yield "raw video", argument
+            yield Wanted("recording", argument, "part")
+        if kind == "raw" and argument:
+            yield Wanted("raw video", argument, "stream" if is_stream(argument) else "part")
 
 
 def choose_sink() -> tuple[str, str]:

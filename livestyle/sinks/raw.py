@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import sys
 from typing import TYPE_CHECKING
 
 from livestyle.errors import SinkError, reason
-from livestyle.files import Part
+from livestyle.files import Part, is_stream
 from livestyle.frame import Frame, Size
 from livestyle.sinks.background import BackgroundWriter
 
@@ -32,6 +31,7 @@ class RawVideo:
         self._file = file
         self._part = None if is_stream(file) else Part("raw video", file, overwrite)
         self._output = os.fdopen(self._part.descriptor if self._part else _stream(file), "wb", 0)
+        self._is_empty = True
         self._background = BackgroundWriter(size, self._write, self._finish)
 
     @property
@@ -57,6 +57,7 @@ class RawVideo:
         try:
             while left:
                 left = left[self._output.write(left) :]
+                self._is_empty = False
         except OSError as error:
             self._output.close()
             with contextlib.suppress(OSError):  # what there is of it is kept
@@ -71,17 +72,10 @@ class RawVideo:
             raise SinkError(f"raw video to {self._file!r} stopped: {reason(error)}") from error
 
     def _named(self) -> None:
-        if self._part:
+        if self._part and self._is_empty:
+            self._part.discard()
+        elif self._part:
             self._part.finish()
-
-
-def is_stream(file: str) -> bool:
-    """Whether it is no file but what takes bytes as they come: "-", a named pipe, a terminal."""
-    try:
-        mode = os.stat(file).st_mode  # as /dev/stdout, a link, leads to one
-    except OSError:
-        return file == "-"
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def _stream(file: str) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from livestyle.encoder import Encoder
 from livestyle.errors import SinkError
+from livestyle.files import Wanted
 from livestyle.frame import Frame, Size
 from livestyle.sinks.background import BackgroundWriter
 
@@ -25,7 +26,7 @@ class Recorder:
     def __init__(self, file: str, size: Size, fps: float, *, overwrite: bool = False) -> None:
         """Raises ConfigError and LivestyleError, see `Encoder`."""
         self.name = f"recording {file}"
-        self._encoder = Encoder(file, size, fps, overwrite=overwrite)
+        self._encoder = Encoder(Wanted("recording", file, "part"), size, fps, overwrite=overwrite)
         self._background = BackgroundWriter(size, self._encode, self._finish)
 
     @property

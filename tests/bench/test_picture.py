@@ -32,6 +32,7 @@ from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.encoder import Encoder
 from livestyle.errors import ConfigError, MissingPackage
+from livestyle.files import Wanted
 from livestyle.frame import Frame
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.passthrough import Passthrough
@@ -161,7 +162,7 @@ def test_half_of_a_scene_stands_still(scene: Scene) -> None:
 def test_scenes_are_the_testcard_and_files(tmp_path: Path) -> None:
     picture, clip = tmp_path / "square.png", tmp_path / "clip.mkv"
     cv2.imwrite(str(picture), draw(7, (400, 400)))
-    encoder = Encoder(str(clip), SIZE, 10)
+    encoder = Encoder(Wanted("clip", str(clip), "part"), SIZE, 10)
     for number in range(FRAMES + 3):
         i420 = cv2.cvtColor(draw(number * 5, SIZE), cv2.COLOR_BGRA2YUV_I420)
         encoder.write(i420, number)

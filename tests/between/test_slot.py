@@ -108,7 +108,8 @@ def test_memory_that_cannot_be_had_is_refused_at_once(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
     assert str(refused.value) == (
         "the pictures between the two processes need 1.0 MB of shared memory: File too large; "
-        "raise the limit on the size of files (ulimit -f), or choose a smaller --output-size"
+        "raise the limit on the size of files (ulimit -f, the file system's own), or choose a "
+        "smaller --output-size"
     )
     assert len(os.listdir("/proc/self/fd")) == opened
 
