@@ -22,6 +22,7 @@ from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
 from livestyle.front.pulse import Pulse
+from livestyle.leash import Leash, run_leashed
 from livestyle.places import leave_removed_folder
 from livestyle.worker.process import main as run_worker
 
@@ -50,6 +51,7 @@ class Supervisor:
         self._arguments = output_size, slot
         self._past = Counts()  # of the workers that are gone
         self._process: SpawnProcess | None = None
+        self._leash: Leash
         self._front: Connection
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
@@ -62,6 +64,7 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")
         try:
             ours, theirs = context.Pipe()
+            leash = Leash()
         except OSError as error:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
@@ -70,9 +73,9 @@ class Supervisor:
             self._answered = True
         self._cause = ""
         process = context.Process(
-            target=run_worker,
+            target=run_leashed,
             # where one has run before, the source was there: it may be away for now
-            args=(theirs, config, *self._arguments, self.restarts > 0),
+            args=(leash.held, run_worker, theirs, config, *self._arguments, self.restarts > 0),
             name="livestyle-worker",
             daemon=True,
         )
@@ -80,12 +83,14 @@ class Supervisor:
             leave_removed_folder()
             with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
                 process.start()
+                leash.tie(process.ident or 0)
         except OSError as error:
             ours.close()
+            leash.close()
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         finally:
             theirs.close()  # so that a dead worker is the end of the pipe
-        self._process = process
+        self._process, self._leash = process, leash
         self._pulse.begin(time.monotonic())
 
     def change(self, config: Config) -> None:
@@ -218,6 +223,7 @@ class Supervisor:
         self._process.join()
         self._process.close()
         self._process = None
+        self._leash.close()
         with self._changing:
             self._front.close()
 
