@@ -30,6 +30,11 @@ class Leash:
         """Raises OSError where no pipe can be had."""
         self.held, self._ours = multiprocessing.Pipe(duplex=False)  # held: for the other process
 
+    @property
+    def passed(self) -> tuple[int, ...]:
+        """`held` for subprocess, which on Windows passes none."""
+        return () if sys.platform == "win32" else (self.held.fileno(),)
+
     def tie(self, pid: int) -> None:
         """To this process, which has inherited `held`."""
         if sys.platform == "linux":
