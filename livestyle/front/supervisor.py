@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 
 from livestyle.between.look import live_of
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
@@ -24,6 +23,7 @@ from livestyle.front.asked import Asked
 from livestyle.front.pulse import Pulse
 from livestyle.leash import Leash, run_leashed
 from livestyle.places import leave_removed_folder
+from livestyle.worker.process import WorkerProcess
 from livestyle.worker.process import main as run_worker
 
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
@@ -50,7 +50,7 @@ class Supervisor:
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
         self._arguments = output_size, slot
         self._past = Counts()  # of the workers that are gone
-        self._process: SpawnProcess | None = None
+        self._process: WorkerProcess | None = None
         self._leash: Leash
         self._front: Connection
         self._pulse = Pulse()
@@ -61,9 +61,8 @@ class Supervisor:
 
     def start(self) -> None:
         """Start a worker process. Raises WorkerError when the system refuses one."""
-        context = multiprocessing.get_context("spawn")
         try:
-            ours, theirs = context.Pipe()
+            ours, theirs = multiprocessing.Pipe()
             leash = Leash()
         except OSError as error:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
@@ -72,7 +71,7 @@ class Supervisor:
             self._told, config = self.asked.number, self.asked.config
             self._answered = True
         self._cause = ""
-        process = context.Process(
+        process = WorkerProcess(
             target=run_leashed,
             # where one has run before, the source was there: it may be away for now
             args=(leash.held, run_worker, theirs, config, *self._arguments, self.restarts > 0),
@@ -221,7 +220,8 @@ class Supervisor:
         self._process.join(0.5)
         self._process.kill()
         self._process.join()
-        self._process.close()
+        if self._process.exitcode is not None:  # else multiprocessing looks again at each start
+            self._process.close()
         self._process = None
         self._leash.close()
         with self._changing:

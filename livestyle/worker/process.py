@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 
 from livestyle.aside import Aside, leave, run_aside
 from livestyle.between.look import Live, finishing_of, settled_with
@@ -36,6 +37,7 @@ from livestyle.worker.pipeline import Pipeline
 
 PROGRESS_EVERY = 0.25  # s between two signs of life
 LOADING_EVERY = 1.0  # s, the same while something is loaded
+_END_SECONDS = 1.0  # for a process that is killed to be gone
 
 
 @contextlib.contextmanager
@@ -133,6 +135,16 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
     except Exception as error:
         traceback.print_exc()
         pipeline.building = f"no engine is built: internal error: {error!r}"
+
+
+class WorkerProcess(SpawnProcess):
+    """The worker's process, for which nobody waits without a limit: in a call of the system that
+    never ends (a hung driver, a network disk that is away) not even SIGKILL ends it.
+    """
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, _END_SECONDS where multiprocessing's own clearing names no limit."""
+        super().join(_END_SECONDS if timeout is None else timeout)
 
 
 def main(front: Connection, config: Config, output_size: Size, slot: Slot, patient: bool) -> None:
