@@ -147,7 +147,9 @@ class Supervisor:
         with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
             until = time.monotonic() + 2
             while self._front.poll(max(0.0, until - time.monotonic())):
-                self._hear(self._front.recv())
+                last = self._front.recv()
+                if isinstance(last, Running):  # what it fails of no longer matters, its counts do
+                    self.running = last
         self._reap()
 
     def _restart(self) -> None:

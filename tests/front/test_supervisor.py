@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing.process
 import multiprocessing.util
 import os
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from test_pulse import FRESH
 
+from livestyle.between.messages import Counts, Failed, Loading
 from livestyle.config import Config
 from livestyle.front.supervisor import Supervisor
 from livestyle.leash import Leash
@@ -100,3 +102,16 @@ def test_a_run_ends_though_its_worker_does_not(
     for child in multiprocessing.process.active_children():
         child.join()
     assert time.monotonic() - begun < 6 and workers[0].killed
+
+
+@pytest.mark.parametrize("before", [[], [Loading("a model")], [FRESH]])
+def test_the_last_word_of_a_worker_that_is_ended_is_no_failure_of_the_run(
+    supervisor: Supervisor, workers: list[_Hung], before: list[Any]
+) -> None:
+    last = dataclasses.replace(FRESH, counts=Counts(captured=7))
+    for message in (*before, Failed("no source"), last, Failed("no card")):
+        workers[0].front.send(message)
+    workers[0].code = 0
+    workers[0].front.close()
+    supervisor.stop()
+    assert supervisor.counts().captured == 7
