@@ -7,6 +7,7 @@ in pickles over pipes; the child ends with its parent.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import pickle
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livestyle.errors import LivestyleError
+from livestyle.leash import Leash, end_with_parent
 from livestyle.machine import peak_memory_gib
 from livestyle.streams import leave_stdout
 
@@ -58,15 +60,20 @@ def run_apart(work: Work, report: Report) -> tuple[Any, float | None]:
     """
     # In a session of its own: Ctrl-C is this process' to decide.
     command = [sys.executable, "-P", "-c", _COMMAND]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-    )
-    assert process.stdin is not None and process.stdout is not None
     out_of_time = threading.Event()
     with (
+        contextlib.closing(Leash()) as leash,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=leash.passed,
+            start_new_session=True,
+        ) as process,
         _limited(work.seconds, out_of_time, process),
-        process,
-    ):  # which closes its stdin: the process ends by itself when it finds that
+    ):
+        leash.tie(process.pid)
+        assert process.stdin is not None and process.stdout is not None
         try:
             for sent in (sys.path, work):
                 pickle.dump(sent, process.stdin)
@@ -122,7 +129,7 @@ def serve() -> None:
             parent.flush()
 
         work: Work = pickle.load(sys.stdin.buffer)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        end_with_parent(functools.partial(os.read, 0, 1))  # nothing more comes
         if work.background and hasattr(os, "nice"):
             os.nice(19)
         module, _, name = work.function.partition(":")
@@ -138,9 +145,3 @@ def serve() -> None:
                 return
             traceback.print_exc()
             tell("failed", f"{work.name}: internal error: {error!r}")
-
-
-def _end_with_parent() -> None:
-    """End at once when nobody waits any more."""
-    os.read(0, 1)
-    os._exit(1)

@@ -24,7 +24,8 @@ _AGAIN = 0.05  # s
 class _Lasting(io.RawIOBase):
     """What takes everything at once, and writes it on a thread of its own: a terminal that is
     stopped (Ctrl-S), or a pipe that nobody reads, holds nobody up. What can't be written is lost,
-    and what comes when too much waits.
+    and what comes when too much waits, until half of that is read: a line in its place says how
+    much.
     """
 
     def __init__(self, raw: io.FileIO) -> None:
@@ -32,28 +33,38 @@ class _Lasting(io.RawIOBase):
         self._raw = raw
         self._waiting: deque[bytes] = deque()
         self._size = 0  # bytes of these, and of what is being written
-        self._changed = threading.Condition()  # protects both
+        self._lost = 0  # lines, since it was last said
+        self._changed = threading.Condition()  # protects all three
         threading.Thread(target=self._run, name="stderr", daemon=True).start()
         atexit.register(self.drain)
 
     def write(self, data: Buffer) -> int | None:
         content = bytes(data)
         with self._changed:
-            if self._size + len(content) <= _WAITING:
-                self._waiting.append(content)
-                self._size += len(content)
-                self._changed.notify_all()
+            if self._lost or self._size + len(content) > _WAITING:
+                self._lost += content.count(b"\n") or 1
+            else:
+                self._add(content)
+            self._changed.notify_all()
         return len(content)
 
     def drain(self) -> None:
         """Wait until all is written, _PATIENCE at most."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._size, _PATIENCE)
+            self._changed.wait_for(lambda: not self._size and not self._lost, _PATIENCE)
+
+    def _add(self, content: bytes) -> None:
+        self._waiting.append(content)
+        self._size += len(content)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
+                self._changed.wait_for(lambda: self._waiting or self._lost)
+                if self._lost and self._size <= _WAITING // 2:
+                    lines = "1 line was" if self._lost == 1 else f"{self._lost} lines were"
+                    self._add(f"livestyle: {lines} lost here, for nobody read them\n".encode())
+                    self._lost = 0
                 content = self._waiting.popleft()
             left = memoryview(content)
             with contextlib.suppress(OSError):

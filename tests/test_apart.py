@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +57,75 @@ def test_it_is_ended_when_its_time_is_over(tmp_path: Path) -> None:
     assert not psutil.pid_exists(int(started.read_text()))
 
 
-def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+_PARENT = (
+    "import sys; from pathlib import Path; from livestyle.apart import *; "
+    "run_apart(Work('apart_work:' + sys.argv[1], (Path(sys.argv[2]),), ''), print)"
+)
+
+
+@pytest.fixture
+def parent_of(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Starts a process that has a function of apart_work done, which writes its id to `started`."""
+    with contextlib.ExitStack() as opened:
+
+        def begin(function: str) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _PARENT, function, str(tmp_path / "started")],
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            )
+            opened.callback(process.wait)
+            opened.callback(process.kill)
+            return process
+
+        yield begin
+
+
+@pytest.mark.parametrize("function", ["sleep", "hold"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_it_ends_with_its_parent(
+    parent_of: Callable[[str], subprocess.Popen[bytes]],
+    tmp_path: Path,
+    function: str,
+    stopped: bool,
+) -> None:
     started = tmp_path / "started"
-    code = (
-        "import sys; from pathlib import Path; from livestyle.apart import *; "
-        "run_apart(Work('apart_work:sleep', (Path(sys.argv[1]),), ''), print)"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code, str(started)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )
+    parent = parent_of(function)
+    while not (started.exists() and started.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    child = psutil.Process(int(started.read_text()))
+    if stopped:
+        child.suspend()
+    _ends_with(parent, child)
+
+
+@pytest.mark.parametrize("after", [0, 0.05])
+def test_it_ends_with_its_parent_also_when_it_is_stopped_while_it_starts(
+    parent_of: Callable[[str], subprocess.Popen[bytes]], after: float
+) -> None:
+    parent = parent_of("sleep")
+    while not (children := psutil.Process(parent.pid).children()):
+        assert parent.poll() is None
+    (child,) = children
+    while "livestyle.apart" not in " ".join(child.cmdline()):
+        assert parent.poll() is None
+    time.sleep(after)
+    child.suspend()
+    time.sleep(0.2)
+    _ends_with(parent, child)
+
+
+def _ends_with(parent: subprocess.Popen[bytes], child: psutil.Process) -> None:
+    parent.kill()
+    parent.wait()
     try:
-        while not (started.exists() and started.read_text()):
-            assert parent.poll() is None
+        deadline = time.monotonic() + 5
+        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, f"still {child.status()}"
             time.sleep(0.05)
-        child = psutil.Process(int(started.read_text()))
     finally:
-        parent.kill()
-        parent.wait()
-    child.wait(timeout=20)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def test_doctor_says_what_lacks(tmp_path: Path) -> None:

@@ -168,3 +168,43 @@ def test_what_a_worker_prints_is_no_picture_and_no_failure(
         assert done.stderr.count(b"a library\n") == 10_000
         assert b"native code" in done.stderr and b"ZeroDivisionError" in done.stderr
         assert done.stderr.endswith(b"not a whole line")
+
+
+_BEHIND = """
+import sys
+from livestyle.streams import outlast_readers, write_or_drop
+outlast_readers()
+together, after = int(sys.argv[1]), int(sys.argv[2])
+for first in range(0, 40_000, together):
+    print(*(f"line {n:90}" for n in range(first, first + together)), sep="\\n", file=sys.stderr)
+print("said", flush=True)
+sys.stdin.readline()
+for n in range(after):
+    print("after", file=sys.stderr)
+write_or_drop()
+"""
+
+
+@pytest.mark.parametrize("together", [1, 100, 20_000])
+@pytest.mark.parametrize("after", [0, 3])
+def test_what_a_stopped_reader_misses_is_counted(together: int, after: int) -> None:
+    command = [sys.executable, "-c", _BEHIND, str(together), str(after)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        assert process.stdout.readline() == b"said\n"
+        early: list[bytes] = []
+        while not early or b" lost here" not in early[-1]:  # it reads again
+            early.append(process.stderr.readline())
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        late = process.stderr.read().splitlines()
+    *seen, told = early
+    assert [int(line.split()[1]) for line in seen] == list(range(len(seen)))
+    assert (
+        told
+        == f"livestyle: {40_000 - len(seen)} lines were lost here, for nobody read them\n".encode()
+    )
+    assert late == [b"after"] * after
+    assert process.returncode == 0

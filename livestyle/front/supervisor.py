@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 
 from livestyle.between.look import live_of
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
@@ -22,7 +21,9 @@ from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
 from livestyle.front.pulse import Pulse
+from livestyle.leash import Leash, run_leashed
 from livestyle.places import leave_removed_folder
+from livestyle.worker.process import WorkerProcess
 from livestyle.worker.process import main as run_worker
 
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
@@ -49,7 +50,8 @@ class Supervisor:
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
         self._arguments = output_size, slot
         self._past = Counts()  # of the workers that are gone
-        self._process: SpawnProcess | None = None
+        self._process: WorkerProcess | None = None
+        self._leash: Leash
         self._front: Connection
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
@@ -59,9 +61,9 @@ class Supervisor:
 
     def start(self) -> None:
         """Start a worker process. Raises WorkerError when the system refuses one."""
-        context = multiprocessing.get_context("spawn")
         try:
-            ours, theirs = context.Pipe()
+            ours, theirs = multiprocessing.Pipe()
+            leash = Leash()
         except OSError as error:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
@@ -69,10 +71,10 @@ class Supervisor:
             self._told, config = self.asked.number, self.asked.config
             self._answered = True
         self._cause = ""
-        process = context.Process(
-            target=run_worker,
+        process = WorkerProcess(
+            target=run_leashed,
             # where one has run before, the source was there: it may be away for now
-            args=(theirs, config, *self._arguments, self.restarts > 0),
+            args=(leash.held, run_worker, theirs, config, *self._arguments, self.restarts > 0),
             name="livestyle-worker",
             daemon=True,
         )
@@ -80,12 +82,14 @@ class Supervisor:
             leave_removed_folder()
             with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
                 process.start()
+                leash.tie(process.ident or 0)
         except OSError as error:
             ours.close()
+            leash.close()
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         finally:
             theirs.close()  # so that a dead worker is the end of the pipe
-        self._process = process
+        self._process, self._leash = process, leash
         self._pulse.begin(time.monotonic())
 
     def change(self, config: Config) -> None:
@@ -143,7 +147,9 @@ class Supervisor:
         with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
             until = time.monotonic() + 2
             while self._front.poll(max(0.0, until - time.monotonic())):
-                self._hear(self._front.recv())
+                last = self._front.recv()
+                if isinstance(last, Running):  # what it fails of no longer matters, its counts do
+                    self.running = last
         self._reap()
 
     def _restart(self) -> None:
@@ -216,8 +222,10 @@ class Supervisor:
         self._process.join(0.5)
         self._process.kill()
         self._process.join()
-        self._process.close()
+        if self._process.exitcode is not None:  # else multiprocessing looks again at each start
+            self._process.close()
         self._process = None
+        self._leash.close()
         with self._changing:
             self._front.close()
 

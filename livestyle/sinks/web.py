@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import errno
 import socket
 import threading
 
@@ -15,7 +15,7 @@ from livestyle.control import Controls
 from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
-from livestyle.errors import SinkError
+from livestyle.errors import SinkError, reason
 from livestyle.frame import Frame, Size
 
 ADDRESS = "127.0.0.1"  # pixels never leave this machine
@@ -145,10 +145,7 @@ class _Connection(H11Protocol):
 
 def _listen(port: int | None) -> socket.socket:
     if port is None:
-        for usual in USUAL_PORTS[:-1]:
-            with contextlib.suppress(OSError):
-                return socket.create_server((ADDRESS, usual))
-        port = USUAL_PORTS[-1]
+        return _listen_usually()
     try:
         return socket.create_server((ADDRESS, port))
     except OSError as error:
@@ -156,3 +153,16 @@ def _listen(port: int | None) -> socket.socket:
             f"the web preview can't use port {port} ({error.strerror}); "
             "choose another one with --port N (0: any free one)"
         ) from error
+
+
+def _listen_usually() -> socket.socket:
+    for usual in USUAL_PORTS:
+        try:
+            return socket.create_server((ADDRESS, usual))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):  # the latter: kept for others
+                raise SinkError(f"the web preview can't be served: {reason(error)}") from error
+    raise SinkError(
+        f"the web preview's ports {USUAL_PORTS[0]} to {USUAL_PORTS[-1]} are taken; "
+        "name another with --port N (0: any free one)"
+    )

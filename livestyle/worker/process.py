@@ -6,11 +6,9 @@ It may be killed at any moment; the front starts another.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import functools
 import gc
-import multiprocessing
 import os
 import queue
 import signal
@@ -20,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 
 from livestyle.aside import Aside, leave, run_aside
 from livestyle.between.look import Live, finishing_of, settled_with
@@ -36,9 +35,9 @@ from livestyle.stylizers import Stylizer, open_stylizer
 from livestyle.worker.capture import Absent
 from livestyle.worker.pipeline import Pipeline
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 PROGRESS_EVERY = 0.25  # s between two signs of life
 LOADING_EVERY = 1.0  # s, the same while something is loaded
+_END_SECONDS = 1.0  # for a process that is killed to be gone
 
 
 @contextlib.contextmanager
@@ -138,16 +137,14 @@ def _build(pipeline: Pipeline, config: Config, output_size: Size) -> None:
         pipeline.building = f"no engine is built: internal error: {error!r}"
 
 
-def _end_with_parent() -> None:
-    """Where the system can: be killed when the front is gone, also while stopped or in a call that
-    does not return. Elsewhere the end of the pipe tells.
+class WorkerProcess(SpawnProcess):
+    """The worker's process, for which nobody waits without a limit: in a call of the system that
+    never ends (a hung driver, a network disk that is away) not even SIGKILL ends it.
     """
-    parent = multiprocessing.parent_process()
-    if not sys.platform.startswith("linux") or parent is None:
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent.pid:  # it was gone before
-        sys.exit(1)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, _END_SECONDS where multiprocessing's own clearing names no limit."""
+        super().join(_END_SECONDS if timeout is None else timeout)
 
 
 def main(front: Connection, config: Config, output_size: Size, slot: Slot, patient: bool) -> None:
@@ -155,7 +152,6 @@ def main(front: Connection, config: Config, output_size: Size, slot: Slot, patie
 
     patient: whether a source that is away is waited for, rather than an error.
     """
-    _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
     leave_stdout()  # which may carry the front's pictures
     # Read when PyTorch is loaded: threads that wait for each other sleep, and keep no core from the

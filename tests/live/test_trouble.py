@@ -123,8 +123,8 @@ def test_a_folder_that_is_removed_costs_no_worker(start: Start, tmp_path: Path) 
     _until(lambda: said.read_text().count("passthrough on opencv") > 1, 20)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 1  # for there is nowhere to put the report
-    (line,) = [line for line in said.read_text().splitlines() if line.startswith("livestyle:")]
-    assert line.startswith("livestyle: cannot write 'r.json': No such file or directory")
+    lines = [line for line in said.read_text().splitlines() if line.startswith("livestyle:")]
+    assert [line.split(": ")[1] for line in lines] == ["restarted for", "cannot write 'r.json'"]
 
 
 @pytest.mark.parametrize("state", ["running", "stopped", "loading"])
@@ -140,6 +140,25 @@ def test_a_front_that_is_killed_leaves_nothing(start: Start, tmp_path: Path, sta
     process.wait()
     _until(lambda: not _lives(worker), 5)
     _until(lambda: not set(os.listdir("/dev/shm")) - there, 5)
+
+
+@pytest.mark.parametrize("after", [0, 0.02, 0.1, 0.3])
+def test_a_worker_stopped_at_its_birth_ends_with_its_front(start: Start, after: float) -> None:
+    """Whether it is the interpreter that starts, or livestyle that is imported."""
+    process = start([*RUN, "--sink", "null", "--seconds", "60"], start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (worker := _worker(process.pid)):
+        assert time.monotonic() < deadline
+    time.sleep(after)
+    os.kill(worker, signal.SIGSTOP)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    try:
+        _until(lambda: not _lives(worker), 5)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
 
 
 def _lives(pid: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import threading
 import time
@@ -336,6 +338,36 @@ def test_a_second_one_takes_the_next_port() -> None:
         assert all(ask(page, "GET /", {}).status == 200 for page in pages)
         with pytest.raises(SinkError, match=rf"port {ports[0]} "):
             WebPreview(SIZE, port=ports[0], controls=Controls(figures, ignore))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_usual_ports_that_are_all_taken_are_named_as_that(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as opened:
+        others = [
+            opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        taken = [other.getsockname()[1] for other in others]
+        monkeypatch.setattr("livestyle.sinks.web.USUAL_PORTS", taken)
+        with pytest.raises(SinkError) as error:
+            WebPreview(SIZE, port=None, controls=Controls(figures, ignore))
+    assert str(error.value) == (
+        f"the web preview's ports {taken[0]} to {taken[-1]} are taken; "
+        "name another with --port N (0: any free one)"
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL])
+def test_where_no_port_can_be_had_none_is_called_taken(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("livestyle.sinks.web.socket.create_server", refuse)
+    with pytest.raises(SinkError, match=f"can't be served: {os.strerror(number)}"):
+        WebPreview(SIZE, port=None, controls=Controls(figures, ignore))
 
 
 def test_it_stops_in_time_and_frees_its_port() -> None:

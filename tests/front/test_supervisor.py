@@ -1,0 +1,117 @@
+"""The supervisor with workers that can't be ended, or that say their last while they are ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing.process
+import multiprocessing.util
+import os
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+from test_pulse import FRESH
+
+from livestyle.between.messages import Counts, Failed, Loading
+from livestyle.config import Config
+from livestyle.front.supervisor import Supervisor
+from livestyle.leash import Leash
+from livestyle.worker.process import WorkerProcess
+
+
+class _Hung:
+    """A worker in a call of the system that never ends: killed, it is still there. In place of
+    multiprocessing's Popen.
+    """
+
+    pid = sentinel = 0
+
+    def __init__(self, process: Any) -> None:
+        _, _, theirs, *_ = process._args
+        self.front = Connection(os.dup(theirs.fileno()))
+        self.killed = 0
+        self.code: int | None = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        if self.code is None:
+            time.sleep(60 if timeout is None else timeout)
+        return self.code
+
+    def terminate(self) -> None:
+        self.killed += 1
+
+    def kill(self) -> None:
+        self.killed += 1
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[_Hung]:
+    """Those that are started, the latest last."""
+    started: list[_Hung] = []
+
+    def begin(process: Any) -> _Hung:
+        started.append(_Hung(process))
+        return started[-1]
+
+    monkeypatch.setattr(WorkerProcess, "_Popen", staticmethod(begin))
+    monkeypatch.setattr(Leash, "tie", lambda leash, pid: leash.held.close())
+    monkeypatch.setattr(multiprocessing.process, "_children", set())
+    return started
+
+
+@pytest.fixture
+def supervisor(workers: list[_Hung]) -> Supervisor:
+    slot: Any = None
+    supervisor = Supervisor(Config(source="testcard"), (320, 180), slot)
+    supervisor.start()
+    return supervisor
+
+
+def test_a_worker_that_cannot_be_ended_is_left_and_another_started(
+    supervisor: Supervisor, workers: list[_Hung]
+) -> None:
+    for number in range(2):
+        workers[number].front.send(FRESH)
+        supervisor.poll(0.1)
+        assert supervisor.state == "running"
+        workers[number].front.close()
+        begun = time.monotonic()
+        supervisor.poll(0.1)
+        assert time.monotonic() - begun < 4 and workers[number].killed
+        assert supervisor.state == "recovering"
+        supervisor.poll(2)
+        assert len(workers) == number + 2
+    left = multiprocessing.process.active_children()
+    assert len(left) == 3
+    workers[0].code = -9
+    assert len(multiprocessing.process.active_children()) == 2  # it is reaped when it can be
+
+
+def test_a_run_ends_though_its_worker_does_not(
+    supervisor: Supervisor, workers: list[_Hung]
+) -> None:
+    begun = time.monotonic()
+    supervisor.stop()
+    # what the interpreter does at its end
+    for child in multiprocessing.process.active_children():
+        child.join()
+    assert time.monotonic() - begun < 6 and workers[0].killed
+
+
+@pytest.mark.parametrize("before", [[], [Loading("a model")], [FRESH]])
+def test_the_last_word_of_a_worker_that_is_ended_is_no_failure_of_the_run(
+    supervisor: Supervisor, workers: list[_Hung], before: list[Any]
+) -> None:
+    last = dataclasses.replace(FRESH, counts=Counts(captured=7))
+    for message in (*before, Failed("no source"), last, Failed("no card")):
+        workers[0].front.send(message)
+    workers[0].code = 0
+    workers[0].front.close()
+    supervisor.stop()
+    assert supervisor.counts().captured == 7
