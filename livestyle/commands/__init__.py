@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from livestyle.aside import leave
 from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
 from livestyle.commands.terminal import INTERRUPTED, say, tell
-from livestyle.errors import LivestyleError
+from livestyle.errors import ConfigError, LivestyleError
 from livestyle.places import check_current_folder, settle_caches, settle_home
 from livestyle.streams import outlast_readers, write_or_drop
 from livestyle.version import __version__
@@ -66,8 +66,13 @@ class _Parser(argparse.ArgumentParser):
         words = sys.argv[1:] if args is None else list(args)
         for word in words[: words.index("--") if "--" in words else None]:
             if word.startswith("--") and word.endswith("=--"):  # argparse makes an empty list of it
-                self.error(f"argument {word[:-3]}: '--' is no value")
+                raise ConfigError(f"{word[:-3]}: '--' is no value")
         return super().parse_known_args(words, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("argument -"):  # a flag's value, not the form of the command
+            raise ConfigError(message.removeprefix("argument "))
+        super().error(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         if message:
