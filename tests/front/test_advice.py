@@ -9,6 +9,7 @@ from test_pulse import FRESH, running
 
 from livestyle.config import Config
 from livestyle.front.advice import Advice
+from livestyle.installation import command
 from livestyle.stats import Timings
 
 
@@ -33,8 +34,8 @@ def lines(advice: Advice, ms: float, seconds: float, start: float = 0.0, **other
         ({"hold_fps": 10.0}, 300, {"stylizer": "lite", "stylizer_size": (640, 360)},
          "10 fps leaves 100; what helps: a smaller --size (it is 640x360), another --style"),
         ({"fps": 60.0}, 900, {"stylizer": "turbo", "stylizer_size": (512, 288)},
-         "a smaller --size (it is 512x288), fewer --steps, an engine (livestyle build), or "
-         "--stylizer lite"),
+         "a smaller --size (it is 512x288), fewer --steps, an engine "
+         f"({command('build')}), or --stylizer lite"),
         ({}, 80, {"stylizer": "passthrough"}, "what helps: a smaller --output-size"),
     ],
 )  # fmt: skip
