@@ -83,7 +83,7 @@ def _lose(name: str) -> Callable[[Path], None]:
     ("spoil", "said"),
     [
         (_pickle, "a pickle, which can run any code; get the model as .safetensors"),
-        (_cut, "cannot load "),
+        (_cut, "is damaged (cut off); get it again"),
         (_garble, "is damaged (cut off); get it again"),
         (_edit("model_index.json", "_class_name", "FluxPipeline"), "is a FluxPipeline; livestyle"),
         (_edit("scheduler/scheduler_config.json", "prediction_type", "v_prediction"), "'epsilon'"),
@@ -128,7 +128,7 @@ def test_what_cannot_or_must_not_be_loaded_is_one_line(
 
 @pytest.mark.parametrize("model", ["./no/such", __file__])
 def test_no_folder_at_all(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["stylize", "i.png", "o.png", "--stylizer", "turbo", "--model", model]) == 1
+    assert main(["stylize", str(PICTURE), "o.png", "--stylizer", "turbo", "--model", model]) == 1
     assert "a model is a folder in diffusers' layout" in capsys.readouterr().err
 
 
@@ -159,7 +159,9 @@ def test_a_checkpoint_that_cannot_be_run_is_named(
 ) -> None:
     file = tmp_path / "m.safetensors"
     save_file({name: torch.zeros(1, width, 1, 1) for name, width in tensors.items()}, file)
-    assert main(["stylize", "i.png", "o.png", "--stylizer", "turbo", "--model", str(file)]) == 1
+    assert (
+        main(["stylize", str(PICTURE), "o.png", "--stylizer", "turbo", "--model", str(file)]) == 1
+    )
     error = capsys.readouterr().err
     assert error.startswith("livestyle: ") and error.count("\n") == 1 and said in error
 
@@ -184,7 +186,9 @@ def test_what_is_no_checkpoint_is_refused(
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
-    assert main(["stylize", "i.png", "o.png", "--stylizer", "turbo", "--model", str(file)]) == 1
+    assert (
+        main(["stylize", str(PICTURE), "o.png", "--stylizer", "turbo", "--model", str(file)]) == 1
+    )
     error = capsys.readouterr().err
     assert error.startswith("livestyle: ") and error.count("\n") == 1 and said in error
 
@@ -314,7 +318,14 @@ def test_which_autoencoder(good: Path, tmp_path: Path) -> None:
         (full, own, 0),
         (full, str(tmp_path), 1),
     ):
-        command = ["stylize", str(PICTURE), str(tmp_path / "o.png"), "--stylizer", "turbo"]
+        command = [
+            "stylize",
+            str(PICTURE),
+            str(tmp_path / "o.png"),
+            "--stylizer",
+            "turbo",
+            "--overwrite",
+        ]
         command += ["--size", "256x256", "--model", str(model), "--autoencoder", autoencoder]
         assert main(command) == code, (model, autoencoder)
 
