@@ -55,7 +55,7 @@ def test_steps_bring_a_network_nearer(taught: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "pictures" / "one.png"), draw(40, (1280, 720))[:, :, :3])
     words = ["distill_lite.py", "mine", "--pictures", str(tmp_path / "pictures")]
     words += ["--teacher", str(taught), "--init-from", str(START), "--work", str(tmp_path)]
-    words += ["--seconds", "6", "--side", "64", "--batch", "2", "--device", "cpu"]
+    words += ["--seconds", "20", "--side", "64", "--batch", "2", "--device", "cpu"]
     told: list[dict[str, float]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", [*words, "--save-every", "5"])

@@ -39,7 +39,7 @@ def packed(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", words)
         pack_training()
-        patch.setattr("sys.argv", [*words, "--limit", "0.001"])
+        patch.setattr("sys.argv", [*words, "--limit", "0.001", "--overwrite"])
         with pytest.raises(SystemExit, match="more than 0.001; pack fewer pictures or raise --lim"):
             pack_training()
     yield folder / "training.tar"
