@@ -5,12 +5,9 @@ A checkout, a virtual environment of pip's or uv's, pipx and `uv tool` each take
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -69,6 +66,9 @@ def _origin() -> tuple[str, bool]:
     """What was installed, by direct_url.json (PEP 610): a URL, or the path of a folder; "" where it
     came from an index.
     """
+    import importlib.metadata  # it takes as long to load as all else that a command begins with
+    import json
+
     try:
         told = importlib.metadata.distribution(NAME).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
@@ -98,6 +98,8 @@ def _is_tool() -> bool:
 
 def _installing() -> list[str]:
     """What installs packages for this Python: pip, or uv where an environment has none."""
+    import importlib.metadata
+
     python = Path(sys.executable)
     if not any(importlib.metadata.distributions(name="pip")):
         return ["uv", "pip", "install", "--python", _shown(python)]
@@ -118,4 +120,8 @@ def _shown(path: Path) -> str:
 
 
 def _shell(words: list[str]) -> str:
-    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+    if sys.platform == "win32":
+        import subprocess
+
+        return subprocess.list2cmdline(words)
+    return shlex.join(words)
