@@ -155,16 +155,21 @@ WRITERS = {
 }
 
 
+def _precious(name: str) -> tuple[Path, bytes]:
+    """A file that is there, and what is in it; and a picture to work on."""
+    _png(Path("in.png"))
+    file = Path(name)
+    if name != "in.png":
+        file.write_bytes(b"precious")
+    return file, file.read_bytes()
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_what_is_there_is_not_replaced_unasked(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _png(Path("in.png"))
-    file = Path(name)
-    if name != "in.png":
-        file.write_bytes(b"precious")
-    before = file.read_bytes()
+    file, before = _precious(name)
     assert main(WRITERS[name]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"'{name}': that is there already" in line and "--overwrite" in line
@@ -178,11 +183,7 @@ def test_what_is_there_is_replaced_where_that_is_asked_for(
     name: str, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _png(Path("in.png"))
-    file = Path(name)
-    if name != "in.png":
-        file.write_bytes(b"precious")
-    before = file.read_bytes()
+    file, before = _precious(name)
     Path("my.toml").write_text("overwrite = true\n")
     flags = ["--overwrite"] if asked == "flag" else ["--config", "my.toml"]
     assert main([*WRITERS[name], *flags]) == 0

@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+import written
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -24,6 +26,7 @@ from torch import Tensor
 SIZE = 640, 360
 """(width, height) inside, at which styles are."""
 _EPSILON = 1e-5
+_OF = "weight", "bias"
 
 
 class Teacher:
@@ -32,50 +35,49 @@ class Teacher:
     def __init__(self, tensors: dict[str, Tensor], style: str, device: torch.device) -> None:
         """tensors: of the file. Raises KeyError for a style that is not in it."""
         values = {name: tensor.to(device) for name, tensor in tensors.items()}
-        numbers = values[f"style.{style}"]
         self._grain = values["grain"]
-        self._layers: list[tuple[Tensor, Tensor, tuple[Tensor, Tensor] | None]] = []
+        self._layers: list[Layer] = []
         for number in range(sum(name.startswith("weight.") for name in values)):
-            weight, bias = values[f"weight.{number}"], values[f"bias.{number}"]
-            norm = None
-            if f"scale.{number}.weight" in values:
-                scale, shift = (
-                    (
-                        numbers @ values[f"{kind}.{number}.weight"].T
-                        + values[f"{kind}.{number}.bias"]
-                    )
-                    for kind in ("scale", "shift")
-                )
-                norm = scale.reshape(1, -1, 1, 1), shift.reshape(1, -1, 1, 1)
-            self._layers.append((weight, bias, norm))
+            affine = [
+                F.linear(values[f"style.{style}"], *(values[f"{kind}.{number}.{of}"] for of in _OF))
+                for kind in ("scale", "shift")
+                if f"{kind}.{number}.weight" in values
+            ]
+            weight, bias = (values[f"{of}.{number}"] for of in _OF)
+            self._layers.append(Layer(weight, bias, *(numbers[0] for numbers in affine)))
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
         """uint8 RGB [N, 3, H, W] of SIZE -> the same."""
         x = pictures.float() / 255 + self._grain
-        layers = iter(range(len(self._layers)))
+        layers = iter(self._layers)
         for stride in (1, 2, 2):
-            x = self._convolved(x, next(layers), stride).relu_()
+            x = next(layers)(x, stride).relu_()
         for _ in range(5):
             before = x
-            x = self._convolved(x, next(layers)).relu_()
-            x = self._convolved(x, next(layers)) + before
+            x = next(layers)(x).relu_()
+            x = next(layers)(x) + before
         for _ in range(2):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = self._convolved(x, next(layers)).relu_()
-        x = self._convolved(x, next(layers)).sigmoid_()
+            x = next(layers)(x).relu_()
+        x = next(layers)(x).sigmoid_()
         return (x * 255).round_().to(torch.uint8)
 
-    def _convolved(self, x: Tensor, number: int, stride: int = 1) -> Tensor:
-        weight, bias, norm = self._layers[number]
-        x = F.pad(x, (weight.shape[-1] // 2,) * 4, mode="reflect")
-        x = F.conv2d(x, weight, bias, stride)
-        if norm is None:
+
+class Layer(NamedTuple):
+    """A convolution; with a scale and a shift, a style's, what comes of it is normalised."""
+
+    weight: Tensor
+    bias: Tensor
+    scale: Tensor | None = None
+    shift: Tensor | None = None
+
+    def __call__(self, x: Tensor, stride: int = 1) -> Tensor:
+        x = F.pad(x, (self.weight.shape[-1] // 2,) * 4, mode="reflect")
+        x = F.conv2d(x, self.weight, self.bias, stride)
+        if self.scale is None:
             return x
-        variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
-        scale, shift = norm
-        gain = scale * (variance + _EPSILON).rsqrt()
-        return x * gain + (shift - mean * gain)
+        return F.instance_norm(x, weight=self.scale, bias=self.shift, eps=_EPSILON)
 
 
 def load_teacher(file: Path, style: str, device: torch.device) -> Teacher:
@@ -90,7 +92,6 @@ def painting_digest(file: Path, style: str) -> str:
 
 
 def main() -> None:
-    from livestyle.files import write
     from livestyle.stylizers.blend import Part
     from livestyle.stylizers.magenta import CONTRACT, EXPAND, RESIDUAL, predict_style, read_network
     from livestyle.stylizers.transfer import grain
@@ -98,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write what distill_lite learns from.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--paintings", type=Path, nargs="+", required=True, help="NAME.jpg")
-    args = parser.parse_args()
+    args = written.parse(parser, "file")
     network = read_network()
     tensors: dict[str, np.ndarray] = {"grain": grain(SIZE) / 255}
     for number, name in enumerate((*CONTRACT, *RESIDUAL, *EXPAND)):
@@ -114,8 +115,7 @@ def main() -> None:
         painting.stem: hashlib.sha256(painting.read_bytes()).hexdigest()
         for painting in args.paintings
     }
-    written = save({name: torch.tensor(value) for name, value in tensors.items()}, digests)
-    write(str(args.file), written)
+    args.file.write(save({name: torch.tensor(value) for name, value in tensors.items()}, digests))
 
 
 if __name__ == "__main__":

@@ -119,11 +119,10 @@ def reported(id: str) -> Iterator[None]:
     # the one line below says it
     hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        try:
-            _reach()
-        except ValueError as error:
-            raise ModelError(f"{id} is not on this disk and can't be fetched: {error}") from error
+        _reach()
         yield
+    except _Unasked as error:
+        raise ModelError(f"{id} is not on this disk and can't be fetched: {error}") from error
     except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         if isinstance(error, OSError) and (error.filename or error.errno in _OF_THE_DISK):
             raise ModelError(
@@ -171,12 +170,16 @@ def announce_download(needed: Sequence[Repo], licence: str, say: Say) -> None:
         )
 
 
+class _Unasked(Exception):
+    """Why the hub is not even asked, and what to do."""
+
+
 def _reach() -> None:
     """Raise at once where the hub can't be reached, for its client tries for half a minute:
-    OSError, or ValueError where a proxy is why or nothing shall be asked.
+    OSError, or _Unasked where a proxy is why or nothing shall be asked.
     """
     if constants.HF_HUB_OFFLINE:
-        raise ValueError("HF_HUB_OFFLINE is set; unset it, or give a model's folder with --model")
+        raise _Unasked("HF_HUB_OFFLINE is set; unset it, or give a model's folder with --model")
     address = urlsplit(constants.ENDPOINT)
     host, proxies = address.hostname or "", _proxies()
     name = address.scheme if address.scheme in proxies else "all"
@@ -185,7 +188,7 @@ def _reach() -> None:
         try:
             _connect(proxy)
         except OSError as error:
-            raise ValueError(
+            raise _Unasked(
                 f"the proxy {proxy.hostname} of {name.upper()}_PROXY does not answer "
                 f"({error.strerror or error}); mend that variable, or unset it"
             ) from None
@@ -201,7 +204,7 @@ def _connect(address: SplitResult) -> None:
 def _proxies() -> dict[str, SplitResult]:
     """Those that the hub's client takes from the environment: http, https, all.
 
-    Raises ValueError for one that it can't use; what is in it may be a secret.
+    Raises _Unasked for one that it can't use; what is in it may be a secret.
     """
     found = {}
     for name, text in getproxies().items():
@@ -213,12 +216,12 @@ def _proxies() -> dict[str, SplitResult]:
         except ValueError:  # of a port, or of brackets
             usable = False
         if not usable:
-            raise ValueError(
+            raise _Unasked(
                 f"{name.upper()}_PROXY names no proxy that can be used: http://HOST:PORT or "
                 "socks5://HOST:PORT is expected"
             )
         if address.scheme.startswith("socks") and not importlib.util.find_spec("socksio"):
-            raise ValueError(
+            raise _Unasked(
                 f"{name.upper()}_PROXY names a SOCKS proxy, which takes the package socksio; run: "
                 + adding_package("socksio")
             )
