@@ -175,23 +175,28 @@ class Flaky(Steady):
         return super().read()
 
 
+def _troubles(capture: Capture, counts: Counts, frames: int) -> set[str]:
+    """What is wrong meanwhile, until so many frames are captured, or too long."""
+    stopping = threading.Event()
+    arguments = Mailbox[Frame](), Forecast(), stopping
+    thread = threading.Thread(target=capture.run, args=arguments)
+    thread.start()
+    deadline = time.monotonic() + 10
+    troubles = set()
+    while counts.captured < frames and time.monotonic() < deadline:
+        troubles.add(capture.trouble)
+        time.sleep(0.01)
+    stopping.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    return troubles
+
+
 def test_lost_source_is_opened_again_until_it_is_back() -> None:
     Flaky.opened = 0
     counts = Counts()
     with Slot(FRAME_BYTES) as slot:
-        capture = Capture(lambda: Flaky(away=3), slot, 100, counts)
-        mailbox: Mailbox[Frame] = Mailbox()
-        stopping = threading.Event()
-        thread = threading.Thread(target=capture.run, args=(mailbox, Forecast(), stopping))
-        thread.start()
-        deadline = time.monotonic() + 10
-        troubles = set()
-        while counts.captured < 20 and time.monotonic() < deadline:
-            troubles.add(capture.trouble)
-            time.sleep(0.01)
-        stopping.set()
-        thread.join(5)
-    assert not thread.is_alive()
+        troubles = _troubles(Capture(lambda: Flaky(away=3), slot, 100, counts), counts, 20)
     assert counts.captured >= 20
     assert counts.reconnects == 1
     assert Flaky.opened == 5
@@ -218,17 +223,7 @@ def test_a_source_that_is_yet_to_be_opened_is_waited_for(away: int) -> None:
         assert (capture.source.name, capture.source.size, capture.trouble) == (
             "screen:1", (0, 0), "",
         )  # fmt: skip
-        stopping = threading.Event()
-        arguments = Mailbox[Frame](), Forecast(), stopping
-        thread = threading.Thread(target=capture.run, args=arguments)
-        thread.start()
-        deadline = time.monotonic() + 10
-        troubles = set()
-        while counts.captured < 5 and time.monotonic() < deadline:
-            troubles.add(capture.trouble)
-            time.sleep(0.01)
-        stopping.set()
-        thread.join(5)
+        troubles = _troubles(capture, counts, 5)
     assert counts.captured >= 5 and tries == 2 + away
     assert troubles == ({"", "display :7 cannot be opened"} if away else {""})
     assert counts.reconnects == bool(away)
