@@ -1,5 +1,4 @@
 """Files that are written: whole or not at all, and refused before the work rather than after it.
-And those that are read as settings, by whoever made them.
 
 What was asked for by name is a Target, or a Part where it grows: unasked they replace nothing. What
 livestyle keeps for itself goes by `write`.
@@ -13,15 +12,11 @@ import json
 import os
 import stat
 import tempfile
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from livestyle.errors import ConfigError, LivestyleError, reason
 
-_LARGEST = 2**20  # bytes; settings, presets and cards have a few thousand
 _NO_FILE = "that is a device, a pipe or a link, which is not replaced; name a file"
 
 
@@ -256,21 +251,3 @@ def _name_anew(path: str, file: str) -> None:
             os.replace(path, file)
     else:
         os.unlink(path)
-
-
-def read_toml(file: Traversable, what: str) -> dict[str, Any]:
-    """A TOML file's table. what: the file, in words. Raises ConfigError."""
-    try:
-        if isinstance(file, Path) and not (file.is_dir() or stat.S_ISREG(file.stat().st_mode)):
-            raise ValueError("it is no regular file")  # a pipe or device may never end
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise ValueError(f"it is larger than {_LARGEST} bytes")
-        return tomllib.loads(content.decode("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {what}: {reason(error)}") from error
-    except RecursionError as error:
-        raise ConfigError(f"cannot read {what}: it is nested too deep") from error
-    except ValueError as error:  # also what is no UTF-8, no TOML, or has too many digits
-        raise ConfigError(f"cannot read {what}: {error}") from error

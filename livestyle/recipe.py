@@ -13,10 +13,10 @@ from typing import Any, ClassVar, TypeVar
 
 from livestyle import values
 from livestyle.errors import ConfigError, reason
-from livestyle.files import read_toml
 from livestyle.frame import Size
 from livestyle.placement import network_size
 from livestyle.places import is_there, user_folder
+from livestyle.tables import read_toml
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from livestyle.config import GROUPS, IN_FILES, Config, Setting, check, key, plain, settings
 from livestyle.errors import ConfigError
-from livestyle.files import read_toml
 from livestyle.places import is_there, user_folder
+from livestyle.tables import read_toml
 
 Group = argparse._ArgumentGroup
 _TITLES = {"run": "the run itself"}

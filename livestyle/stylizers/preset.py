@@ -8,8 +8,8 @@ from typing import Any
 
 from livestyle.config import check
 from livestyle.errors import ConfigError
-from livestyle.files import read_toml
 from livestyle.places import is_there, user_folder
+from livestyle.tables import read_toml
 
 FILE = Path(__file__).with_name("presets.toml")
 _KEYS = {"prompt", "strength", "seed", "description"}

@@ -9,8 +9,8 @@ from typing import Any
 
 from livestyle.config import check
 from livestyle.errors import ConfigError, StylizerError
-from livestyle.files import read_toml
 from livestyle.places import is_there, user_folder
+from livestyle.tables import read_toml
 
 USUAL = "comic"  # looks well on any game
 _TEXTS = ("name", "title", "artist", "description", "filter")
