@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from livestyle.between.look import finishing_of, live_of, with_live
+from livestyle.between.look import finishing_of, look_of
 from livestyle.canvas import Canvas
 from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError, PictureError, SinkError, StylizerError
@@ -21,6 +21,7 @@ from livestyle.places import check_current_folder, settle_caches, settle_home
 from livestyle.settings import checked
 from livestyle.stylizers import Stylizer
 from livestyle.stylizers import open_stylizer as open_settled
+from livestyle.stylizers.change import LOOK, changed
 from livestyle.stylizers.settle import settle_stylizer
 
 if TYPE_CHECKING:
@@ -95,12 +96,11 @@ class OpenStylizer:
         StylizerError where a prompt can't be encoded.
         """
         stylizer = self._opened
-        changed = with_live(self._config, {key(name): value for name, value in look.items()})
-        live = live_of(changed)
-        if live.look is not None:
-            stylizer.change(live.look, wait=True)
+        after = changed(self._config, {key(name): value for name, value in look.items()}, LOOK)
+        if after.stylizer == "turbo":
+            stylizer.change(look_of(after), wait=True)
             self._tell_note(stylizer)
-        self._config, self._finish = changed, None
+        self._config, self._finish = after, None
 
     def _tell_note(self, stylizer: Stylizer) -> None:
         if stylizer.note and stylizer.note != self._note:

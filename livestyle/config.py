@@ -12,23 +12,31 @@ from livestyle.errors import ConfigError
 from livestyle.frame import Size
 
 GROUPS = ("source", "look", "turbo", "output", "run")
+TURBO, STYLED, ALL = ("turbo",), ("lite", "turbo"), ("lite", "turbo", "passthrough")
 IN_FILES = "sets"  # no flag, but a table of a settings file
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What one field of Config is, beside its default. group: one of GROUPS, or IN_FILES."""
+    """What one field of Config is, beside its default. group: one of GROUPS, or IN_FILES. live:
+    the stylizers for which it may change while a run goes on.
+    """
 
     group: str
     help: str
     parse: values.Parse
     metavar: str | None = None
+    live: tuple[str, ...] = ()
 
 
 def _setting(
-    group: str, default: Any, help: str, parse: values.Parse, metavar: str | None = None
+    group: str,
+    default: Any,
+    help: str,
+    parse: values.Parse,
+    **more: Any,
 ) -> Any:
-    metadata = {"": Setting(group, help, parse, metavar)}
+    metadata = {"": Setting(group, help, parse, **more)}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -43,22 +51,25 @@ class Config:
         "source",
         "auto",
         "where pictures come from: auto, screen, screen:N, screen:N,X,Y,W,H, testcard, file:PATH, "
-        "camera:N, blank (turbo makes pictures from the prompt alone)",
+        "camera:N, canvas (drawn on the page), blank (turbo makes pictures from the prompt alone)",
         values.spec,
-        "S",
+        metavar="S",
+        live=ALL,
     )
     cursor: bool = _setting(
         "source",
         True,
         "show a screen's pointer, as a screen share does (X11 alone)",
         values.switch,
+        live=ALL,
     )
     aspect: str = _setting(
         "source",
         "fit",
         "where the source has another shape than the output: fit (bars), fill (crop), stretch",
         values.choice("fit", "fill", "stretch"),
-        "HOW",
+        metavar="HOW",
+        live=ALL,
     )
     stylizer: str = _setting(
         "look",
@@ -66,7 +77,7 @@ class Config:
         "what restyles them: lite, turbo (SDXL-Turbo and its kind), passthrough (the source as it "
         "is), or auto, which picks one and says why",
         values.choice("auto", "lite", "turbo", "passthrough"),
-        "NAME",
+        metavar="NAME",
     )
     style: str | None = _setting(
         "look",
@@ -74,44 +85,66 @@ class Config:
         "which style; `livestyle styles` lists them (lite: comic; turbo: none). Of lite also a "
         "picture, FILE.jpg, or several, FILE:SHARE,FILE:SHARE",
         values.text,
-        "NAME",
+        metavar="NAME",
+        live=STYLED,
+    )
+    off: bool = _setting(
+        "look",
+        False,
+        "show the source as it is, and style nothing, until it is switched on again",
+        values.switch,
+        live=ALL,
     )
     prompt: str | None = _setting(
-        "look", None, "turbo: what to see (the style's)", values.prompt, "TEXT"
+        "look", None, "turbo: what to see (the style's)", values.prompt, metavar="TEXT", live=TURBO
     )
     strength: float | None = _setting(
         "look",
         None,
         "turbo: how far to leave the picture, from 0.001 to 1 (the style's, or 0.5)",
         values.number(0.001, 1),
-        "X",
+        metavar="X",
+        live=TURBO,
     )
     seed: int | None = _setting(
         "look",
         None,
-        "turbo: of the noise, the same for every frame (0)",
-        values.number(0, 2**32 - 1, int),
-        "N",
+        "turbo: of the noise, the same for every frame; random picks one (0)",
+        values.seed,
+        metavar="N",
+        live=TURBO,
     )
     detail: float | None = _setting(
         "look",
         None,
         "how much of the source's fine detail comes back, 0 to 1: text, outlines (the style's)",
         values.number(0, 1),
-        "X",
+        metavar="X",
+        live=STYLED,
     )
     hold: float = _setting(
         "look",
         0.5,
         "how firmly what stands still in the source stands still in the result, 0 (off) to 1",
         values.number(0, 1),
-        "X",
+        metavar="X",
+        live=STYLED,
     )
     colour: float = _setting(
-        "look", 0.0, "how much of the source's colour stays, 0 to 1", values.number(0, 1), "X"
+        "look",
+        0.0,
+        "how much of the source's colour stays, 0 to 1",
+        values.number(0, 1),
+        metavar="X",
+        live=STYLED,
     )
     mix: float = _setting(
-        "look", 0.0, "how much of the source stays altogether, 0 to 1", values.number(0, 1), "X"
+        "look",
+        0.0,
+        "how much of the source stays altogether, 0 to 1",
+        values.number(0, 1),
+        metavar="X",
+        live=STYLED,
     )
     keep: tuple[values.Rectangle | str, ...] = _setting(
         "look",
@@ -119,17 +152,23 @@ class Config:
         "a rectangle of the output that shows the source, X,Y,W,H[,FEATHER] in pixels, or a set of "
         "them, by its name in your settings file; repeatable",
         values.each(values.rectangle_or_set),
-        "X,Y,W,H",
+        metavar="X,Y,W,H",
+        live=STYLED,
     )
     prompt_fade: float = _setting(
-        "look", 0.0, "turbo: seconds from one prompt to the next", values.number(0, 60), "N"
+        "look",
+        0.0,
+        "turbo: seconds from one prompt to the next",
+        values.number(0, 60),
+        metavar="N",
+        live=TURBO,
     )
     size: Size | None = _setting(
         "look",
         None,
         "size of the picture inside the stylizer; smaller is faster (about 640x360)",
         values.size,
-        "WxH",
+        metavar="WxH",
     )
     model: str | None = _setting(
         "turbo",
@@ -137,7 +176,7 @@ class Config:
         "a model of your own in place of the recipe's: a folder in diffusers' layout, a "
         ".safetensors checkpoint, or OWNER/NAME[@REVISION] on the hub",
         values.path,
-        "MODEL",
+        metavar="MODEL",
     )
     recipe: str = _setting(
         "turbo",
@@ -145,17 +184,22 @@ class Config:
         "which model: a recipe of engines/, one of yours (`livestyle styles` says where), or a "
         "FILE.toml",
         values.path,
-        "NAME",
+        metavar="NAME",
     )
     lora: tuple[str, ...] = _setting(
         "turbo",
         (),
         "a LoRA to fold in, FILE.safetensors[:SCALE], repeatable",
         values.each(values.path),
-        "FILE",
+        metavar="FILE",
     )
     steps: int | None = _setting(
-        "turbo", None, "steps for a frame (the recipe's)", values.number(1, 8, int), "N"
+        "turbo",
+        None,
+        "steps for a frame (the recipe's)",
+        values.number(1, 8, int),
+        metavar="N",
+        live=TURBO,
     )
     engine: str = _setting(
         "turbo",
@@ -163,7 +207,7 @@ class Config:
         "what runs the networks: torch, or what `livestyle build` made: torch-compiled, tensorrt, "
         "openvino; auto: what is built for this machine, else torch",
         values.choice("auto", "torch", "torch-compiled", "tensorrt", "openvino"),
-        "NAME",
+        metavar="NAME",
     )
     build: str = _setting(
         "turbo",
@@ -171,21 +215,21 @@ class Config:
         "background: where no engine is built, build one beside the run, at low priority, and go "
         "on with it",
         values.choice("no", "background"),
-        "HOW",
+        metavar="HOW",
     )
     until_ready: str = _setting(
         "turbo",
         "card",
         "what to show while it loads: card, lite, or passthrough (the source as it is)",
         values.choice("card", "lite", "passthrough"),
-        "WHAT",
+        metavar="WHAT",
     )
     autoencoder: str = _setting(
         "turbo",
         "auto",
         "tiny, full, a folder of its own, or auto: the recipe's, or that of your --model",
         values.path,
-        "WHICH",
+        metavar="WHICH",
     )
     precision: str = _setting(
         "turbo",
@@ -193,14 +237,14 @@ class Config:
         "what to compute in, fp32, bf16, fp16 or auto: fp16 on a GPU, on a CPU bf16 where it is "
         "fast and the weights are stored in half precision, else fp32; engines have fp8 too",
         values.choice("auto", "fp32", "bf16", "fp16", "fp8"),
-        "WHICH",
+        metavar="WHICH",
     )
     unet: str = _setting(
         "turbo",
         "own",
         "livestyle's own UNet, or that of diffusers, slower, as the reference",
         values.choice("own", "diffusers"),
-        "WHOSE",
+        metavar="WHOSE",
     )
     sink: tuple[str, ...] = _setting(
         "output",
@@ -208,21 +252,23 @@ class Config:
         "where the result goes, repeatable: auto, v4l2[:DEVICE], virtualcam, web, "
         "record:FILE.mp4, raw:FILE_OR_-, null",
         values.each(values.spec),
-        "K",
+        metavar="K",
+        live=ALL,
     )
     output_size: Size | None = _setting(
         "output",
         None,
         "size of the picture that the sinks get (the source's, 3840x2160 at most)",
         values.size,
-        "WxH",
+        metavar="WxH",
     )
     fps: float = _setting(
         "output",
         30.0,
         "output frames per second, and captures at most",
         values.number(1, 240),
-        "N",
+        metavar="N",
+        live=ALL,
     )
     hold_fps: float | None = _setting(
         "output",
@@ -230,7 +276,7 @@ class Config:
         "keep so many styled frames per second, --fps at most, by a smaller picture inside the "
         "stylizer while the machine has no time for more; lite, and turbo without an engine (off)",
         values.number(1, 240),
-        "N",
+        metavar="N",
     )
     hud: bool = _setting(
         "output",
@@ -243,20 +289,20 @@ class Config:
         None,
         "TCP port of the page on this machine; 0: any free one (7878, or the next that is free)",
         values.number(0, 65535, int),
-        "N",
+        metavar="N",
     )
     seconds: float | None = _setting(
         "run",
         None,
         "stop after so many seconds (when interrupted)",
         values.number(0.1, 10_000_000),
-        "N",
+        metavar="N",
     )
     report: str | None = _setting(
-        "run", None, "write the run's figures there at the end", values.path, "FILE"
+        "run", None, "write the run's figures there at the end", values.path, metavar="FILE"
     )
     frame_log: str | None = _setting(
-        "run", None, "write a CSV line per output frame there", values.path, "FILE"
+        "run", None, "write a CSV line per output frame there", values.path, metavar="FILE"
     )
     overwrite: bool = _setting(
         "run",
@@ -324,6 +370,11 @@ FINISH = ("detail", "hold", "colour", "mix", "keep")
 def settings() -> dict[str, tuple[dataclasses.Field[Any], Setting]]:
     """All of them by their field's name."""
     return {field.name: (field, field.metadata[""]) for field in dataclasses.fields(Config)}
+
+
+def live_settings() -> dict[str, tuple[str, Setting]]:
+    """Those that may change while a run goes on: their field's name and what they are, by key."""
+    return {key(name): (name, setting) for name, (_, setting) in settings().items() if setting.live}
 
 
 def key(name: str) -> str:

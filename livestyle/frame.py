@@ -41,6 +41,7 @@ class Frame:
     pixels: Pixels
     seq: int  # numbered by the source; gaps are frames that were dropped
     captured_at: int  # ns of time.monotonic_ns() at the end of the capture, valid in all processes
+    change: int = 0  # number of the newest change of settings that shows in it
 
     def with_pixels(self, pixels: Pixels) -> Frame:
         """The same moment with other pixels."""

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib.resources
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -74,7 +75,7 @@ def _commit(value: Any) -> str:
     return value
 
 
-_PARSE: dict[str, values.Parse] = {
+_PARSE: dict[str, Callable[[Any], Any]] = {
     "size": values.size,
     "steps": values.number(1, 8, int),
     "timesteps": values.choice("turbo", "lcm"),
@@ -83,7 +84,7 @@ _PARSE: dict[str, values.Parse] = {
     "autoencoder_revision": _commit,
     "lora_revision": _commit,
 }
-_PARSE_OF: dict[type[Recipe], dict[str, values.Parse]] = {
+_PARSE_OF: dict[type[Recipe], dict[str, Callable[[Any], Any]]] = {
     Recipe: {
         "engine": values.choice("openvino"),
         "device": values.choice("CPU", "GPU"),
@@ -137,7 +138,7 @@ def _recipe(table: dict[str, Any], kind: type[R], where: str) -> R:
     for key, value in table.items():
         name = fields[key].name
         try:
-            parse_value: values.Parse = parse.get(name, values.text)
+            parse_value = parse.get(name, values.text)
             given[name] = parse_value(value)
         except ValueError as error:
             raise ConfigError(f"{where}: {key} {value!r}: {error}") from None

@@ -7,17 +7,39 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from livestyle.frame import Size
 
-Parse = Callable[[Any], Any]
+
+@dataclass(frozen=True)
+class Parse:
+    """Takes a flag's text, a TOML or a JSON value and returns it parsed. schema: what JSON may be,
+    as JSON Schema (2020-12).
+    """
+
+    function: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        """Raises ValueError, saying what fits."""
+        return self.function(value)
+
+
+def _of(**schema: Any) -> Callable[[Callable[[Any], Any]], Parse]:
+    """What JSON may be, of a function that parses it."""
+    return lambda function: Parse(function, schema)
+
+
 _SHOWN = 200  # characters of a value in a message
 Rectangle = tuple[int, int, int, int, int]  # left, top, width, height, feather: pixels
 
 
+@_of(type="string", minLength=1)
 def text(value: Any) -> str:
     """Any but none, see `written`."""
     if not isinstance(value, str) or not value:
@@ -25,6 +47,7 @@ def text(value: Any) -> str:
     return written(value)
 
 
+@_of(type="string", maxLength=1000)
 def prompt(value: Any) -> str:
     """Text that may be empty, up to 1000 characters; see `written`."""
     if not isinstance(value, str) or len(value) > 1000:
@@ -42,6 +65,7 @@ def written(value: str) -> str:
     return value
 
 
+@_of(type="string", minLength=1)
 def path(value: Any) -> str:
     """A file, a folder, or a name in place of one; `~` is the home."""
     name = os.fspath(value) if isinstance(value, os.PathLike) else value
@@ -57,6 +81,7 @@ def path(value: Any) -> str:
     return os.path.expanduser(name)
 
 
+@_of(type="string", minLength=1)
 def spec(value: Any) -> str:
     """KIND or KIND:ARGUMENT, where the argument may be a path: `~` is the home."""
     kind, colon, argument = text(value).partition(":")
@@ -71,9 +96,10 @@ def each(parse: Parse) -> Parse:
             raise ValueError('a list of texts is expected, as in ["v4l2", "web"]')
         return tuple(parse(item) for item in value)
 
-    return parse_all
+    return Parse(parse_all, {"type": "array", "items": parse.schema})
 
 
+@_of(type="boolean")
 def switch(value: Any) -> bool:
     """true or false."""
     if not isinstance(value, bool):
@@ -89,7 +115,7 @@ def choice(*choices: str) -> Parse:
             raise ValueError(f"choose from: {', '.join(choices)}")
         return str(value)
 
-    return parse
+    return Parse(parse, {"enum": list(choices)})
 
 
 def figure(number: float) -> str:
@@ -119,9 +145,25 @@ def number(low: float, high: float, kind: type[int] | type[float] = float) -> Pa
             raise ValueError(f"{expected}, a whole one" if broken else expected)
         return parsed
 
-    return parse
+    name = "integer" if kind is int else "number"
+    return Parse(parse, {"type": name, "minimum": low, "maximum": high})
 
 
+_SEED = number(0, 2**32 - 1, int)
+
+
+@_of(anyOf=[_SEED.schema, {"const": "random"}])
+def seed(value: Any) -> int:
+    """A whole number of 32 bits; one is picked for "random"."""
+    if value == "random":
+        return secrets.randbelow(2**32)
+    try:
+        return int(_SEED(value))
+    except ValueError as error:
+        raise ValueError(f"{error}, or random") from None
+
+
+@_of(type="string", pattern="^[0-9]{1,5}x[0-9]{1,5}$")
 def size(value: Any) -> Size:
     """(width, height) from "1280x720", or as it is."""
     if isinstance(value, tuple) and len(value) == 2:
@@ -136,6 +178,7 @@ def size(value: Any) -> Size:
     return parsed
 
 
+@_of(type="string", pattern="^[0-9]+(,[0-9]+){3,4}$")
 def rectangle(value: Any) -> Rectangle:
     """(left, top, width, height, feather) from "X,Y,W,H" or "X,Y,W,H,FEATHER", or as it is."""
     parts = value if isinstance(value, tuple | list) else str(value).split(",")
@@ -151,16 +194,19 @@ def rectangle(value: Any) -> Rectangle:
     return left, top, width, height, feather
 
 
+@_of(type="string", minLength=1)
 def rectangle_or_set(value: Any) -> Rectangle | str:
     """A rectangle, or the name of a set of them."""
     if isinstance(value, str) and is_name(value):
         return value
     try:
-        return rectangle(value)
+        parsed: Rectangle = rectangle(value)
     except ValueError as error:
         raise ValueError(f"{error}; or the name of one of your keep-sets") from None
+    return parsed
 
 
+@_of(type="object")
 def rectangle_sets(value: Any) -> dict[str, tuple[Rectangle, ...]]:
     """Rectangles by the names of their sets."""
     if not isinstance(value, dict) or not all(map(is_name, value)):

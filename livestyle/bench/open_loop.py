@@ -6,7 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from livestyle.between.slot import Slot
+from livestyle.between.look import Finishing
+from livestyle.between.messages import Change
+from livestyle.between.slot import Slot, Slots
+from livestyle.canvas import Canvas
+from livestyle.config import Config
+from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
 from livestyle.front.output import OutputClock
 from livestyle.sinks.null import Null
@@ -58,8 +63,11 @@ def run_open_loop(
     source = Playlist(pictures)
     width, height = source.size
     with Slot(width * height * 3 // 2) as slot:
-        pipeline = Pipeline(lambda: source, stylizer, slot, fps)
-        clock = OutputClock(slot, [Null()], source.size, fps)
+        finish = LiveFinish(Canvas(source.size, "fit"), Finishing())
+        begins = Change(0, Config(stylizer=stylizer.name, fps=fps))
+        pipeline = Pipeline(lambda: source, stylizer, Slots(slot), begins, finish)
+        clock = OutputClock(slot, source.size, fps)
+        clock.add(Null())
         pipeline.start()
         clock.start(seconds)
         try:

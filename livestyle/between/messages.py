@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from livestyle.between.look import Refusal
+from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.stats import Timings
 
@@ -20,6 +20,7 @@ class Counts:
     superseded: int = 0  # captured, but replaced before the stylizer took them
     stylized: int = 0
     spoilt: int = 0  # taken by the stylizer, which made no picture of them
+    plain: int = 0  # shown as the source is, while styling is off
     held: int = 0  # of the stylized: shown again as they were, for the source had not changed
     resizes: int = 0  # of the picture inside the stylizer
     stylize: Timings = field(default_factory=Timings)  # ns from a frame taken to the slot filled
@@ -33,9 +34,28 @@ class Counts:
         self.superseded += other.superseded
         self.stylized += other.stylized
         self.spoilt += other.spoilt
+        self.plain += other.plain
         self.held += other.held
         self.resizes += other.resizes
         self.stylize.add(other.stylize)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Front to worker: go on with these settings, of which what is live may be other than before.
+    number: counted from the start of the run.
+    """
+
+    number: int
+    config: Config
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A change that can't be taken whole, the settings that stay in its place, and why."""
+
+    kept: Config
+    why: str
 
 
 @dataclass(frozen=True)
@@ -59,12 +79,13 @@ class Running:
     counts: Counts
     heard: int  # number of the last change that it was told of
     is_settled: bool  # that one is taken, or refused
-    refusal: Refusal | None  # of the look that came with that change
+    refused: Refused | None  # that one
     note: str  # what there is to say of the look, or ""
     trouble: str  # one line on what is wrong (a lost source, a frame spoilt), or ""
     spoilt_why: str  # why a frame was, the last that was, or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""
     fresh: bool  # whether that stylizer has made no frame yet: its first may take long
+    opening: str  # what is, because of a change, while all goes on as it was, or ""
     building: str  # how far an engine is that will take over, or why there is none, or ""
 
     @property
@@ -82,4 +103,4 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stop:
-    """Front to worker: finish and exit. The other thing that it may be told is a new Live."""
+    """Front to worker: finish and exit. The other thing that it may be told is a Change."""

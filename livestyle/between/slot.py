@@ -10,20 +10,22 @@ ordered CPU (ARM) it has not been tested.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from livestyle.between.shared import Shared
+from livestyle.pacing import SECOND
 
 _BUFFERS = 3
 _ALIGNMENT = 64
 # int64 words: how many frames were put so far, when the reader's next take is due, then for each
-# buffer its version and its frame's seq and captured_at
+# buffer its version and its frame's seq, captured_at and change
 _COUNT, _DUE = 0, 1
 _FIRST = 2
-_VERSION, _SEQ, _CAPTURED_AT = range(3)
-_WORDS = 3
+_VERSION, _SEQ, _CAPTURED_AT, _CHANGE = range(4)
+_WORDS = 4
 _HEADER = _ALIGNMENT * -(-8 * (_FIRST + _BUFFERS * _WORDS) // _ALIGNMENT)  # bytes
 
 
@@ -33,6 +35,7 @@ class Taken:
 
     seq: int
     captured_at: int  # ns, as in Frame
+    change: int  # as in Frame
     superseded: int  # frames put since the last take that nobody saw
 
 
@@ -68,7 +71,9 @@ class Slot:
     def due_at(self, deadline: int) -> None:
         self._words[_DUE] = deadline
 
-    def put(self, seq: int, captured_at: int, fill: Callable[[memoryview], None]) -> None:
+    def put(
+        self, seq: int, captured_at: int, fill: Callable[[memoryview], None], change: int = 0
+    ) -> None:
         """Publish a frame: `fill` writes its pixels into the buffer it is given.
 
         A writer that dies in `fill` leaves the last frame as it was; the next writer goes on.
@@ -80,6 +85,7 @@ class Slot:
         fill(self._buffers[index])
         self._words[base + _SEQ] = seq
         self._words[base + _CAPTURED_AT] = captured_at
+        self._words[base + _CHANGE] = change
         self._words[base + _VERSION] = 2 * count
         self._words[_COUNT] = count
 
@@ -93,12 +99,26 @@ class Slot:
             into[:] = self._buffers[index]
             seq = self._words[base + _SEQ]
             captured_at = self._words[base + _CAPTURED_AT]
+            change = self._words[base + _CHANGE]
             if self._words[base + _VERSION] != 2 * count:
                 continue  # overwritten while it was copied: there is a newer one
             superseded = count - self._taken - 1
             self._taken = count
-            return Taken(seq, captured_at, superseded)
+            return Taken(seq, captured_at, change, superseded)
         return None
+
+    def take_again(self) -> None:
+        """Let the next `take` have the newest, though it was taken before."""
+        self._taken = 0
+
+    def want(self, seconds: float) -> None:
+        """The reader wants frames, for so long."""
+        self.due_at = time.monotonic_ns() + round(seconds * SECOND)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the reader wants frames now, by `want`."""
+        return self.due_at > time.monotonic_ns()
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -112,3 +132,11 @@ class Slot:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+class Slots(NamedTuple):
+    """The slots of a run. source, of the page's wipe, and canvas: where there is a page."""
+
+    styled: Slot  # worker to front: I420 of the output's size
+    source: Slot | None = None  # worker to front, while it is wanted: the same of the source
+    canvas: Slot | None = None  # front to worker: what is drawn on the page, BGRA

@@ -13,7 +13,7 @@ from livestyle.finish.planes import Planes
 
 if TYPE_CHECKING:
     from livestyle.finish.device import DeviceFinish
-    from livestyle.frame import Pixels
+    from livestyle.frame import Pixels, Size
 
 
 class LiveFinish:
@@ -30,6 +30,21 @@ class LiveFinish:
         self._shape: tuple[int, ...] = ()
         self._is_new = True
         self._on_device = False
+
+    @property
+    def size(self) -> Size:
+        """(width, height) of what is shown."""
+        return self._canvas.size
+
+    def place(self, aspect: str) -> None:
+        """Put the source so, from the next frame on; called between two frames."""
+        if aspect != self._canvas.aspect:
+            self._canvas = Canvas(self._canvas.size, aspect)
+            self.forget()
+
+    def show_source(self, source: Pixels, into: memoryview) -> None:
+        """Write the source as it is, BGRA (h, w, 4), as I420 of H * W * 3 / 2 bytes."""
+        self._canvas.show(source, np.frombuffer(into, np.uint8).reshape(self._source.shape))
 
     @property
     def is_on(self) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from livestyle.between.look import Live, finishing_of, settled_with
-from livestyle.between.messages import Running
+from livestyle.between.messages import Change, Running
 from livestyle.config import Config
 
 
@@ -20,21 +19,25 @@ class Asked:
         self._answered = 0
 
     def change(self, config: Config) -> None:
-        """Want the look and finish of other settings."""
+        """Want other settings."""
         with self._lock:
             self.config, self.refused = config, ""
             self.number += 1
 
+    @property
+    def change_now(self) -> Change:
+        """What the worker is to go on with."""
+        with self._lock:
+            return Change(self.number, self.config)
+
     def hear(self, running: Running) -> None:
-        """What the worker says of the last change; one of its look may be taken back."""
+        """What the worker says of the last change, which may be taken back in part."""
         with self._lock:
             if running.heard != self.number:
                 return
-            if running.refusal is not None:
-                kept = Live(finishing_of(self.config), running.refusal.kept)
-                self.config = settled_with(self.config, kept)
-                self.refused = running.refusal.why
-            if running.refusal is not None or running.is_settled:
+            if running.refused is not None:
+                self.config, self.refused = running.refused.kept, running.refused.why
+            if running.refused is not None or running.is_settled:
                 self._answered = self.number
 
     @property

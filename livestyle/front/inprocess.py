@@ -5,41 +5,40 @@ from __future__ import annotations
 import contextlib
 import time
 
-from livestyle.between.look import live_of
 from livestyle.between.messages import Counts, Running
-from livestyle.between.slot import Slot
+from livestyle.between.slot import Slots
 from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
-from livestyle.worker import process
-from livestyle.worker.pipeline import Pipeline
+from livestyle.worker import studio
+from livestyle.worker.studio import Studio
 
 
 class InProcess:
     """What Supervisor is for a worker process, for stages that run here: nothing is restarted."""
 
-    def __init__(self, config: Config, output_size: Size, slot: Slot) -> None:
+    def __init__(self, config: Config, output_size: Size, slots: Slots) -> None:
         self.state = "loading"
         self.message = ""
         self.restarts = 0
         self.last_error = ""
         self.running: Running | None = None
         self.asked = Asked(config)
-        self._arguments = config, output_size, slot
+        self._arguments = output_size, slots
         self._opened = contextlib.ExitStack()
-        self._pipeline: Pipeline | None = None
+        self._studio: Studio | None = None
 
     def start(self) -> None:
         """Open the stages and start them. Raises LivestyleError when they can't be opened."""
-        running = process.running_pipeline(*self._arguments, self._say)
-        self._pipeline = self._opened.enter_context(running)
+        running = studio.running_studio(self.asked.change_now, *self._arguments, self._say)
+        self._studio = self._opened.enter_context(running)
         self.state = "running"
 
     def change(self, config: Config) -> None:
-        """Have the stylizer take the look of these settings."""
+        """Go on with these settings."""
         self.asked.change(config)
-        if self._pipeline:
-            self._pipeline.change(live_of(config, self.asked.number))
+        if self._studio:
+            self._studio.change(self.asked.change_now)
 
     def poll(self, timeout: float) -> None:
         """Wait for `timeout` s and look. Raises what ended a stage."""
@@ -55,15 +54,15 @@ class InProcess:
 
     def stop(self) -> None:
         """End the stages."""
-        if self._pipeline:
-            self.running = self._pipeline.progress()
-            self._pipeline = None
+        if self._studio:
+            self.running = self._studio.progress()
+            self._studio = None
         self._opened.close()
 
     def _look(self) -> None:
-        assert self._pipeline is not None
-        if self._pipeline.failure:
-            raise self._pipeline.failure
-        self.running = self._pipeline.progress()
+        assert self._studio is not None
+        if self._studio.failure:
+            raise self._studio.failure
+        self.running = self._studio.progress()
         self.asked.hear(self.running)
         self.message = self.running.message

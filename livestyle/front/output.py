@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ class OutputClock:
     tick, for another thread to take out.
     """
 
-    def __init__(self, slot: Slot, sinks: Sequence[Sink], size: Size, fps: float) -> None:
+    def __init__(self, slot: Slot, size: Size, fps: float) -> None:
         self.counts = OutputCounts()
         self.failure: BaseException | None = None
         self.notes: list[str] = []  # one line per sink that was given up while others went on
@@ -71,8 +70,9 @@ class OutputClock:
         self._end_at = sys.maxsize
         self._ended_at = 0
         self._slot = slot
-        self._sinks = list(sinks)
-        self._fps = fps
+        self._sinks: tuple[Sink, ...] = ()
+        self._choosing = threading.Lock()  # protects which there are
+        self.fps = fps  # may be set on any thread
         width, height = size
         self._picture: Pixels = np.zeros((height * 3 // 2, width), np.uint8)
         self._size = size
@@ -97,6 +97,24 @@ class OutputClock:
         """How long the ticks have been going, or went."""
         return ((self._ended_at or time.monotonic_ns()) - self.started_at) / SECOND
 
+    def add(self, sink: Sink) -> None:
+        """Write to this one, too, from the next tick on."""
+        with self._choosing:
+            self._sinks = (*self._sinks, sink)
+
+    def remove(self, sink: Sink) -> None:
+        """Write to it no more; returns once that is so."""
+        self._without(sink)
+        ticked = self.counts.frames + 1  # the tick that may be under way is over
+        while self.running and self.counts.frames < ticked:
+            time.sleep(1 / self.fps / 2)
+
+    def _without(self, sink: Sink) -> bool:
+        """Whether there are others."""
+        with self._choosing:
+            self._sinks = tuple(each for each in self._sinks if each is not sink)
+            return bool(self._sinks)
+
     def stop(self) -> None:
         """End the ticks; no sink is written to after this."""
         self._stopping.set()
@@ -111,9 +129,13 @@ class OutputClock:
         self._ended_at = time.monotonic_ns()
 
     def _run(self) -> None:
-        pacer = Pacer(self._fps, start=self.started_at)
-        last_write = 0
+        fps = self.fps
+        pacer = Pacer(fps, start=self.started_at)
+        last_write = lost = 0
         while not self._stopping.is_set():
+            if self.fps != fps:
+                lost, fps = self.counts.lost, self.fps
+                pacer = Pacer(fps, start=time.monotonic_ns())
             deadline = pacer.wait()
             if deadline >= self._end_at:
                 return
@@ -122,7 +144,7 @@ class OutputClock:
             self._write()
             now = time.monotonic_ns()
             self._count(kind, now, late=now - deadline >= pacer.interval)
-            self.counts.lost = pacer.lost
+            self.counts.lost = lost + pacer.lost
             if last_write:
                 self.counts.frame.record(now - last_write)
             last_write = now
@@ -133,7 +155,7 @@ class OutputClock:
     def _next_frame(self) -> str:
         taken = self._slot.take(self._picture.data.cast("B"))
         if taken:
-            self._frame = Frame(self._picture, taken.seq, taken.captured_at)
+            self._frame = Frame(self._picture, taken.seq, taken.captured_at, taken.change)
             self.counts.superseded += taken.superseded
             self.card = None
             return "unique"
@@ -144,12 +166,11 @@ class OutputClock:
         frame = self._frame if card is None else self._frame.with_pixels(card)
         if self.hud is not None:
             self._draw(self.hud, frame.pixels)
-        for sink in list(self._sinks):
+        for sink in self._sinks:
             try:
                 sink.write(frame)
             except SinkError as error:
-                self._sinks.remove(sink)
-                if not self._sinks:
+                if not self._without(sink):
                     raise
                 self.notes.append(str(error))
 

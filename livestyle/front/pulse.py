@@ -67,5 +67,5 @@ class Pulse:
 def _progress(message: Loading | Running | None) -> object:
     """What changes when it gets on."""
     if isinstance(message, Running):
-        return message.counts.stylized, message.fresh
+        return message.counts.stylized, message.counts.plain, message.fresh
     return message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from livestyle.config import plain
+from livestyle.config import Config, plain
 from livestyle.frame import Size
 from livestyle.front.advice import Advice
 from livestyle.front.inprocess import InProcess
@@ -14,6 +14,7 @@ from livestyle.front.supervisor import Supervisor
 from livestyle.machine import describe_machine
 from livestyle.pacing import SECOND
 from livestyle.stats import Rate, Recent, Timings
+from livestyle.stylizers.change import is_style_changed
 from livestyle.version import __version__
 
 SCHEMA_VERSION = 1
@@ -31,6 +32,8 @@ class Reporter:
         self._unique_rate = Rate()
         self._latency = Recent()
         self._advice = Advice(worker.asked.config)
+        self._looked_at: Config | None = None
+        self._was_changed = False
 
     def final(self) -> dict[str, Any]:
         """The figures of the whole run; rates are over all of its seconds."""
@@ -59,11 +62,27 @@ class Reporter:
             "livestyle": __version__,
             "machine": self._machine,
             "config": plain(self._worker.asked.config),
+            "change": self._changes(),
             "seconds": round(self._clock.seconds, 3),
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
             "worker_restarts": self._worker.restarts,
             "worker_error": self._worker.last_error,
+        }
+
+    def _is_style_changed(self, config: Config) -> bool:
+        if config is not self._looked_at:  # its cards are files
+            self._looked_at, self._was_changed = config, is_style_changed(config)
+        return self._was_changed
+
+    def _changes(self) -> dict[str, Any]:
+        """How the last change of settings stands."""
+        running, asked = self._worker.running, self._worker.asked
+        return {
+            "number": asked.number,
+            "pending": not asked.is_answered,
+            "opening": running.opening if running else "",
+            "refused": asked.refused,
         }
 
     def worker_figures(self) -> dict[str, Any]:
@@ -85,14 +104,16 @@ class Reporter:
                 "engine_why": running.engine_why if running else None,
                 "building": running.building if running else "",
                 "style": asked.config.style,
+                "style_changed": self._is_style_changed(asked.config),
+                "off": asked.config.off,
                 "note": running.note if running else "",
-                "refused": asked.refused,
                 "size": list(running.stylizer_size) if running else None,
                 "size_why": running.size_why if running else "",
                 "resizes": counts.resizes,
                 "frames": counts.stylized,
                 "spoilt": counts.spoilt,
                 "spoilt_why": running.spoilt_why if running else "",
+                "plain": counts.plain,
                 "held": counts.held,
                 "superseded": counts.superseded + self._clock.counts.superseded,
                 "ms": counts.stylize.milliseconds(),

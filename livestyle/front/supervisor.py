@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
-from livestyle.between.look import live_of
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
-from livestyle.between.slot import Slot
+from livestyle.between.slot import Slots
 from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
@@ -38,7 +37,7 @@ class Supervisor:
     `last_error` is what the latest one that is gone ended of, in one line, or "".
     """
 
-    def __init__(self, config: Config, output_size: Size, slot: Slot) -> None:
+    def __init__(self, config: Config, output_size: Size, slots: Slots) -> None:
         self.state = "loading"
         self.message = "starting the worker"
         self.restarts = 0
@@ -48,7 +47,7 @@ class Supervisor:
         self._changing = threading.Lock()  # protects the next two and what is sent
         self._told = 0  # number of the last change that the worker knows
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
-        self._arguments = output_size, slot
+        self._arguments = output_size, slots
         self._past = Counts()  # of the workers that are gone
         self._process: WorkerProcess | None = None
         self._leash: Leash
@@ -68,13 +67,14 @@ class Supervisor:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
             self._front = ours
-            self._told, config = self.asked.number, self.asked.config
+            begins = self.asked.change_now
+            self._told = begins.number
             self._answered = True
         self._cause = ""
         process = WorkerProcess(
             target=run_leashed,
             # where one has run before, the source was there: it may be away for now
-            args=(leash.held, run_worker, theirs, config, *self._arguments, self.restarts > 0),
+            args=(leash.held, run_worker, theirs, begins, *self._arguments, self.restarts > 0),
             name="livestyle-worker",
             daemon=True,
         )
@@ -93,9 +93,9 @@ class Supervisor:
         self._pulse.begin(time.monotonic())
 
     def change(self, config: Config) -> None:
-        """Have the worker, and any that comes after it, take the look of these settings.
+        """Have the worker, and any that comes after it, go on with these settings.
 
-        Called on any thread, which never waits for the worker: of looks that come faster than it
+        Called on any thread, which never waits for the worker: of changes that come faster than it
         takes them it gets the newest.
         """
         with self._changing:
@@ -184,9 +184,10 @@ class Supervisor:
 
     def _tell(self) -> None:
         if self.state == "running" and self._told != self.asked.number and self._answered:
-            with contextlib.suppress(OSError):  # it is gone: the next one begins with this look
-                self._front.send(live_of(self.asked.config, self.asked.number))
-            self._told = self.asked.number
+            change = self.asked.change_now
+            with contextlib.suppress(OSError):  # it is gone: the next one begins with these
+                self._front.send(change)
+            self._told = change.number
             self._answered = False
 
     def _exit_reason(self) -> str:

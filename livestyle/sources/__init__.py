@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from livestyle.aside import run_aside
 from livestyle.errors import ConfigError, SourceError
-from livestyle.frame import Frame, Size
+from livestyle.frame import Frame, Size, even, within
 from livestyle.values import shown
 
 
@@ -52,8 +52,17 @@ SOURCES = (
     "testcard",
     "file:PATH",
     "camera:N",
+    "canvas",
     "blank",
 )
+
+
+CANVAS = 1280, 720  # the most that is drawn on, px
+
+
+def canvas_size(output_size: Size | None) -> Size:
+    """(width, height) of what is drawn on for such an output."""
+    return even(within(output_size or CANVAS, CANVAS))
 
 
 PATIENCE = 10.0  # s; a webcam takes two or three to open
@@ -67,7 +76,8 @@ def open_source(
     *,
     cursor: bool = False,
 ) -> Source:
-    """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`).
+    """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`, and
+    `canvas`, see `Drawing`).
 
     size: what to draw or ask for where the source leaves the choice (testcard, camera, blank); a
     file larger than that and than 4K is scaled down. fps: the rate to ask a camera for. tell: told

@@ -24,7 +24,8 @@ class Stylizer(Protocol):
     `is_settled` whether the next frame is made as the last one was: no change waits for it.
     `engine` says what computes it (openvino, …), `why` that one, or "" where there is no choice;
     `size` is (width, height) of the picture inside; its sides are out of `grid`, or there is no
-    other size where that is None. `finish` is what finishes its pictures where they are made; None:
+    other size where that is None. `look` is that of the last frame, or
+    None where there are none. `finish` is what finishes its pictures where they are made; None:
     they are finished in host memory. `refusal` is of the look that was asked for last, where that
     can't be taken; `note` what there is to say of its look, in one line, or "".
     """
@@ -52,6 +53,9 @@ class Stylizer(Protocol):
 
     @property
     def finish(self) -> DeviceFinish | None: ...
+
+    @property
+    def look(self) -> Look | None: ...
 
     @property
     def refusal(self) -> Refusal | None: ...

@@ -13,7 +13,7 @@ class Lookless:
 
     name: str
     why = note = ""
-    refusal = None
+    look = refusal = None
     finish = None
     is_settled = True
     prepares_beside = True

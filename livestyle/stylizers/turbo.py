@@ -34,7 +34,7 @@ Fit = Callable[[Size], Size]
 
 
 class Turbo:
-    """A Stylizer: image to image at low strength, or with `from_text` text to image.
+    """A Stylizer: image to image at low strength, or text to image, as its look says.
 
     The same frame gives the same pixels, however often and whatever came before, once a fade from
     one prompt to another is over.
@@ -44,9 +44,7 @@ class Turbo:
     is_plain = False
     grid: range | None = DiffusionRecipe.GRID
 
-    def __init__(
-        self, model: Model, canvas: Canvas, fit: Fit, look: Look, *, from_text: bool = False
-    ) -> None:
+    def __init__(self, model: Model, canvas: Canvas, fit: Fit, look: Look) -> None:
         """The first frame is made here: what is allocated, compiled or captured once is ready
         then.
         """
@@ -57,7 +55,6 @@ class Turbo:
         self.why = model.networks.why
         self._model = model
         self._canvas = canvas
-        self._from_text = from_text
         self._look = self._wanted = look
         self._changing = threading.Lock()  # protects `_look`, `_wanted` and `refusal`
         self.refusal: Refusal | None = None
@@ -86,6 +83,11 @@ class Turbo:
             self._prompts.wait_for(look.prompt)
             if self.refusal is not None:
                 raise StylizerError(self.refusal.why)
+
+    @property
+    def look(self) -> Look:
+        """That of the last frame."""
+        return self._look
 
     @property
     def note(self) -> str:
@@ -131,12 +133,14 @@ class Turbo:
         cuDNN would time its convolutions against them. There it is for the start, and stalls the
         frames when it has to be done anew.
         """
+        canvas = self._canvas
         with _told_of_memory(self.title, size):
             program = self._program if size == self.size else self._make_for(size)
 
         def take() -> bool:
             now = self._program
-            if (program.source_size, program.form) != (now.source_size, now.form):
+            other = (program.source_size, program.form) != (now.source_size, now.form)
+            if other or self._canvas is not canvas:
                 return False
             if program is not now:
                 self._tell_look(program)
@@ -173,7 +177,7 @@ class Turbo:
     ) -> Program:
         steps = self._steps(self._look)
         placement = Placement(source_size, canvas.size, canvas.aspect)
-        form = Form(len(steps), canvas.i420, self._from_text)
+        form = Form(len(steps), canvas.i420, self._look.from_text)
         program = Program(self._model, size, placement, form, finish)
         self._tell_look(program)
         program.warm_up()
@@ -193,7 +197,7 @@ class Turbo:
         program.set_prompt(self._shown)
 
     def _steps(self, look: Look) -> tuple[Step, ...]:
-        strength = 1.0 if self._from_text else look.strength  # there is nothing to keep
+        strength = 1.0 if look.from_text else look.strength  # there is nothing to keep
         return self._model.sampler.steps(strength, look.steps)
 
     def _take_look(self) -> None:
@@ -207,7 +211,8 @@ class Turbo:
                 return
             self._look = wanted
         steps = self._steps(wanted)
-        if len(steps) != self._program.form.steps:
+        form = self._program.form
+        if (len(steps), wanted.from_text) != (form.steps, form.from_text):
             try:
                 with _told_of_memory(self.title, self.size):
                     self._program = self._make_for(self.size)
@@ -273,7 +278,7 @@ def open_turbo(config: Config, canvas: Canvas, say: Callable[[str], None]) -> Tu
         model.networks = dataclasses.replace(model.networks, why=why)
         if entry is not None:  # it is made for one size
             fit = functools.partial(_always, size)
-        turbo = Turbo(model, canvas, fit, look_of(config), from_text=config.source == "blank")
+        turbo = Turbo(model, canvas, fit, look_of(config))
         if entry is not None:
             turbo.grid = None
     turbo.title = stored.title

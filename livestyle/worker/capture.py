@@ -81,8 +81,10 @@ class Capture:
     ) -> None:
         """open_source: opens the source, now and again whenever it was lost."""
         self._open_source = open_source
+        self._next: tuple[Source, Callable[[], Source]] | None = None
+        self._handing = threading.Lock()  # protects it
         self._slot = slot
-        self._fps = fps
+        self.fps = fps  # may be set on any thread
         self._counts = counts
         self._read_ns = 0.0  # estimate
         self.source = open_source()
@@ -101,8 +103,11 @@ class Capture:
 
     def run(self, mailbox: Mailbox[Frame], forecast: Forecast, stopping: threading.Event) -> None:
         """Capture until `stopping` is set. Raises SourceError when the source ended for good."""
-        source, pacer = self.source, self._pacer()
+        source, pacer, fps = self.source, self._pacer(), self.fps
         while not stopping.is_set():
+            self._take_next()
+            if self.source is not source or self.fps != fps:  # another may have another rate
+                source, pacer, fps = self.source, self._pacer(), self.fps
             self._align(pacer, forecast)
             pacer.wait()
             self._wait_for(forecast, pacer)
@@ -113,15 +118,34 @@ class Capture:
             now = time.monotonic_ns()  # a tick just overdue is not missed, only a little late
             self._counts.missed += pacer.skip(before=now - pacer.interval) + pacer.lost
             pacer.lost = 0
-            if self.source is not source:  # it is back, and may have another rate
-                source, pacer = self.source, self._pacer()
+
+    def go_on_with(self, source: Source, open_source: Callable[[], Source]) -> None:
+        """Read another source, open, from the next tick on; the one before is closed then."""
+        with self._handing:
+            unused, self._next = self._next, (source, open_source)
+        if unused:
+            unused[0].__exit__(None, None, None)
 
     def close(self) -> None:
         """Close the source."""
+        self._take_next()
         self.source.__exit__(None, None, None)
 
+    def _take_next(self) -> bool:
+        """Whether there was another."""
+        with self._handing:
+            following, self._next = self._next, None
+        if following is None:
+            return False
+        before = self.source
+        self.source, self._open_source = following
+        before.__exit__(None, None, None)
+        self._read_ns = 0.0
+        self._lost = ""
+        return True
+
     def _pacer(self) -> Pacer:
-        return Pacer(min(self._fps, self.source.fps or self._fps))
+        return Pacer(min(self.fps, self.source.fps or self.fps))
 
     def _align(self, pacer: Pacer, forecast: Forecast) -> None:
         if (due_at := self._slot.due_at) and self.source.fps is None:
@@ -152,6 +176,8 @@ class Capture:
         self._lost = trouble
         delays = iter(_RETRY_AFTER if trouble else (0.0, *_RETRY_AFTER))
         while not stopping.wait(next(delays, 1.0)):
+            if self._take_next():
+                return
             self._reading_since = time.monotonic_ns()
             try:
                 self.source = self._open_source()

@@ -23,9 +23,10 @@ class Ladder:
     Without `start` the stylizer stays as it is.
     """
 
-    def __init__(self, stylizer: Stylizer) -> None:
-        """stylizer: open; `close` closes it."""
+    def __init__(self, stylizer: Stylizer, aspect: str) -> None:
+        """stylizer: open; `close` closes it. aspect: that of its canvas."""
         self.stylizer = stylizer
+        self.aspect = aspect
         self._hold: HoldFps | None = None
         self._takes: _Takes = {}  # empty until all of them are prepared
         self._next: Resize | None = None

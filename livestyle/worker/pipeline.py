@@ -7,11 +7,13 @@ import functools
 import threading
 from collections.abc import Callable
 
-from livestyle.between.look import Live
+from livestyle.aside import Aside
+from livestyle.between.look import Look, finishing_of, look_of, with_look
 from livestyle.between.mailbox import Closed, Mailbox
-from livestyle.between.messages import Counts, Running
-from livestyle.between.slot import Slot
-from livestyle.canvas import to_i420
+from livestyle.between.messages import Change, Counts, Refused, Running
+from livestyle.between.slot import Slots
+from livestyle.canvas import Canvas, to_i420
+from livestyle.config import Config
 from livestyle.errors import SpoiltFrame, StylizerError
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
@@ -31,26 +33,30 @@ class Pipeline:
         self,
         open_source: Callable[[], Source],
         stylizer: Stylizer,
-        slot: Slot,
-        fps: float,
-        finish: LiveFinish | None = None,
+        slots: Slots,
+        begins: Change,
+        finish: LiveFinish,
     ) -> None:
         """Opens the source (errors appear here, before any thread exists) and starts nothing.
 
-        stylizer: open; `stop` closes it. finish: what happens to its pictures; None: nothing.
+        stylizer: open, on a canvas of the settings' aspect; `stop` closes it. begins: what the
+        source, the stylizer and the finish were opened with.
         """
         self.failure: BaseException | None = None
         self.loading = ""  # what is, while another stylizer stands in for the one wanted
         self.building = ""  # how far an engine is that will take over, or why there is none
-        self.live: Live | None = None  # the newest that was asked for
-        self._changing = threading.Lock()  # protects it, and whose turn it is
+        self.opened = begins.number  # of the newest change whose source and style are open
+        self._asked = begins  # the newest change
+        self._look = _look_of(begins.config)  # that it asks for
+        self._changing = threading.Lock()  # protects these two, and whose turn it is
+        self._shown = begins.number  # of the newest change that shows whole
         self._counts = Counts()
         self._is_spoilt, self._spoilt_why = False, ""  # the last frame; the last that was
-        self._capture = Capture(open_source, slot, fps, self._counts)
-        self.hold_fps: float | None = None  # set before `start`, see Ladder
-        self._ladder = self._used = Ladder(stylizer)
+        self._capture = Capture(open_source, slots.styled, begins.config.fps, self._counts)
+        self._ladder = self._used = Ladder(stylizer, begins.config.aspect)
         self._proven: Ladder | None = None  # the one that made the latest frame
-        self._slot = slot
+        self._slot = slots.styled
+        self._seen = slots.source
         self._finish = finish
         self._captured: Mailbox[Frame] = Mailbox()
         self._forecast = Forecast()
@@ -77,17 +83,23 @@ class Pipeline:
         if self._ladder is not self._used:  # it never came to a frame
             self._ladder.close(timeout=5)
 
-    def change(self, live: Live) -> None:
-        """Take another look and finish, from the next frame on.
-
-        Raises ConfigError where there is none.
+    def change(self, change: Change) -> None:
+        """Go on with these settings, from the next frame on; but for another source or style, which
+        `go_on_with` and `swap` bring.
         """
         with self._changing:
-            self.live = live
-            if self._finish is not None:
-                self._finish.change(live.finishing)
-            if live.look is not None and not self.loading:
-                self._ladder.stylizer.change(live.look)
+            self._asked, self._look = change, _look_of(change.config)
+            self._finish.change(finishing_of(change.config))
+            self._capture.fps = change.config.fps
+            if self._look is not None and not self.loading:
+                self._ladder.stylizer.change(self._look)
+
+    def go_on_with(self, source: Source, open_source: Callable[[], Source]) -> None:
+        """Go on with another source, open, from the next tick on; then the one before is closed.
+
+        open_source: opens it again whenever it was lost.
+        """
+        self._capture.go_on_with(source, open_source)
 
     def swap(self, stylizer: Stylizer) -> None:
         """Go on with another stylizer, from the next frame on; then the one before is closed.
@@ -95,23 +107,26 @@ class Pipeline:
         It takes the look that was asked for meanwhile first, which may take as long as encoding a
         prompt does; called on a thread that may wait.
         """
-        live = self.live
-        if live is not None and live.look is not None:
+        look, aspect = self._look, self._asked.config.aspect
+        if look is not None:
             with contextlib.suppress(StylizerError):  # it is refused, and told with the progress
-                stylizer.change(live.look, wait=True)
-        ladder = Ladder(stylizer)
+                stylizer.change(look, wait=True)
+        ladder = Ladder(stylizer, aspect)
         self._hold_fps(ladder)
         with self._changing:
             self._ladder = ladder
             self.loading = ""  # from here on a change reaches it; one that came before is given now
-            if self.live is not None and self.live is not live and self.live.look is not None:
-                stylizer.change(self.live.look)
+            if self._look is not None and self._look != look:
+                stylizer.change(self._look)
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""
         source, ladder = self._capture.source, self._ladder
         stylizer = ladder.stylizer
-        live, refusal = self.live, stylizer.refusal
+        asked, look, refusal = self._asked, self._look, stylizer.refusal
+        refused = None
+        if refusal and refusal.look == look:
+            refused = Refused(with_look(asked.config, refusal.kept), refusal.why)
         self._counts.superseded = self._captured.superseded
         return Running(
             source=source.name,
@@ -122,20 +137,22 @@ class Pipeline:
             stylizer_size=stylizer.size,
             size_why=ladder.why,
             counts=self._counts,
-            heard=0 if live is None else live.number,
+            heard=asked.number,
             is_settled=stylizer.is_settled,
-            refusal=refusal if refusal and live and refusal.look is live.look else None,
+            refused=refused,
             note=stylizer.note,
             trouble=self._capture.trouble or self._spoilt_why * self._is_spoilt,
             spoilt_why=self._spoilt_why,
             loading=self.loading,
+            opening="",
             fresh=ladder is not self._proven,
             building=self.building,
         )
 
     def _hold_fps(self, ladder: Ladder) -> None:
-        if self.hold_fps is not None:  # a source that gives fewer is no reason to be faster
-            ladder.start(min(self.hold_fps, self._capture.source.fps or self.hold_fps))
+        hold_fps = self._asked.config.hold_fps
+        if hold_fps is not None:  # a source that gives fewer is no reason to be faster
+            ladder.start(min(hold_fps, self._capture.source.fps or hold_fps))
 
     def _run_capture(self) -> None:
         self._capture.run(self._captured, self._forecast, self._stopping)
@@ -144,14 +161,27 @@ class Pipeline:
         while True:
             frame = self._captured.take()
             self._forecast.begin()
-            ladder = self._next_ladder()
+            asked, look, opened = self._asked, self._look, self.opened
+            show_source = functools.partial(self._finish.show_source, frame.pixels)
+            if self._seen is not None and self._seen.is_wanted:
+                self._seen.put(frame.seq, frame.captured_at, show_source)
+            ladder = self._next_ladder(asked.config)
+            if asked.config.off:
+                self._finish.forget()
+                self._shown = max(self._shown, asked.number)
+                self._slot.put(frame.seq, frame.captured_at, show_source, self._shown)
+                self._counts.plain += 1
+                self._forecast.skip()
+                continue
             try:
                 write, held = self._styled(frame, ladder.stylizer)
             except SpoiltFrame as error:  # what was shown stays
                 self._spoil(str(error))
                 continue
             self._is_spoilt = False
-            self._slot.put(frame.seq, frame.captured_at, write)
+            if opened >= asked.number and ladder.stylizer.look == look:
+                self._shown = asked.number
+            self._slot.put(frame.seq, frame.captured_at, write, self._shown)
             self._counts.stylized += 1
             self._proven = ladder
             if held:
@@ -166,20 +196,24 @@ class Pipeline:
         self._is_spoilt, self._spoilt_why = True, why
         self._counts.spoilt += 1
         self._forecast.skip()
-        if self._finish is not None:
-            self._finish.forget()
+        self._finish.forget()
 
-    def _next_ladder(self) -> Ladder:
-        """That of the next frame, at the size that it is styled at."""
+    def _next_ladder(self, config: Config) -> Ladder:
+        """That of the next frame, at the size that it is styled at, on a canvas as it is wanted."""
         ladder = self._ladder
         is_other = ladder is not self._used
         if is_other:
-            self._used.close()
+            Aside(self._used.close, "close").start()  # frames need not wait for its memory
             self._used = ladder
         if ladder.turn():
             self._counts.resizes += 1
             is_other = True
-        if is_other and self._finish is not None:
+        if ladder.aspect != config.aspect:
+            ladder.stylizer.paint_on(Canvas(self._finish.size, config.aspect, i420=True))
+            ladder.aspect = config.aspect
+            is_other = True
+        self._finish.place(config.aspect)
+        if is_other:
             self._finish.forget()
         return ladder
 
@@ -188,9 +222,8 @@ class Pipeline:
     ) -> tuple[Callable[[memoryview], None], bool]:
         """What writes the frame's picture, and whether that is what was shown before."""
         finish = self._finish
-        if finish is None or stylizer.is_plain or not finish.is_on:
-            if finish is not None:  # what it remembers is not what is shown
-                finish.forget()
+        if stylizer.is_plain or not finish.is_on:
+            finish.forget()  # what it remembers is not what is shown
             return functools.partial(to_i420, stylizer.stylize(frame).pixels), False
         if not stylizer.is_settled:  # it may take another look in this frame
             finish.forget()
@@ -211,3 +244,8 @@ class Pipeline:
     def _end(self) -> None:
         self._stopping.set()
         self._captured.close()
+
+
+def _look_of(config: Config) -> Look | None:
+    """What turbo is asked for, whether it is there yet or not."""
+    return look_of(config) if config.stylizer == "turbo" else None

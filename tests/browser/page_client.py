@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from livestyle.control import Controls
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame
 from livestyle.sinks.web import WebPreview
+from tests.controls import FakeRun
 
 WIDTH, HEIGHT = 640, 360
 QUARTERS = ((40, 40, 200), (60, 180, 60), (200, 90, 40), (210, 210, 210))  # BGR, row by row
@@ -85,7 +85,7 @@ def preview(run: Run, port: int = 0) -> Iterator[WebPreview]:
             run.frames += 1
             web.write(Frame(pixels, run.frames, time.monotonic_ns()))
 
-    with WebPreview((WIDTH, HEIGHT), port=port, controls=Controls(run.status, run.change)) as web:
+    with WebPreview((WIDTH, HEIGHT), port=port, controls=FakeRun(run.status, run.change)) as web:
         clock = threading.Thread(target=write)
         clock.start()
         try:

@@ -13,10 +13,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from web_client import ask, bearer, clock, cookie, figures, ignore, picture, port, quarters, token
 
-from livestyle.control import Controls
 from livestyle.control.guard import HEADERS
 from livestyle.errors import ConfigError
 from livestyle.sinks.web import WebPreview
+from tests.controls import FakeRun
 
 JSON = {"Content-Type": "application/json"}
 UPGRADE = {
@@ -29,7 +29,7 @@ UPGRADE = {
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[WebPreview]:
-    with WebPreview((320, 240), port=0, controls=Controls(figures, ignore)) as opened:
+    with WebPreview((320, 240), port=0, controls=FakeRun(figures, ignore)) as opened:
         yield opened
 
 
@@ -177,10 +177,10 @@ def test_the_cookie_is_not_the_token(web: WebPreview) -> None:
     own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(stolen)), **JSON}
     assert ask(web, "POST /api/session", own, stolen).status == 401
     # the next run on the same port takes none of this one's
-    with WebPreview((320, 240), port=0, controls=Controls(figures, ignore)) as first:
+    with WebPreview((320, 240), port=0, controls=FakeRun(figures, ignore)) as first:
         taken, before = port(first), cookie(first)
         assert ask(first, "GET /api/status", before).status == 200
-    with WebPreview((320, 240), port=taken, controls=Controls(figures, ignore)) as second:
+    with WebPreview((320, 240), port=taken, controls=FakeRun(figures, ignore)) as second:
         assert ask(second, "GET /api/status", before).status == 401
 
 
@@ -215,7 +215,7 @@ def test_the_status_keeps_the_token(web: WebPreview) -> None:
     def with_address() -> dict[str, object]:
         return {**figures(), "sinks": [{"name": opened.name, "note": ""}]}
 
-    with WebPreview((320, 240), port=0, controls=Controls(with_address, ignore)) as opened:
+    with WebPreview((320, 240), port=0, controls=FakeRun(with_address, ignore)) as opened:
         reply = ask(opened, "GET /api/status", bearer(opened))
         assert json.loads(reply.body)["output"]["unique_fps"] == 28.5
         assert f"http://127.0.0.1:{port(opened)}/" in reply.body.decode()
@@ -267,7 +267,7 @@ def test_metrics_before_the_first_frame() -> None:
     def starting() -> dict[str, object]:
         return {"schema_version": 1, "state": "starting", "source": None, "output": {"fps": None}}
 
-    with WebPreview((320, 240), port=0, controls=Controls(starting, ignore)) as web:
+    with WebPreview((320, 240), port=0, controls=FakeRun(starting, ignore)) as web:
         text = ask(web, "GET /metrics", bearer(web)).body.decode()
     assert 'livestyle_state{state="starting"} 1.0' in text
     assert "livestyle_frames_total{" not in text
@@ -289,7 +289,7 @@ def test_a_look_changes_by_the_api(body: bytes, status: int, said: str) -> None:
             raise ConfigError("'model' can't change while running")
         changes.append(values)
 
-    with WebPreview((320, 240), port=0, controls=Controls(figures, change)) as web:
+    with WebPreview((320, 240), port=0, controls=FakeRun(figures, change)) as web:
         headers = {**JSON, "Content-Length": str(len(body))}
         assert ask(web, "POST /api/look", headers, body).status in (401, 403), "without the token"
         reply = ask(web, "POST /api/look", {**headers, **bearer(web)}, body)

@@ -32,8 +32,9 @@ from random_pipelines import random_diffusers_unet, save_pipeline
 from torch import nn
 
 from livestyle.aside import run_aside
-from livestyle.between.look import Finishing, Live, Look, settled_with
-from livestyle.between.slot import Slot
+from livestyle.between.look import Look, with_look
+from livestyle.between.messages import Change
+from livestyle.between.slot import Slot, Slots
 from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.config import Config
@@ -55,7 +56,7 @@ from livestyle.recipe import DiffusionRecipe, load_recipe, user_recipes
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.settle import settle_turbo
 from livestyle.stylizers.turbo import Turbo, open_turbo
-from livestyle.worker.process import running_pipeline
+from livestyle.worker.studio import running_studio
 
 SIZE = (256, 256)
 LOOK = Look("a cat", 0.5, 1, 3, fade=0.0)
@@ -559,12 +560,13 @@ def test_a_successor_has_the_look_and_the_memory_of_what_was_before(
     changed = dataclasses.replace(LOOK, prompt="winter", strength=0.9, seed=8)
     with (
         Slot(SIZE[0] * SIZE[1] * 3 // 2) as slot,
-        running_pipeline(config, SIZE, slot, _silent) as pipeline,
+        running_studio(Change(0, config), SIZE, Slots(slot), _silent) as studio,
     ):
+        pipeline = studio._pipeline
         first = weakref.ref(pipeline._ladder.stylizer)
         network = weakref.ref(pipeline._ladder.stylizer._model.networks.denoiser.run)  # type: ignore[attr-defined]
-        pipeline.change(Live(Finishing(), changed))
-        wanted = settled_with(dataclasses.replace(config, engine="openvino"), pipeline.live)
+        wanted = with_look(dataclasses.replace(config, engine="openvino"), changed)
+        studio.change(Change(1, with_look(config, changed)))
         pipeline.swap(run_aside(lambda: open_turbo(wanted, Canvas(SIZE, "fit"), _silent), "load"))
         deadline = time.monotonic() + 20
         while first() or network():

@@ -20,11 +20,12 @@ FRESH = Running(
     counts=Counts(),
     heard=0,
     is_settled=True,
-    refusal=None,
+    refused=None,
     note="",
     trouble="",
     spoilt_why="",
     loading="",
+    opening="",
     fresh=True,
     building="",
 )

@@ -31,7 +31,6 @@ from web_client import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from livestyle.control import Controls
 from livestyle.control.preview import MAX_WATCHERS
 from livestyle.errors import SinkError
 from livestyle.frame import Frame
@@ -43,13 +42,14 @@ from livestyle.sinks.web import (
     USUAL_PORTS,
     WebPreview,
 )
+from tests.controls import FakeRun
 
 SIZE = (1280, 720)
 
 
 @pytest.fixture
 def web() -> Iterator[WebPreview]:
-    with WebPreview(SIZE, port=0, controls=Controls(figures, ignore)) as opened:
+    with WebPreview(SIZE, port=0, controls=FakeRun(figures, ignore)) as opened:
         yield opened
 
 
@@ -139,7 +139,7 @@ def test_a_watcher_costs_one_copy_for_each_picture_sent(web: WebPreview) -> None
     ("size", "shown"), [(SIZE, (960, 540)), ((320, 240), (320, 240)), ((1920, 1080), (960, 540))]
 )
 def test_pictures_have_the_right_colours(size: tuple[int, int], shown: tuple[int, int]) -> None:
-    opened = WebPreview(size, port=0, controls=Controls(figures, ignore))
+    opened = WebPreview(size, port=0, controls=FakeRun(figures, ignore))
     with opened as web, clock(web, picture(*size)), watch(web) as client:
         jpeg = next_jpeg(client)
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -323,21 +323,21 @@ def test_a_busy_port_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         with pytest.raises(SinkError, match=rf"port {taken} .*--port N") as error:
-            WebPreview(SIZE, port=taken, controls=Controls(figures, ignore))
+            WebPreview(SIZE, port=taken, controls=FakeRun(figures, ignore))
     assert "\n" not in str(error.value)
 
 
 def test_a_second_one_takes_the_next_port() -> None:
     with ExitStack() as opened:
         pages = [
-            opened.enter_context(WebPreview(SIZE, port=None, controls=Controls(figures, ignore)))
+            opened.enter_context(WebPreview(SIZE, port=None, controls=FakeRun(figures, ignore)))
             for _ in range(3)
         ]
         ports = [port(page) for page in pages]
         assert len(set(ports)) == 3 and set(ports) <= set(USUAL_PORTS)
         assert all(ask(page, "GET /", {}).status == 200 for page in pages)
         with pytest.raises(SinkError, match=rf"port {ports[0]} "):
-            WebPreview(SIZE, port=ports[0], controls=Controls(figures, ignore))
+            WebPreview(SIZE, port=ports[0], controls=FakeRun(figures, ignore))
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -351,7 +351,7 @@ def test_usual_ports_that_are_all_taken_are_named_as_that(
         taken = [other.getsockname()[1] for other in others]
         monkeypatch.setattr("livestyle.sinks.web.USUAL_PORTS", taken)
         with pytest.raises(SinkError) as error:
-            WebPreview(SIZE, port=None, controls=Controls(figures, ignore))
+            WebPreview(SIZE, port=None, controls=FakeRun(figures, ignore))
     assert str(error.value) == (
         f"the web preview's ports {taken[0]} to {taken[-1]} are taken; "
         "name another with --port N (0: any free one)"
@@ -367,12 +367,12 @@ def test_where_no_port_can_be_had_none_is_called_taken(
 
     monkeypatch.setattr("livestyle.sinks.web.socket.create_server", refuse)
     with pytest.raises(SinkError, match=f"can't be served: {os.strerror(number)}"):
-        WebPreview(SIZE, port=None, controls=Controls(figures, ignore))
+        WebPreview(SIZE, port=None, controls=FakeRun(figures, ignore))
 
 
 def test_it_stops_in_time_and_frees_its_port() -> None:
     with ExitStack() as stack:
-        with WebPreview(SIZE, port=0, controls=Controls(figures, ignore)) as web:
+        with WebPreview(SIZE, port=0, controls=FakeRun(figures, ignore)) as web:
             taken = port(web)
             stack.enter_context(socket.create_connection(("127.0.0.1", taken), timeout=5))
             stuck = stack.enter_context(stuck_client(web))
@@ -388,13 +388,13 @@ def test_it_stops_in_time_and_frees_its_port() -> None:
                 client.recv(timeout=5)
         assert ends(stuck)
         web.write(Frame(picture(*SIZE), 0, 0))  # harmless
-    with WebPreview(SIZE, port=taken, controls=Controls(figures, ignore)) as again:
+    with WebPreview(SIZE, port=taken, controls=FakeRun(figures, ignore)) as again:
         assert ask(again, "GET /", {}).status == 200
         assert token(again) != token(web)  # a new one at every start
 
 
 def test_it_stops_at_once_when_just_started() -> None:
     for _ in range(3):
-        with WebPreview(SIZE, port=0, controls=Controls(figures, ignore)):
+        with WebPreview(SIZE, port=0, controls=FakeRun(figures, ignore)):
             pass
     assert "web preview" not in [thread.name for thread in threading.enumerate()]

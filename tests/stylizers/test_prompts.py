@@ -25,8 +25,8 @@ from random_pipelines import save_pipeline
 from transformers import CLIPTokenizer
 
 import livestyle
-from livestyle.between.look import Live, Look, Refusal, finishing_of, look_of
-from livestyle.between.messages import Counts, Running
+from livestyle.between.look import Look, look_of, with_look
+from livestyle.between.messages import Counts, Refused, Running
 from livestyle.canvas import Canvas
 from livestyle.commands import main
 from livestyle.config import Config
@@ -192,7 +192,7 @@ def test_what_is_waited_for_is_encoded_also_where_it_is_empty(text: str) -> None
 
 def _running(heard: int, **more: Any) -> Running:
     known: dict[str, Any] = dict.fromkeys(Running.__dataclass_fields__, "")
-    known |= {"counts": Counts(), "heard": heard, "is_settled": True, "refusal": None}
+    known |= {"counts": Counts(), "heard": heard, "is_settled": True, "refused": None}
     return Running(**known | more)
 
 
@@ -200,15 +200,15 @@ def test_the_settings_go_back_with_a_refusal_and_with_no_older_one() -> None:
     config = Config(stylizer="turbo", prompt="a cat", strength=0.5, steps=1, seed=0)
     asked, kept = Asked(config), look_of(config)
     bad = Config(stylizer="turbo", prompt="zebra", strength=0.5, steps=1, seed=0, mix=0.5)
-    refusal = Refusal(look_of(bad), kept, "why")
+    refused = Refused(with_look(bad, kept), "why")
     asked.change(bad)
     asked.hear(_running(0))
     assert not asked.is_answered
-    asked.hear(_running(1, refusal=refusal))
+    asked.hear(_running(1, refused=refused))
     assert asked.is_answered and asked.refused == "why"
-    assert Live(finishing_of(asked.config), look_of(asked.config)) == Live(finishing_of(bad), kept)
+    assert (look_of(asked.config), asked.config.mix) == (kept, 0.5)
     asked.change(bad)
-    asked.hear(_running(1, refusal=refusal))
+    asked.hear(_running(1, refused=refused))
     assert asked.config is bad and not asked.refused and not asked.is_answered
 
 

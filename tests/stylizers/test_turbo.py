@@ -185,7 +185,7 @@ def test_agrees_with_diffusers_from_text_alone(
 ) -> None:
     folder = saved(family, "tiny", scheduler)
     look, size = _look(1.0, steps, seed=5), (640, 384)
-    with _open(_load(folder), size, look, from_text=True) as turbo:
+    with _open(_load(folder), size, dataclasses.replace(look, from_text=True)) as turbo:
         ours = turbo.stylize(Frame(draw(3, size), 0, 0)).pixels.copy()
     options = {"width": size[0], "height": size[1]}
     _agree(ours, _reference(folder, TEXT_TO_IMAGE[family], None, look, **options))

@@ -16,7 +16,7 @@ from livestyle.pacing import SECOND, Pacer
 from livestyle.sources import Source
 from livestyle.stylizers.passthrough import Passthrough
 from livestyle.worker.capture import Absent, Capture, Forecast
-from livestyle.worker.pipeline import Pipeline
+from tests.pipelines import pipeline_of
 
 SIZE = (64, 36)
 FRAME_BYTES = 64 * 36 * 3 // 2
@@ -63,7 +63,7 @@ class Slow(Passthrough):
 def test_a_slow_stylizer_gets_frames_captured_just_before_it_is_free() -> None:
     with Slot(FRAME_BYTES) as slot:
         stylizer = Slow(Canvas(SIZE, "fit"), seconds=0.25)
-        pipeline = Pipeline(Steady, stylizer, slot, fps=10)
+        pipeline = pipeline_of(Steady, stylizer, slot, SIZE, fps=10)
         pipeline.start()
         time.sleep(6)
         pipeline.stop()
@@ -82,7 +82,7 @@ def test_frames_are_ready_shortly_before_the_reader_takes_them() -> None:
     """Reader and capture at one rate: neither misses one frame and gets two at the next tick."""
     picture = bytearray(FRAME_BYTES)
     with Slot(FRAME_BYTES) as slot:
-        pipeline = Pipeline(Steady, Slow(Canvas(SIZE, "fit"), 0.01), slot, fps=10)
+        pipeline = pipeline_of(Steady, Slow(Canvas(SIZE, "fit"), 0.01), slot, SIZE, fps=10)
         pipeline.start()
         pacer = Pacer(10)
         taken = []
@@ -110,7 +110,7 @@ class Uneven(Passthrough):
 def test_frames_that_take_unequal_times_are_ready_too() -> None:
     picture = bytearray(FRAME_BYTES)
     with Slot(FRAME_BYTES) as slot:
-        pipeline = Pipeline(Steady, Uneven(Canvas(SIZE, "fit")), slot, fps=20)
+        pipeline = pipeline_of(Steady, Uneven(Canvas(SIZE, "fit")), slot, SIZE, fps=20)
         pipeline.start()
         pacer = Pacer(20)
         new = 0
@@ -143,7 +143,7 @@ class Closing(Passthrough):
 def test_a_stylizer_that_is_replaced_is_closed_between_two_frames(comes_to_a_frame: bool) -> None:
     first, second = Closing(), Closing()
     with Slot(FRAME_BYTES) as slot:
-        pipeline = Pipeline(Steady, first, slot, fps=50)
+        pipeline = pipeline_of(Steady, first, slot, SIZE, fps=50)
         if comes_to_a_frame:
             pipeline.start()
             while first.frames < 3:
@@ -240,7 +240,7 @@ class Broken(Steady):
 
 def test_first_failure_of_a_stage_stops_the_other() -> None:
     with Slot(FRAME_BYTES) as slot:
-        pipeline = Pipeline(Broken, Passthrough(Canvas(SIZE, "fit")), slot, fps=100)
+        pipeline = pipeline_of(Broken, Passthrough(Canvas(SIZE, "fit")), slot, SIZE, fps=100)
         pipeline.start()
         deadline = time.monotonic() + 5
         while pipeline.failure is None and time.monotonic() < deadline:
@@ -284,4 +284,4 @@ def _refuse() -> Steady:
 
 def test_source_that_cannot_be_opened_fails_before_any_thread_exists() -> None:
     with Slot(FRAME_BYTES) as slot, pytest.raises(SourceError, match="not there"):
-        Pipeline(_refuse, Passthrough(Canvas(SIZE, "fit")), slot, fps=30)
+        pipeline_of(_refuse, Passthrough(Canvas(SIZE, "fit")), slot, SIZE, fps=30)

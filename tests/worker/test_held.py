@@ -9,15 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
-from livestyle.between.look import Finishing, Live
+from livestyle.between.look import Finishing
+from livestyle.between.messages import Change
 from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas
+from livestyle.config import Config
 from livestyle.errors import SpoiltFrame
 from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame, Size
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.passthrough import Passthrough
 from livestyle.worker.pipeline import Pipeline
+from tests.pipelines import pipeline_of
 
 SIZE = (320, 180)
 BYTES = SIZE[0] * SIZE[1] * 3 // 2
@@ -75,9 +78,10 @@ def _i420(bgra: np.ndarray) -> np.ndarray:
 @contextlib.contextmanager
 def _running(stylizer: Inverts, finishing: Finishing) -> Iterator[tuple[Pipeline, Still, Slot]]:
     source = Still()
-    finish = LiveFinish(Canvas(SIZE, "fit"), finishing)
     with Slot(BYTES) as slot:
-        pipeline = Pipeline(lambda: source, stylizer, slot, 100, finish)
+        pipeline = pipeline_of(
+            lambda: source, stylizer, slot, SIZE, finishing, fps=100, **vars(finishing)
+        )
         pipeline.start()
         try:
             yield pipeline, source, slot
@@ -101,21 +105,25 @@ def test_an_idle_source_is_styled_once_and_frames_go_on() -> None:
         before = stylizer.frames
         _until(lambda: stylizer.frames > before + 5)
         stylizer.is_settled = True
-        pipeline.change(Live(Finishing(hold=0.5, mix=1.0)))
+        pipeline.change(_change(1, hold=0.5, mix=1.0))
         _until(lambda: (_shown(slot) == _i420(source.picture)).all())
         successor = Inverts(Canvas(SIZE, "fit"))
         pipeline.swap(successor)
         _until(lambda: successor.frames == 1)
 
 
+def _change(number: int, **finishing: float) -> Change:
+    return Change(number, Config(stylizer="lite", fps=100, **{"hold": 0.0} | finishing))
+
+
 def test_off_and_on_again_shows_the_look_of_now() -> None:
     stylizer = Inverts(Canvas(SIZE, "fit"))
     with _running(stylizer, Finishing(hold=0.5)) as (pipeline, source, slot):
         _until(lambda: pipeline.progress().counts.held > 5)
-        pipeline.change(Live(Finishing()))
+        pipeline.change(_change(1))
         _until(lambda: stylizer.frames > 5)
         stylizer.white = 15
-        pipeline.change(Live(Finishing(hold=0.5)))
+        pipeline.change(_change(2, hold=0.5))
         _until(lambda: (_shown(slot) == _i420(15 ^ source.picture)).all())
         held = pipeline.progress().counts.held
         _until(lambda: pipeline.progress().counts.held > held + 5)

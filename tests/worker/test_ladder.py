@@ -14,7 +14,6 @@ from livestyle.between.look import Finishing
 from livestyle.between.slot import Slot
 from livestyle.canvas import Canvas, to_i420
 from livestyle.errors import StylizerError
-from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame, Size
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.lite import Lite
@@ -22,6 +21,7 @@ from livestyle.stylizers.passthrough import Passthrough
 from livestyle.stylizers.style import find_style
 from livestyle.worker.ladder import Ladder
 from livestyle.worker.pipeline import Pipeline
+from tests.pipelines import pipeline_of
 
 SHOWN = (640, 360)
 BYTES = SHOWN[0] * SHOWN[1] * 3 // 2
@@ -112,9 +112,7 @@ def _shown(slot: Slot) -> np.ndarray:
 
 
 def _pipeline(slot: Slot, stylizer: Any, hold_fps: float, fps: float = 60) -> Pipeline:
-    pipeline = Pipeline(Moving, stylizer, slot, fps)
-    pipeline.hold_fps = hold_fps
-    return pipeline
+    return pipeline_of(Moving, stylizer, slot, SHOWN, fps=fps, hold_fps=hold_fps)
 
 
 def test_a_swap_of_a_real_network_drops_no_frame(slot: Slot) -> None:
@@ -174,10 +172,9 @@ def _timed(call: Callable[[], object]) -> float:
 def test_it_goes_down_and_the_finish_forgets(slot: Slot) -> None:
     """What stood still is not left at the size before."""
     stylizer = Grey()
-    pipeline = Pipeline(
-        Half, stylizer, slot, 60, LiveFinish(Canvas(SHOWN, "fit"), Finishing(hold=1))
+    pipeline = pipeline_of(
+        Half, stylizer, slot, SHOWN, Finishing(hold=1), fps=60, hold=1.0, hold_fps=NEVER
     )
-    pipeline.hold_fps = NEVER
     pipeline.start()
     try:
         _until(lambda: pipeline.progress().counts.resizes)
@@ -222,7 +219,7 @@ def test_all_sizes_are_prepared_on_a_thread_that_ends_and_only_then_is_judged(sl
 
 def test_without_the_setting_nothing_is_prepared(slot: Slot) -> None:
     stylizer = Grey()
-    pipeline = Pipeline(Moving, stylizer, slot, 60)
+    pipeline = pipeline_of(Moving, stylizer, slot, SHOWN, fps=60)
     pipeline.start()
     try:
         _until(lambda: pipeline.progress().counts.stylized > 10)
@@ -234,7 +231,7 @@ def test_without_the_setting_nothing_is_prepared(slot: Slot) -> None:
 def test_what_cannot_be_prepared_beside_frames_is_before_them() -> None:
     stylizer = Grey()
     stylizer.prepares_beside = False
-    ladder = Ladder(stylizer)
+    ladder = Ladder(stylizer, "fit")
     ladder.start(30)
     mine = threading.current_thread().name
     assert [thread for _, thread in stylizer.prepared] == [mine] * 5
@@ -314,8 +311,7 @@ def test_a_source_that_gives_fewer_asks_for_no_more(slot: Slot) -> None:
         fps = 5.0
 
     stylizer = Grey()
-    pipeline = Pipeline(Film, stylizer, slot, 200)
-    pipeline.hold_fps = 200
+    pipeline = pipeline_of(Film, stylizer, slot, SHOWN, fps=200, hold_fps=200)
     pipeline.start()
     try:
         _until(_is_prepared)
