@@ -113,6 +113,7 @@ class Reporter:
             "late": counts.late,
             "lost": counts.lost,
             "freezes": counts.freezes.count,
+            "frozen_s": round(counts.freezes.duration / SECOND, 3),
             "first_frame_s": None if first is None else round(first, 3),
             "frame_ms": counts.frame.milliseconds(),
             "latency_ms": latency.milliseconds(),
