@@ -102,14 +102,14 @@ class Freezes:
     """The times that a viewer sees the picture stand still, though others were asked for.
 
     A freeze: for more than a second no new picture came; at rates below 2 a second, for more than
-    two pictures' time. It begins when that is over and ends with the next new picture, whatever is
-    shown meanwhile (the same one again, or the card), and lasts from one new picture to the next, as
-    in `totalFreezesDuration` of WebRTC (W3C webrtc-stats). A picture that is held, since the source
-    has not changed, is new: it was looked at, and is the present one.
+    two pictures' time. It begins when that is over and ends with the next new picture, whatever
+    is shown meanwhile (the same one again, or the card), and lasts from one new picture to the
+    next, as in WebRTC's `totalFreezesDuration` (W3C webrtc-stats). A picture that is held, since
+    the source has not changed, is new: it was looked at, and is the present one.
 
-    WebRTC's own `freezeCount` asks for three times the average gap, or 150 ms more: at 15 fps a gap
-    of 217 ms is one, which nobody calls a standing picture, and where a picture comes every 3 s none
-    is. A limit that no average moves has a slow stream frozen nearly all of the time, as it looks.
+    WebRTC's own `freezeCount` asks for three times the average gap, and 150 ms more than it: at
+    15 fps a gap of 217 ms is one, which nobody calls a standing picture, and where one comes
+    every 3 s none is. With a limit that no average moves, that is frozen all the time, as it looks.
 
     count: freezes, one that goes on included. duration: of all of them, in ns.
     """

@@ -225,12 +225,12 @@ def _decide(config: Config, announce: Announce) -> Config:
         )
     if config.source == "auto":
         source, why = choose_source()
-        announce(f"source {source}: {why}")
+        announce(f"source {source}, chosen by auto: {why}")
         config = dataclasses.replace(config, source=source)
     config = settle_stylizer(config, announce)  # before a camera is opened in vain
     if "auto" in config.sink:
         chosen, why = choose_sink()
-        announce(f"sink {chosen}: {why}")
+        announce(f"sink {chosen}, chosen by auto: {why}")
         sinks = dict.fromkeys(chosen if spec == "auto" else spec for spec in config.sink)
         config = dataclasses.replace(config, sink=tuple(sinks))
     return config

@@ -46,10 +46,13 @@ class Reporter:
         fps = self._output_rate.update(now, counts.frames)
         unique_fps = self._unique_rate.update(now, counts.unique)
         latency = self._latency.update(now, counts.latency)
+        stylized = self._worker.counts().stylize
+        advice = self._advice.update(now, self._worker.running, stylized)
         return {
             "state": self._worker.state,
             "message": self._worker.message,
-            "advice": self._advice.update(now, self._worker.running, self._worker.counts().stylize),
+            "advice": advice,
+            "limit": self._advice.limit,
             **self._report(fps, unique_fps, latency),
         }
 
