@@ -27,8 +27,9 @@ def describe(status: dict[str, Any], seconds: float) -> str:
     name = " ".join(filter(None, (stylizer["name"], stylizer["style"])))
     counts = f"superseded {stylizer['superseded']}, repeated {output['repeated']}, "
     counts += f"late {output['late']}"
+    rate = f"{output['unique_fps']:.1f} unique fps, latency {_ms(latency['p50'])} ms"
     parts = [
-        f"{output['unique_fps']:.1f} unique fps, latency {_ms(latency['p50'])} ms",
+        "" if status["state"] == "loading" else rate,
         status["limit"],
         *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
         stylizer["building"],

@@ -29,7 +29,7 @@ class Advice:
         """
         wanted = self._config.hold_fps or self._config.fps
         lately = self._recent.update(now, timings).percentile(50)
-        self.limit = "" if running is None or running.fresh else self._limit(running, lately)
+        self.limit = "" if running is None else self._limit(running, lately)
         is_slow = lately is not None and lately > _SLOW * SECOND / wanted
         if running is None or running.loading or running.fresh or not is_slow:
             self._slow_since = None
@@ -45,6 +45,8 @@ class Advice:
         return self.latest
 
     def _limit(self, running: Running, lately: int | None) -> str:
+        if running.fresh:
+            return "no first frame yet"
         asked = self._config.hold_fps or self._config.fps
         wanted = min(asked, running.source_fps or asked)
         if lately is not None and lately > _MEASURED * SECOND / wanted:

@@ -121,10 +121,10 @@ def _status(**other: Any) -> dict[str, Any]:
         ({}, 200, "running: 29.9 unique fps, latency 13 ms · lite comic on opencv · 30.0 output "
          "fps · latency p95 16 ms · superseded 3, repeated 4, late 0 · screen:1"),
         ({"state": "loading", "message": "loading style 'comic'"}, 39,
-         "loading 7 s: style 'comic' · 29.9 …"),
+         "loading 7 s: style 'comic' · lite comic"),
         ({"state": "loading", "message": "loading 17% of owner/name fetched, 1.20 of 6.90 GB"}, 39,
          "loading 7 s: 17% of owner/name fetched"),
-        ({"state": "loading", "message": ""}, 30, "loading 7 s · 29.9 unique fps"),
+        ({"state": "loading", "message": ""}, 30, "loading 7 s · lite comic on …"),
         ({"state": "recovering", "message": "loading turbo, after: it ended"}, 60,
          "recovering: loading 7 s: turbo, after: it ended · 29.9 …"),
         ({"state": "recovering", "message": "it ended; restart in 1 s"}, 39,
