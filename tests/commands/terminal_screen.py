@@ -76,7 +76,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def in_terminal(
-    terminal: Terminal, command: list[str], folder: Path
+    terminal: Terminal, command: list[str], folder: Path, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program whose terminal that is."""
     process = subprocess.Popen(
@@ -85,7 +85,7 @@ def in_terminal(
         stdout=terminal.inside,
         stderr=terminal.inside,
         cwd=folder,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "7"},  # that is no size of it
+        env={**os.environ, "TERM": "xterm-256color", **environment},
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )

@@ -1,4 +1,7 @@
-"""The status line as it is on a terminal: one line, whatever its width, and gone at the end."""
+"""The status line as it is on a terminal: one line, whatever its width, and gone at the end.
+
+A COLUMNS of another terminal in the environment changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def test_it_is_one_line_and_nothing_is_left_of_it(
     columns: int, open_terminals: list[Terminal], tmp_path: Path
 ) -> None:
     open_terminals.append(terminal := Terminal(columns))
-    with in_terminal(terminal, RUN, tmp_path) as process:
+    with in_terminal(terminal, RUN, tmp_path, COLUMNS="7") as process:
         rows = terminal.wait(_status_rows)
         (line,) = _status_rows(rows)
         assert rows[-1] == line and len(line) < columns
@@ -63,7 +66,7 @@ def test_another_width_leaves_nothing_of_the_one_before(
     wraps_anew: bool, open_terminals: list[Terminal], tmp_path: Path
 ) -> None:
     open_terminals.append(terminal := Terminal(200, wraps_anew=wraps_anew))
-    with in_terminal(terminal, RUN, tmp_path) as process:
+    with in_terminal(terminal, RUN, tmp_path, COLUMNS="7") as process:
         terminal.wait(lambda rows: _status_rows(rows) and "superseded" in rows[-1])
         for columns in (80, 41, 60, 200, 40):
             terminal.resize(columns)
