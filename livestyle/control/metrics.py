@@ -59,7 +59,8 @@ class _Figures(Collector):
         yield dropped
         for name, meaning, path in (
             ("output_duplicates", "Frames sent again for want of newer.", ("output", "repeated")),
-            ("freezes", "Times the picture stood still.", ("output", "freezes")),
+            ("freezes", "Times that no new picture came for over 1 s.", ("output", "freezes")),
+            ("frozen_seconds", "How long those lasted together.", ("output", "frozen_s")),
             ("source_reconnects", "Times the source came back.", ("source", "reconnects")),
             ("resizes", "Times the picture inside was resized.", ("stylizer", "resizes")),
             ("worker_restarts", "Times the worker was started again.", ("worker_restarts",)),

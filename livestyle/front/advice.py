@@ -9,6 +9,7 @@ from livestyle.pacing import SECOND
 from livestyle.stats import Recent, Timings
 
 _SLOW = 2.0  # times as long as there is for a frame: half of the frames asked for, and fewer
+_MEASURED = 1.03  # times as long as there is, from which on it is no error of the percentiles
 _SECONDS = 5.0  # that it must have been so: a start, or another program's, is over by then
 
 
@@ -17,6 +18,7 @@ class Advice:
 
     def __init__(self, config: Config) -> None:
         self.latest = ""  # that was given, whatever came after it
+        self.limit = ""  # why there are fewer unique fps than were asked for, now
         self._config = config
         self._recent = Recent()
         self._slow_since: int | None = None
@@ -27,6 +29,7 @@ class Advice:
         """
         wanted = self._config.hold_fps or self._config.fps
         lately = self._recent.update(now, timings).percentile(50)
+        self.limit = "" if running is None else self._limit(running, lately)
         is_slow = lately is not None and lately > _SLOW * SECOND / wanted
         if running is None or running.loading or running.fresh or not is_slow:
             self._slow_since = None
@@ -40,6 +43,15 @@ class Advice:
             f"leaves {1000 / wanted:.0f}; what helps: {self._cure(running)}"
         )
         return self.latest
+
+    def _limit(self, running: Running, lately: int | None) -> str:
+        if running.fresh:
+            return "no first frame yet"
+        asked = self._config.hold_fps or self._config.fps
+        wanted = min(asked, running.source_fps or asked)
+        if lately is not None and lately > _MEASURED * SECOND / wanted:
+            return f"a frame takes {lately / 1e6:.0f} of {1000 / wanted:.0f} ms"
+        return f"the source has {wanted:.3g} fps" if wanted < asked else ""
 
     def _cure(self, running: Running) -> str:
         if running.stylizer == "passthrough":

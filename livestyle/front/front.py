@@ -235,7 +235,9 @@ class Front:
         return specs
 
     def _watch(self) -> None:
-        counts = self._clock.counts
+        counts, running = self._clock.counts, self._worker.running
+        if running and running.source_fps:
+            counts.freezes.follow(min(self.config.fps, running.source_fps))
         trouble = self._worker.state != "running" or self._worker.message
         away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
         if counts.newest_at and trouble and away:
@@ -293,7 +295,7 @@ def _decide(config: Config, announce: Announce) -> Config:
         )
     if config.source == "auto":
         source, why = choose_source()
-        announce(f"source {source}: {why}")
+        announce(f"source {source}, chosen by auto: {why}")
         config = dataclasses.replace(config, source=source)
     config = settle_stylizer(config, announce)  # before a camera is opened in vain
     if "auto" in config.sink:
@@ -305,6 +307,6 @@ def _with_chosen(specs: tuple[str, ...], announce: Announce) -> tuple[str, ...]:
     """The sinks, each once, with what "auto" stands for."""
     if "auto" in specs:
         chosen, why = choose_sink()
-        announce(f"sink {chosen}: {why}")
+        announce(f"sink {chosen}, chosen by auto: {why}")
         specs = tuple(chosen if spec == "auto" else spec for spec in specs)
     return tuple(dict.fromkeys(specs))

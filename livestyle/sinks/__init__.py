@@ -115,9 +115,9 @@ def choose_sink() -> tuple[str, str]:
         try:
             return "v4l2", f"the camera {find_camera()}"
         except LivestyleError as error:
-            return "web", str(error)
+            return "web", f"no camera to write to ({error})"
     try:
         import pyvirtualcam  # noqa: F401
     except ImportError:
-        return "web", f"no virtual camera; for one install OBS, and {adding('virtualcam')}"
+        return "web", f"no camera to write to (for one install OBS, and {adding('virtualcam')})"
     return "virtualcam", "pyvirtualcam is installed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -65,3 +66,29 @@ def test_nothing_is_said_while_it_loads_or_is_away() -> None:
     for second in range(20):
         assert advice.update(second * 10**9, FRESH, timings) == ""
         assert advice.update(second * 10**9, None, timings) == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "ms", "other", "limit"),
+    [
+        ({}, 66, {}, "a frame takes 66 of 33 ms"),
+        ({}, 33.4, {}, ""),
+        ({}, 10, {"source_fps": 23.976}, "the source has 24 fps"),
+        ({}, 60, {"source_fps": 25.0}, "a frame takes 60 of 40 ms"),
+        ({"fps": 60.0, "hold_fps": 30.0}, 30, {}, ""),
+        ({}, 10, {"source_fps": 60.0}, ""),
+        ({}, 10, {"fresh": True}, "no first frame yet"),
+    ],
+)
+def test_what_keeps_new_pictures_fewer_than_asked_for(
+    settings: dict[str, Any], ms: float, other: dict[str, Any], limit: str
+) -> None:
+    advice = Advice(Config(**settings))
+    now = dataclasses.replace(running(1), **other)
+    timings = Timings()
+    for look in range(4):
+        timings.record(int(ms * 1e6))
+        advice.update(look * 10**9, now, timings)
+    assert advice.limit == limit
+    advice.update(10**10, None, timings)
+    assert advice.limit == ""
