@@ -171,7 +171,7 @@ def _notes(status: dict[str, Any]) -> dict[str, str]:
     if why := stylizer["engine_why"]:
         by_auto = ", chosen by auto" if status["config"]["engine"] == "auto" else ""
         notes[why] = f"engine {stylizer['engine']}{by_auto}: {why}"
-    told = [stylizer["note"], status["change"]["refused"], *status["ended"]]
+    told = [stylizer["note"], status["changed"]["refused"], *status["ended"]]
     notes |= {note: f"livestyle: {note}" for note in told if note}
     if stylizer["size_why"]:  # why there is none that helps changes all the time
         notes[f"{stylizer['resizes']} resizes"] = f"livestyle: {stylizer['size_why']}"

@@ -31,7 +31,7 @@ class Reporter:
         self._output_rate = Rate()
         self._unique_rate = Rate()
         self._latency = Recent()
-        self._advice = Advice(worker.asked.config)
+        self._advice = Advice()
         self._looked_at: Config | None = None
         self._was_changed = False
 
@@ -50,7 +50,7 @@ class Reporter:
         unique_fps = self._unique_rate.update(now, counts.unique)
         latency = self._latency.update(now, counts.latency)
         stylized = self._worker.counts().stylize
-        advice = self._advice.update(now, self._worker.running, stylized)
+        advice = self._advice.update(now, self._worker.asked.config, self._worker.running, stylized)
         return {
             "state": self._worker.state,
             "message": self._worker.message,
@@ -65,7 +65,9 @@ class Reporter:
             "livestyle": __version__,
             "machine": self._machine,
             "config": plain(self._worker.asked.config),
-            "change": self._changes(),
+            "change": self._worker.asked.number,
+            "changed": self._changed(),
+            "style_changed": self._is_style_changed(self._worker.asked.config),
             "seconds": round(self._clock.seconds, 3),
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
@@ -78,7 +80,7 @@ class Reporter:
             self._looked_at, self._was_changed = config, is_style_changed(config)
         return self._was_changed
 
-    def _changes(self) -> dict[str, Any]:
+    def _changed(self) -> dict[str, Any]:
         """How the last change of settings stands."""
         running, asked = self._worker.running, self._worker.asked
         return {
@@ -107,7 +109,6 @@ class Reporter:
                 "engine_why": running.engine_why if running else None,
                 "building": running.building if running else "",
                 "style": asked.config.style,
-                "style_changed": self._is_style_changed(asked.config),
                 "off": asked.config.off,
                 "note": running.note if running else "",
                 "size": list(running.stylizer_size) if running else None,

@@ -141,7 +141,7 @@ function showFigures(status) {
   showState(status.state, STATES[status.state] ?? status.state);
   showPath(status);
   showLook(status.config);
-  $("prompt-note").textContent = status.change?.refused || status.stylizer?.note || "";
+  $("prompt-note").textContent = status.changed?.refused || status.stylizer?.note || "";
   plot.add(status.output?.latency_ms);
 }
 
