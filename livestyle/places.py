@@ -9,7 +9,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from livestyle.errors import LivestyleError
+from livestyle.errors import LivestyleError, reason
 
 _CLOSED = "is closed to this user"
 _NOWHERE = "/nonexistent"  # what Debian calls a home that is not to be
@@ -27,6 +27,24 @@ def cache_folder() -> Path:
     import platformdirs
 
     return _or_private(Path(platformdirs.user_cache_dir("livestyle")))
+
+
+def state_folder() -> Path:
+    """What livestyle keeps from one run to the next, of which nobody else has a copy; it need not
+    be there.
+    """
+    import platformdirs
+
+    return _or_private(Path(platformdirs.user_state_dir("livestyle")))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for this user alone, where there is none. Raises LivestyleError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot make the folder {str(folder)!r}: {reason(error)}") from error
 
 
 def is_there(path: Path) -> bool:
@@ -56,7 +74,7 @@ def settle_home() -> list[str]:
         )
         home = place
     os.environ["HOME"] = home
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         if not os.path.isabs(os.environ.get(name, home)):  # by their own rules it counts not
             del os.environ[name]
     return told
