@@ -37,18 +37,18 @@ class Handover:
         self._taken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def offer(self, frame: Frame, *, now: bool = False) -> None:
+    def offer(self, frame: Frame, *, now: bool = False) -> bool:
         """Copy the picture, I420 (H * 3 / 2, W), if one is due to somebody; else do nothing. now:
-        it is due, if anybody waits.
+        it is due, if anybody waits. Returns whether it was taken.
         """
         if not self._wanted.is_set() or self._loop is None:
-            return
+            return False
         time_ns = time.monotonic_ns()
         if time_ns < self._due_at and not now:
-            return
+            return False
         is_repeat = frame.seq == self._frame.seq and frame.pixels is self._offered
         if is_repeat and not self._with_repeats:
-            return
+            return False
         self._due_at = time_ns + self._interval
         np.copyto(self._frame.pixels, frame.pixels)
         self._offered = frame.pixels
@@ -56,6 +56,7 @@ class Handover:
         self._wanted.clear()
         with suppress(RuntimeError):  # the loop has just been closed: the server stops
             self._loop.call_soon_threadsafe(self._taken.set)
+        return True
 
     async def take(self, *, repeats: bool = True) -> Frame:
         """Wait for a picture; its pixels are the caller's until the next call. repeats: be it the

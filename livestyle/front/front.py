@@ -27,7 +27,7 @@ from livestyle.front.output import OutputClock
 from livestyle.front.report import Reporter
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
-from livestyle.sinks import Sink, choose_sink, files_of, open_sink
+from livestyle.sinks import Sink, choose_sink, exposed, files_of, open_sink
 from livestyle.sources import choose_source, source_size
 from livestyle.stylizers.change import changed
 from livestyle.stylizers.settle import settle_stylizer
@@ -300,6 +300,8 @@ def _decide(config: Config, announce: Announce) -> Config:
     config = settle_stylizer(config, announce)  # before a camera is opened in vain
     if "auto" in config.sink:
         config = dataclasses.replace(config, sink=_with_chosen(config.sink, announce))
+    if told := exposed(config):
+        announce(told)
     return config
 
 
