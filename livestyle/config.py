@@ -307,6 +307,13 @@ class Config:
         values.each(values.host),
         metavar="NAME",
     )
+    recordings: str | None = _setting(
+        "output",
+        None,
+        "folder of the recordings that are started on the page (livestyle, among your videos)",
+        values.path,
+        metavar="FOLDER",
+    )
     seconds: float | None = _setting(
         "run",
         None,

@@ -38,6 +38,13 @@ def state_folder() -> Path:
     return _or_private(Path(platformdirs.user_state_dir("livestyle")))
 
 
+def videos_folder() -> Path:
+    """Where recordings go that nobody named a place for; it need not be there."""
+    import platformdirs
+
+    return platformdirs.user_videos_path() / "livestyle"
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for this user alone, where there is none. Raises LivestyleError."""
     try:
