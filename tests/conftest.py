@@ -18,7 +18,14 @@ def nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A test that builds no engine finds none, and no settings, presets or recipes."""
     monkeypatch.setenv("LIVESTYLE_ENGINES", str(tmp_path / "no-engines"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no-state"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_state_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept from one run to the next is kept for the tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from livestyle.commands import main
-from livestyle.places import cache_folder, settle_caches, settle_home, user_folder
+from livestyle.places import cache_folder, settle_caches, settle_home, state_folder, user_folder
 
 RUN = ["run", "--source", "testcard", "--sink", "null", "--output-size", "64x64"]
 RUN += ["--stylizer", "passthrough", "--seconds", "0.2"]
@@ -29,7 +29,8 @@ LIVESTYLE = [sys.executable, "-m", "livestyle"]
 @pytest.fixture
 def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No variable that says where anything is; returns the temporary folder."""
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"):
+    folders = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+    for name in ("HOME", *folders, "HF_HOME", "HF_HUB_CACHE"):
         monkeypatch.setenv(name, "")  # it is put back afterwards
         monkeypatch.delenv(name)
     temporary = tmp_path / "temporary"
@@ -107,8 +108,10 @@ def test_a_home_that_is_well_is_left_alone(
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which counts not
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert settle_home() == settle_caches() == []
     assert cache_folder() == home / ".cache" / "livestyle"
+    assert state_folder() == home / ".local" / "state" / "livestyle"
     assert os.environ["HF_HOME"] == str(home / ".cache" / "huggingface")
     assert os.listdir(home) == os.listdir(homeless) == []
 

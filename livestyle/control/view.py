@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import AsyncIterator
@@ -97,13 +98,16 @@ def _read(file: Path) -> str | None:
         descriptor = os.open(file, flags)
     except OSError:
         return None
-    with open(descriptor, "rb") as opened:
-        if os.name != "nt":  # there the folder lies in the user's profile
-            found = os.fstat(descriptor)
-            if found.st_uid != os.getuid() or not stat.S_ISREG(found.st_mode):
-                return None
-            if found.st_mode & 0o077:
-                return None
-        key = opened.read(_LENGTH + 1).decode("ascii", errors="replace")
-    fits = len(key) == _LENGTH and key.replace("-", "").replace("_", "").isalnum()
-    return key if fits and key.isascii() else None
+    try:
+        content = os.read(descriptor, _LENGTH + 1) if _is_private(os.fstat(descriptor)) else b""
+    finally:
+        os.close(descriptor)
+    key = content.decode("ascii", errors="replace")
+    return key if re.fullmatch(f"[A-Za-z0-9_-]{{{_LENGTH}}}", key) else None
+
+
+def _is_private(found: os.stat_result) -> bool:
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    # on Windows the folder lies in the user's profile
+    return os.name == "nt" or (found.st_uid == os.getuid() and not found.st_mode & 0o077)

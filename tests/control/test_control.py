@@ -19,6 +19,7 @@ from web_client import (
     token,
 )
 
+from livestyle.control import Recording
 from livestyle.control.guard import HEADERS
 from livestyle.sinks.web import WebPreview
 from tests.controls import FakeRun
@@ -205,6 +206,32 @@ def test_metrics(web: WebPreview) -> None:
     assert samples["livestyle_frame_latency_seconds", "0.95"] == 0.052
     assert samples["livestyle_stage_duration_seconds", "0.5", "model"] == 0.02
     assert ("livestyle_stage_duration_seconds", "0.99", "model") not in samples  # null
+    assert samples["livestyle_recording",] == 0
+    assert ("livestyle_off",) not in samples  # the status tells nothing of it
+
+
+def test_metrics_agree_with_the_status() -> None:
+    """What came to the report later: off, changes, the recording."""
+
+    def changing() -> dict[str, object]:
+        told = figures()
+        told["stylizer"]["off"] = True
+        return {**told, "change": 7, "changed": {"number": 7, "pending": True, "refused": ""}}
+
+    run = FakeRun(changing, ignore)
+    run.recorded = Recording("livestyle.mp4", 2.5, 81920)
+    with WebPreview((320, 240), port=0, controls=run) as web:
+        text = ask(web, "GET /metrics", bearer(web)).body.decode().splitlines()
+        status = json.loads(ask(web, "GET /api/v1/status", bearer(web)).body)
+    assert status["recording"]["bytes"] == 81920
+    for line in (
+        "livestyle_off 1.0",
+        "livestyle_changes_total 7.0",
+        "livestyle_change_pending 1.0",
+        "livestyle_recording 1.0",
+        "livestyle_recording_bytes 81920.0",
+    ):
+        assert line in text
 
 
 def test_metrics_before_the_first_frame() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +22,14 @@ from web_client import (
     picture,
     port,
     run_with_slots,
+    send,
     token,
 )
 
 from livestyle.control.guard import Guard, Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
+from livestyle.control.view import View
 from livestyle.sinks.web import WebPreview
 from tests.controls import FakeRun
 
@@ -48,9 +51,15 @@ OPERATIONS = {  # what is asked for, and whether it needs no token
     "GET /api/v1/recording": False,
     "POST /api/v1/recording": False,
     "DELETE /api/v1/recording": False,
+    "GET /api/v1/view": False,
+    "POST /api/v1/view": False,
+    "DELETE /api/v1/view": False,
     "GET /metrics": False,
 }
+# Whoever knows the key in the address may see it, and nothing else.
+VIEWS = ("GET /view/KEY", "GET /view/KEY/stream.mjpg", "GET /view/KEY/live")
 SOCKETS = ("GET /api/v1/live", "GET /api/v1/canvas")
+STATIC = ("page.js", "plot.js", "page.css", "icon.svg", "view.js", "view.css")
 ORIGINS = ("absent", "own", "null", "other port", "other name")
 KEYS = ("none", "wrong", "other cookie", "cookie", "bearer", "wrong beside the cookie")
 FITTING = ("cookie", "bearer")
@@ -141,6 +150,24 @@ def test_who_opens_a_websocket(web: WebPreview, own_host: bool, operation: str) 
         assert status == (_expected(operation, own_host, origin, key) or 101), (origin, key)
 
 
+@pytest.mark.parametrize("operation", VIEWS)
+@pytest.mark.parametrize("fits", [True, False])
+def test_who_sees_the_view(web: WebPreview, fits: bool, operation: str) -> None:
+    made = send(web, "POST /api/v1/view", {}).json()["page"].rpartition("/")[2]
+    request = operation.replace("KEY", made if fits else "x" * len(made))
+    method = "HEAD" if operation.endswith("mjpg") else "GET"  # it would never end
+    upgrade = UPGRADE if operation.endswith("live") else {}
+    for own_host, origin, key in product((True, False), ORIGINS, KEYS):
+        host = f"{'127.0.0.1' if own_host else 'game.example'}:{port(web)}"
+        headers = {**_headers(web, host, origin, key), **upgrade}
+        status = ask(web, request.replace("GET", method), headers).status
+        expected = 421 if not own_host else 403 if origin not in ("absent", "own") else None
+        if not fits and upgrade and origin == "absent" and key != "bearer":
+            expected = expected or 403
+        expected = expected or (404 if not fits else 101 if upgrade else 200)
+        assert status == expected, (own_host, origin, key)
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "application/json; charset=utf-8"])
 def test_a_write_without_a_body_is_no_form(web: WebPreview, kind: str | None) -> None:
     headers = {**bearer(web), "Content-Type": kind}
@@ -151,17 +178,18 @@ def test_a_write_without_a_body_is_no_form(web: WebPreview, kind: str | None) ->
 
 def test_every_route_stands_in_the_table() -> None:
     run = run_with_slots(SIZE)
-    guard = control_app(Preview(SIZE, run.slots.source), SIZE, run, Key(1))
+    view = View(Path("nowhere"))
+    guard = control_app(Preview(SIZE, run.slots.source), SIZE, run, Key(1), view)
     assert isinstance(guard, Guard)
     app: Any = guard.app
-    named = {*OPERATIONS, *SOCKETS}
+    named = {*OPERATIONS, *SOCKETS, *VIEWS}
     found = {
-        f"{method} {route.path}".replace("{name}", "comic")
+        f"{method} {route.path}".replace("{name}", "comic").replace("{key}", "KEY")
         for route in app.routes
         for method in getattr(route, "methods", ["GET"])
         if method != "HEAD"
     }
-    static = {f"GET /{name}" for name in ("page.js", "plot.js", "page.css", "icon.svg")}
+    static = {f"GET /{name}" for name in STATIC}
     assert found - static == named
 
 

@@ -28,6 +28,7 @@ from livestyle.config import live_settings
 from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
+from livestyle.control.view import View
 from livestyle.sinks.web import WebPreview
 
 SIZE = 64, 64
@@ -43,7 +44,8 @@ CHECKS = (
 
 def _served() -> list[str]:
     run = run_with_slots(SIZE)
-    app: Any = control_app(Preview(SIZE, run.slots.source), SIZE, run, Key(1)).app
+    view = View(Path("nowhere"))
+    app: Any = control_app(Preview(SIZE, run.slots.source), SIZE, run, Key(1), view).app
     served = {
         f"{method.lower()} {route.path}"
         for route in app.routes
