@@ -112,7 +112,8 @@ def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
-    own, of_config = [], []
+    own: list[argparse.Action] = []
+    of_config: list[argparse.Action] = []
     for action in parser._actions:
         if isinstance(action, argparse._HelpAction):
             continue

@@ -116,10 +116,9 @@ def labelled(file: Path, text: str) -> list[Pixels]:
             due = round((frame.time - TITLE - RUN_UP) * FPS)
             frames += [frames[-1]] * (due - len(frames)) if frames else []
             if due >= 0:
-                small = cv2.resize(
-                    frame.to_ndarray(format="rgb24"), SIZE, interpolation=cv2.INTER_AREA
-                )
-                frames.append(with_label(small, text))
+                whole = frame.to_ndarray(format="rgb24")
+                small = cv2.resize(whole, SIZE, interpolation=cv2.INTER_AREA)
+                frames.append(with_label(small.astype(np.uint8, copy=False), text))
     return frames
 
 
