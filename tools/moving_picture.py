@@ -65,8 +65,8 @@ def main() -> int:
         clips = [labelled(game, "the game as it is")]
         for style in styles:
             styled = Path(folder, f"{style}.mkv")
-            command = [*LIVESTYLE, "stylize", str(game), str(styled), "--style", style]
-            subprocess.run(command, check=True)
+            command = [*LIVESTYLE, "stylize", str(game), str(styled), "--stylizer", "lite"]
+            subprocess.run([*command, "--style", style], check=True)
             clips.append(labelled(styled, f"livestyle run --style {style}"))
     picture, quality = encoded(list(swept(clips)))
     options.output.write(picture)
