@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from livestyle import values
@@ -58,15 +59,14 @@ class Hotkeys:
         return list(self._told)
 
     def __enter__(self) -> Hotkeys:
-        self._down = _held(self._keyboard)  # what is held already is not pressed
+        self._down = _held()  # what is held already is not pressed
         self._listening.start()
-        self._listener.wait()
         self._acting.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._listener.stop()
-        self._listening.join(_STOP_SECONDS)
+        with contextlib.suppress(*_display_errors()):
+            self._listener.stop()  # its thread ends with the next key, or the process
         self._pressed.put(None)
         self._acting.join(_STOP_SECONDS)
 
@@ -109,7 +109,7 @@ class Hotkeys:
     def _listen(self) -> None:
         try:
             self._listener.run()
-        except OSError:  # the display has gone
+        except _display_errors():
             self._tell("hotkeys have ended: the display went away")
 
     def _press(self, key: Any) -> None:
@@ -187,20 +187,43 @@ def _keyboard() -> Any:
         raise LivestyleError(
             f"hotkeys: the display {display!r} can't be listened to; leave them out"
         ) from error
+    if sys.platform.startswith("linux"):
+        with _display() as opened:
+            if not opened.has_extension("RECORD"):
+                raise LivestyleError(
+                    "hotkeys: the X server has no extension RECORD, which tells of keys; leave "
+                    "them out"
+                )
     return keyboard
 
 
-def _held(keyboard: Any) -> set[str]:
-    """The keys that are down now, where the system tells: on X."""
-    if not sys.platform.startswith("linux"):
-        return set()
+@contextlib.contextmanager
+def _display() -> Iterator[Any]:
+    """The X server, asked something."""
     from Xlib.display import Display
 
     display = Display()
     try:
-        down = display.query_keymap()
-        codes = [code for code in range(8, 256) if down[code // 8] >> code % 8 & 1]
-        symbols = [display.keycode_to_keysym(code, 0) for code in codes]
+        yield display
     finally:
         display.close()
+
+
+def _display_errors() -> tuple[type[Exception], ...]:
+    """What is raised where the display goes away."""
+    if not sys.platform.startswith("linux"):
+        return (OSError,)
+    from Xlib.error import ConnectionClosedError
+
+    return OSError, ConnectionClosedError
+
+
+def _held() -> set[str]:
+    """The keys that are down now, where the system tells: on X."""
+    if not sys.platform.startswith("linux"):
+        return set()
+    with _display() as opened:
+        down = opened.query_keymap()
+        codes = [code for code in range(8, 256) if down[code // 8] >> code % 8 & 1]
+        symbols = [opened.keycode_to_keysym(code, 0) for code in codes]
     return {chr(one).lower() if one < 256 else str(one) for one in symbols if one}

@@ -19,6 +19,7 @@ SCRIPT = """
     import json, sys
     from livestyle.between.slot import Slot, Slots
     from livestyle.config import Config
+    from livestyle.control import StyleChoice
     from livestyle.control.hotkeys import Hotkeys
     from livestyle.stylizers.change import changed
     from tests.controls import FakeRun
@@ -27,6 +28,10 @@ SCRIPT = """
         def change(self, values):
             self.config = changed(self.config, values)
             return super().change(values)
+
+        def styles(self):
+            names = ("ink", "comic", "oil")
+            return [StyleChoice(name, "lite", "", name == self.config.style, False) for name in names]
 
     def told(*what):
         print(json.dumps(what), flush=True)
@@ -70,11 +75,11 @@ class Pressed:
         self.display.run("xdotool", "keyup", key)
 
     def did(self) -> list[str]:
-        """All, once it has ended by itself."""
+        """All, once it has ended in order."""
         time.sleep(0.3)  # the last event is on its way
         out, err = self.process.communicate("state\n", timeout=20)
         assert "Traceback" not in err, err
-        return out.splitlines()[1:]
+        return out.splitlines()
 
     def close(self) -> None:
         self.process.kill()
@@ -93,6 +98,7 @@ def start(display: Display) -> Iterator[Start]:
             opened.callback(pressed.close)
             assert pressed.process.stdout is not None
             assert pressed.process.stdout.readline() == "up\n"
+            time.sleep(0.3)  # pynput says so a moment before it listens
             return pressed
 
         yield begin
@@ -107,7 +113,8 @@ END = ['["recording", false]', '["notes", []]']
         ("off", "<ctrl>+<alt>+o", "ctrl+alt+o", '[{"off": true}]'),
         ("off", "<f9>", "F9", '[{"off": true}]'),
         ("snapshot", "<shift>+<f8>", "shift+F8", '["snapshot"]'),
-        ("style-next", "<f10>", "F10", '[{"style": "mosaic"}]'),
+        ("style-next", "<f10>", "F10", '[{"style": "oil"}]'),
+        ("style-previous", "<f10>", "F10", '[{"style": "ink"}]'),
         ("mix=0.5", "<cmd>+m", "super+m", '[{"mix": 0.5}]'),
         ("keep=0,0,9,9", "k", "k", '[{"keep": ["0,0,9,9"]}]'),
     ],
@@ -115,7 +122,7 @@ END = ['["recording", false]', '["notes", []]']
 def test_one_press_acts_once(
     start: Start, action: str, key: str, pressed: str, did: str
 ) -> None:
-    keys = start(f'{{"{action}": "{key}"}}'.replace("mosaic", "ink"))
+    keys = start(f'{{"{action}": "{key}"}}')
     keys.press(pressed)
     assert keys.did() == [did, *END]
 
@@ -151,7 +158,7 @@ def test_the_combination_of_the_most_keys_acts_and_a_player_s_other_keys_do_not_
 ) -> None:
     keys = start('{"off": "<f9>", "snapshot": "<ctrl>+<f9>"}')
     keys.down("w")
-    keys.press("F9", "ctrl+F9", "shift+F9", "alt+F10", "ctrl+alt+F9")
+    keys.press("F9", "ctrl+F9", "shift+F9", "alt+F10", "ctrl+shift+F9")
     keys.up("w")
     assert keys.did() == [
         '[{"off": true}]', '["snapshot"]', '[{"off": false}]', '["snapshot"]', *END
@@ -194,15 +201,25 @@ def test_a_display_that_goes_away_ends_them_with_a_line(display: Display, start:
     assert keys.did()[-1] == '["notes", ["hotkeys have ended: the display went away"]]'
 
 
+def test_a_display_that_tells_of_no_keys_is_one_line(
+    make_display: Callable[..., Display], tmp_path: Path
+) -> None:
+    display = make_display(320, 200, "-extension", "RECORD")
+    environment = {**display.environment, "XDG_CONFIG_HOME": str(tmp_path)}
+    said = "1 livestyle: hotkeys: the X server has no extension RECORD"
+    assert _refused('off = "<f9>"', environment).startswith(said)
+
+
 def _refused(keys: str, environment: dict[str, str]) -> str:
     """What is said where they can't be."""
-    code = "import json, sys\nfrom livestyle.commands import main\nsys.exit(main(sys.argv[1:]))"
+    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        environment.setdefault(name, "")
     settings = Path(environment["XDG_CONFIG_HOME"]) / "livestyle" / "settings.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(f"[hotkeys]\n{keys}\n")
     words = "run --source testcard --stylizer passthrough --sink null --seconds 1"
     done = subprocess.run(
-        [sys.executable, "-c", code, *words.split()],
+        [sys.executable, "-m", "livestyle", *words.split()],
         env=environment, capture_output=True, text=True, timeout=60, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode in (1, 2), done.stderr
@@ -233,12 +250,8 @@ def test_where_there_can_be_none_is_one_line(
     said: str,
     display: Display,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    environment: dict[str, Any] = {**display.environment, "XDG_CONFIG_HOME": str(tmp_path)}
-    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
-        environment.pop(name, None)
+    environment = {**display.environment, "XDG_CONFIG_HOME": str(tmp_path)}
     if of_display is not None:
-        del environment["DISPLAY"]
-        environment |= of_display
+        environment = {**environment, "DISPLAY": "", **of_display}
     assert _refused(setting, environment).startswith(said)
