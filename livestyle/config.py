@@ -299,6 +299,13 @@ class Config:
         values.endpoint,
         metavar="[ADDRESS:]PORT",
     )
+    recordings: str | None = _setting(
+        "output",
+        None,
+        "folder of the recordings that are started on the page (livestyle, among your videos)",
+        values.path,
+        metavar="FOLDER",
+    )
     seconds: float | None = _setting(
         "run",
         None,

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from livestyle.errors import LivestyleError
+from livestyle.errors import LivestyleError, reason
 
 _CLOSED = "is closed to this user"
 _NOWHERE = "/nonexistent"  # what Debian calls a home that is not to be
@@ -42,6 +42,22 @@ def runtime_folder() -> Path:
         if os.path.isabs(folder) and _is_own(folder):
             return Path(folder, "livestyle")
     return cache_folder() / "run"
+
+
+def videos_folder() -> Path:
+    """Where recordings go that nobody named a place for; it need not be there."""
+    import platformdirs
+
+    return platformdirs.user_videos_path() / "livestyle"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for this user alone, where there is none. Raises LivestyleError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot make the folder {str(folder)!r}: {reason(error)}") from error
 
 
 def is_there(path: Path) -> bool:

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from livestyle.errors import LivestyleError, reason
+from livestyle.errors import LivestyleError
 from livestyle.files import write
-from livestyle.places import runtime_folder
+from livestyle.places import make_folder, runtime_folder
 from livestyle.version import __version__
 
 _LARGEST = 4096  # bytes; one has 150
@@ -131,12 +131,8 @@ def _unlink(folder: Path, run: Run) -> None:
 
 
 def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flaw = _flaw(os.lstat(folder), stat.S_ISDIR, 0o022)
-    except OSError as error:
-        raise LivestyleError(f"cannot make the folder {str(folder)!r}: {reason(error)}") from error
-    if flaw:
+    make_folder(folder)
+    if flaw := _flaw(os.lstat(folder), stat.S_ISDIR, 0o022):
         raise LivestyleError(f"the folder {str(folder)!r} {flaw}; remove it")
 
 
