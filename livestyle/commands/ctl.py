@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_subparsers(required=True, metavar="WHAT")
 
-    def add(name: str, does: Callable[[Client, argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, does: Callable[[Client, argparse.Namespace], None], help: str
+    ) -> argparse.ArgumentParser:
         added = what.add_parser(name, help=help, description=help.capitalize(), parents=[port])
         added.set_defaults(does=does)
         return added
@@ -39,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     of_set.add_argument("words", metavar="VALUE", nargs="+", help='several for a list; "" for none')
     of_snapshot = add("snapshot", _snapshot, "write the picture as PNG, with its settings in it")
     of_snapshot.add_argument("file", metavar="FILE.png", type=typed(values.path))
-    of_snapshot.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    of_snapshot.add_argument(
+        "--overwrite", action="store_true", help="replace a file that is there"
+    )
     of_record = add("record", _record, "start or stop a recording into a folder of yours")
     of_record.add_argument("how", choices=("start", "stop"))
     add("off", lambda client, _: client.off(), "show the source as it is, until `on`")

@@ -177,7 +177,9 @@ def _keyboard() -> Any:
                 f"commands in your desktop's settings, as in: {command('ctl off')}"
             )
         if not os.environ.get("DISPLAY"):
-            raise LivestyleError("hotkeys: there is no display (DISPLAY is not set); leave them out")
+            raise LivestyleError(
+                "hotkeys: there is no display (DISPLAY is not set); leave them out"
+            )
     try:
         from pynput import keyboard
     except ModuleNotFoundError as error:

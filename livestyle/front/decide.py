@@ -8,10 +8,10 @@ from collections.abc import Callable
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.files import Wanted, check_targets
-from livestyle.frame import Size
+from livestyle.frame import Size, canvas_size
 from livestyle.front.sinks import with_chosen
 from livestyle.sinks import files_of
-from livestyle.sources import canvas_size, choose_source, source_size
+from livestyle.sources import choose_source, source_size
 from livestyle.stylizers.settle import settle_stylizer
 
 Announce = Callable[[str], None]

@@ -17,8 +17,13 @@ from livestyle.config import Config
 from livestyle.control import Recording, SinkChoice, SourceChoice, StyleChoice
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
+<<<<<<< HEAD
 from livestyle.files import Target
 from livestyle.frame import UHD, even, within
+=======
+from livestyle.files import Target, Wanted, check_targets
+from livestyle.frame import UHD, Size, canvas_size, even, within
+>>>>>>> api
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.decide import Announce, decide, size_of_source
 from livestyle.front.framelog import FrameLog
@@ -27,12 +32,19 @@ from livestyle.front.inprocess import InProcess
 from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock, undisturbed
 from livestyle.front.recordings import Recordings
+from livestyle.front.remotes import Remotes
 from livestyle.front.report import Reporter
 from livestyle.front.sinks import Sinks
+from livestyle.front.snapshots import Snapshots
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
+<<<<<<< HEAD
 from livestyle.sinks import Sink
-from livestyle.sources import canvas_size, choose_source
+from livestyle.sources import choose_source
+=======
+from livestyle.sinks import Sink, choose_sink, files_of, open_sink
+from livestyle.sources import choose_source, source_size
+>>>>>>> api
 from livestyle.stylizers.change import changed
 
 TICK = 0.25  # s between two looks at the worker
@@ -96,6 +108,9 @@ class Front:
             self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written
         self._reporter = Reporter(self._size, self._worker, self._clock)
+        snapshots = Snapshots(self._recordings.folder, self.slots.styled, self._size)
+        remotes = Remotes(config, self, snapshots.take, self._announce)
+        self._remotes = self._opened.enter_context(remotes)
         self._starting, self._moment, self._failed = (
             draw_card(self._size, text)
             for text in ("starting", "one moment", "stopped; livestyle's own window says why")
@@ -239,7 +254,7 @@ class Front:
     def _notes(self) -> Status:
         """What the sinks say of themselves, and what ended before the run did."""
         sinks = [{"name": sink.name, "note": sink.note} for sink in self.outputs]
-        return {"sinks": sinks, "ended": self._ended()}
+        return {"sinks": sinks, "ended": self._ended(), **self._remotes.figures()}
 
     def _ended(self) -> list[str]:
         ended = [*self._clock.notes, *self._sinks.ended, *self._recordings.ended]

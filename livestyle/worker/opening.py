@@ -10,8 +10,8 @@ from livestyle.between.slot import Slots
 from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.errors import ConfigError, SourceError
-from livestyle.frame import Size
-from livestyle.sources import Source, answered, canvas_size, open_source
+from livestyle.frame import Size, canvas_size
+from livestyle.sources import Source, answered, open_source
 from livestyle.sources.drawing import Drawing
 from livestyle.stylizers import Stylizer, open_stylizer
 

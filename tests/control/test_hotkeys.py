@@ -119,9 +119,7 @@ END = ['["recording", false]', '["notes", []]']
         ("keep=0,0,9,9", "k", "k", '[{"keep": ["0,0,9,9"]}]'),
     ],
 )
-def test_one_press_acts_once(
-    start: Start, action: str, key: str, pressed: str, did: str
-) -> None:
+def test_one_press_acts_once(start: Start, action: str, key: str, pressed: str, did: str) -> None:
     keys = start(f'{{"{action}": "{key}"}}')
     keys.press(pressed)
     assert keys.did() == [did, *END]
@@ -237,7 +235,11 @@ def _refused(keys: str, environment: dict[str, str]) -> str:
             {"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0"},
             "1 livestyle: hotkeys: Wayland lets no program listen to all keys; leave them out",
         ),
-        ('off = "<f99>"', None, "2 livestyle: hotkeys: off: '<f99>' is no key; write it as in <f9>"),
+        (
+            'off = "<f99>"',
+            None,
+            "2 livestyle: hotkeys: off: '<f99>' is no key; write it as in <f9>",
+        ),
         ('off = ""', None, "2 livestyle: "),
         ('fly = "<f9>"', None, "2 livestyle: hotkeys: 'fly' is none of off, snapshot, record, sty"),
         ('"fly=1" = "<f9>"', None, "2 livestyle: hotkeys: 'fly=1' is none of off, snapshot, recor"),
