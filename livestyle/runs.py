@@ -109,10 +109,14 @@ def _read(file: Path) -> Run | None:
         descriptor = os.open(file, flags)
     except OSError:
         return None
-    with open(descriptor, "rb") as opened:
+    try:
         if _flaw(os.fstat(descriptor), stat.S_ISREG, 0o077) or os.path.islink(file):
             return None
-        content = opened.read(_LARGEST + 1)
+        content = os.read(descriptor, _LARGEST)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
     with contextlib.suppress(ValueError, TypeError, RecursionError):
         run = Run(**json.loads(content))
         texts = (run.address, run.token, run.version)
@@ -137,7 +141,7 @@ def _make_private(folder: Path) -> None:
 
 
 def _flaw(found: os.stat_result, is_kind: Callable[[int], bool], others: int) -> str:
-    """Why what is there is not this user's own, or "". others: what they may not, as in its mode."""
+    """Why it is not this user's own, or "". others: what they may not, as in its mode."""
     if not is_kind(found.st_mode):
         return "is something else, or a link"
     if sys.platform == "win32":  # the folder lies in the user's profile

@@ -1,4 +1,4 @@
-"""Words: how a value is spelled where there is no JSON, as on a command line, for a live setting."""
+"""Words: how a live setting's value is spelled where there is no JSON, as on a command line."""
 
 from __future__ import annotations
 

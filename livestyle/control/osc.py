@@ -140,11 +140,11 @@ class Osc:
         try:
             self._controls.change(wanted)
         except LivestyleError as error:
-            if len(wanted) == 1:
-                self._refuse(*wanted, str(error))
-                return
             for key, value in wanted.items():
-                self._change({key: value})
+                if len(wanted) == 1:
+                    self._refuse(key, str(error))
+                else:
+                    self._change({key: value})
             return
         self._wait()
 

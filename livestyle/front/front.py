@@ -17,13 +17,8 @@ from livestyle.config import Config
 from livestyle.control import Recording, SinkChoice, SourceChoice, StyleChoice
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
-<<<<<<< HEAD
 from livestyle.files import Target
-from livestyle.frame import UHD, even, within
-=======
-from livestyle.files import Target, Wanted, check_targets
-from livestyle.frame import UHD, Size, canvas_size, even, within
->>>>>>> api
+from livestyle.frame import UHD, canvas_size, even, within
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.decide import Announce, decide, size_of_source
 from livestyle.front.framelog import FrameLog
@@ -38,13 +33,8 @@ from livestyle.front.sinks import Sinks
 from livestyle.front.snapshots import Snapshots
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
-<<<<<<< HEAD
 from livestyle.sinks import Sink
 from livestyle.sources import choose_source
-=======
-from livestyle.sinks import Sink, choose_sink, files_of, open_sink
-from livestyle.sources import choose_source, source_size
->>>>>>> api
 from livestyle.stylizers.change import changed
 
 TICK = 0.25  # s between two looks at the worker

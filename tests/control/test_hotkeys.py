@@ -9,7 +9,6 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from display import Display
@@ -30,8 +29,9 @@ SCRIPT = """
             return super().change(values)
 
         def styles(self):
-            names = ("ink", "comic", "oil")
-            return [StyleChoice(name, "lite", "", name == self.config.style, False) for name in names]
+            chosen = self.config.style
+            names = "ink", "comic", "oil"
+            return [StyleChoice(name, "lite", "", name == chosen, False) for name in names]
 
     def told(*what):
         print(json.dumps(what), flush=True)

@@ -44,12 +44,18 @@ def datagram(address: str, *values: Any) -> bytes:
 
 
 class Heard:
-    """A run that notes what it is asked, and refuses what a test says."""
+    """A run that notes what it is asked, and refuses what a test says; the OSC that asks it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sender: socket.socket) -> None:
         self.changes: list[dict[str, Any]] = []
         self.refuses: str = ""
         self.run = FakeRun(figures, self._take)
+        self.osc = Osc(endpoint(free_port()), self.run)
+        self.sender = sender
+        sender.connect(("127.0.0.1", int(self.osc.endpoint.rpartition(":")[2])))
+
+    def send(self, address: str, *values: Any) -> None:
+        self.sender.send(datagram(address, *values))
 
     def _take(self, values: dict[str, Any]) -> None:
         if self.refuses in values:
@@ -58,21 +64,11 @@ class Heard:
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
-
-
-@pytest.fixture
-def osc(heard: Heard) -> Iterator[Osc]:
-    with Osc(endpoint(free_port()), heard.run) as opened:
-        yield opened
-
-
-@pytest.fixture
-def send(osc: Osc) -> Iterator[Callable[..., None]]:
+def heard() -> Iterator[Heard]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.connect(("127.0.0.1", int(osc.endpoint.rpartition(":")[2])))
-        yield lambda address, *values: sender.send(datagram(address, *values)) and None
+        opened = Heard(sender)
+        with opened.osc:
+            yield opened
 
 
 @pytest.mark.parametrize(
@@ -95,14 +91,12 @@ def send(osc: Osc) -> Iterator[Callable[..., None]]:
         ("prompt", ["Großstadt 🌃"], "Großstadt 🌃"),
     ],
 )
-def test_messages_change_settings(
-    osc: Osc, heard: Heard, send: Callable[..., None], key: str, sent: list[Any], taken: Any
-) -> None:
-    send(f"/livestyle/{key}", *sent)
+def test_messages_change_settings(heard: Heard, key: str, sent: list[Any], taken: Any) -> None:
+    heard.send(f"/livestyle/{key}", *sent)
     until(lambda: heard.changes)
     assert heard.changes == [{key: taken}]
     assert type(heard.changes[0][key]) is type(taken)
-    assert (osc.messages, osc.refused, osc.notes) == (1, 0, [])
+    assert (heard.osc.messages, heard.osc.refused, heard.osc.notes) == (1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -122,120 +116,111 @@ def test_messages_change_settings(
     ],
 )
 def test_what_is_wrong_is_counted_and_told_once(
-    osc: Osc, heard: Heard, send: Callable[..., None], address: str, sent: list[Any], said: str
+    heard: Heard, address: str, sent: list[Any], said: str
 ) -> None:
     for _ in range(3):
-        send(address, *sent)
-    until(lambda: osc.messages == 3)
-    assert osc.refused == 3 and len(osc.notes) == 1
-    assert osc.notes[0].startswith(said) and "\n" not in osc.notes[0] and SECRET not in osc.notes[0]
-    send("/livestyle/mix", 0.5)
+        heard.send(address, *sent)
+    until(lambda: heard.osc.messages == 3)
+    assert heard.osc.refused == 3 and len(heard.osc.notes) == 1
+    assert (
+        heard.osc.notes[0].startswith(said)
+        and "\n" not in heard.osc.notes[0]
+        and SECRET not in heard.osc.notes[0]
+    )
+    heard.send("/livestyle/mix", 0.5)
     until(lambda: heard.changes)
     assert heard.changes == [{"mix": 0.5}]
 
 
-def test_the_newest_of_each_key_wins_while_a_change_is_being_taken(
-    osc: Osc, heard: Heard, send: Callable[..., None]
-) -> None:
+def test_the_newest_of_each_key_wins_while_a_change_is_being_taken(heard: Heard) -> None:
     answered = threading.Event()
     heard.run.answer = lambda: "" if answered.is_set() else None
-    send("/livestyle/mix", 0.0)
+    heard.send("/livestyle/mix", 0.0)
     until(lambda: heard.changes)
     for step in range(1, 201):
-        send("/livestyle/mix", step / 200)
-        send("/livestyle/detail", step / 400)
+        heard.send("/livestyle/mix", step / 200)
+        heard.send("/livestyle/detail", step / 400)
         if step % 20 == 0:  # a socket's buffer holds so many
-            until(lambda step=step: osc.messages == 1 + 2 * step)
+            until(lambda step=step: heard.osc.messages == 1 + 2 * step)
     assert len(heard.changes) == 1
     answered.set()
     until(lambda: len(heard.changes) == 2)
     assert heard.changes[1] == {"mix": 1.0, "detail": 0.5}
 
 
-def test_one_that_is_refused_keeps_no_other_from_being_taken(
-    osc: Osc, heard: Heard, send: Callable[..., None]
-) -> None:
+def test_one_that_is_refused_keeps_no_other_from_being_taken(heard: Heard) -> None:
     answered = threading.Event()
     heard.run.answer = lambda: "" if answered.is_set() else None
     heard.refuses = "style"
-    send("/livestyle/hold", 1)
+    heard.send("/livestyle/hold", 1)
     until(lambda: heard.changes)
     for key, value in (("mix", 1), ("style", "no such"), ("detail", 0)):
-        send(f"/livestyle/{key}", value)
-    until(lambda: osc.messages == 4)
+        heard.send(f"/livestyle/{key}", value)
+    until(lambda: heard.osc.messages == 4)
     answered.set()
     until(lambda: len(heard.changes) == 3)
     assert heard.changes[1:] == [{"mix": 1}, {"detail": 0}]
-    assert osc.refused == 1 and osc.notes == ["osc /livestyle/style: style is refused"]
+    assert heard.osc.refused == 1 and heard.osc.notes == ["osc /livestyle/style: style is refused"]
 
 
-def test_a_refusal_that_comes_later_is_counted(
-    osc: Osc, heard: Heard, send: Callable[..., None]
-) -> None:
+def test_a_refusal_that_comes_later_is_counted(heard: Heard) -> None:
     heard.run.answer = lambda: "the prompt can't be encoded"
-    send("/livestyle/prompt", SECRET)
-    until(lambda: osc.refused)
-    assert osc.notes == []  # the run tells it
+    heard.send("/livestyle/prompt", SECRET)
+    until(lambda: heard.osc.refused)
+    assert heard.osc.notes == []  # the run tells it
 
 
-def test_a_recording_is_started_and_stopped_and_a_button_may_say_it_again(
-    osc: Osc, heard: Heard, send: Callable[..., None]
-) -> None:
-    send("/livestyle/record", 1)
+def test_a_recording_is_started_and_stopped_and_a_button_may_say_it_again(heard: Heard) -> None:
+    heard.send("/livestyle/record", 1)
     until(lambda: heard.run.recording())
-    send("/livestyle/record", 1)
-    send("/livestyle/record", 0)
-    until(lambda: osc.messages == 3 and heard.run.recording() is None)
-    assert osc.refused == 0 and not heard.changes
+    heard.send("/livestyle/record", 1)
+    heard.send("/livestyle/record", 0)
+    until(lambda: heard.osc.messages == 3 and heard.run.recording() is None)
+    assert heard.osc.refused == 0 and not heard.changes
 
 
-def test_a_bundle_is_taken_as_its_messages(osc: Osc, heard: Heard) -> None:
+def test_a_bundle_is_taken_as_its_messages(heard: Heard) -> None:
     bundle = OscBundleBuilder(IMMEDIATELY)
     for key, value in (("mix", 0.5), ("style", "ink")):
         message = OscMessageBuilder(f"/livestyle/{key}")
         message.add_arg(value)
         bundle.add_content(message.build())
-    port = int(osc.endpoint.rpartition(":")[2])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(bundle.build().dgram, ("127.0.0.1", port))
-    until(lambda: osc.messages == 2)
-    until(lambda: {key: 0 for change in heard.changes for key in change}.keys() == {"mix", "style"})
+    heard.sender.send(bundle.build().dgram)
+    until(lambda: heard.osc.messages == 2)
+    until(lambda: {key for change in heard.changes for key in change} == {"mix", "style"})
 
 
-def test_no_datagram_ends_it(osc: Osc, heard: Heard, send: Callable[..., None]) -> None:
+def test_no_datagram_ends_it(heard: Heard) -> None:
     drawn = random.Random(20261127)
     good = datagram("/livestyle/keep", "0,0,9,9", 0.5, True, b"blob")
-    address = "127.0.0.1", int(osc.endpoint.rpartition(":")[2])
     nested = b"#bundle\0" + bytes(7) + b"\1"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for count in range(3000):
-            spoilt = bytearray(good)
-            for _ in range(drawn.randrange(1, 6)):
-                spoilt[drawn.randrange(len(spoilt))] = drawn.randrange(256)
-            kinds = [
-                bytes(spoilt),
-                good[: drawn.randrange(len(good))],
-                drawn.randbytes(drawn.randrange(64)),
-                nested + drawn.randbytes(drawn.randrange(64)),
-                b"#bundle\0" + bytes(spoilt),
-            ]
-            sender.sendto(drawn.choice(kinds), address)
-            if count % 50 == 0:
-                time.sleep(0.01)
-        deep = b""
-        for _ in range(1500):
-            deep = nested + len(deep).to_bytes(4, "big") + deep
-        sender.sendto(deep, address)
-    send("/livestyle/mix", 0.5)
-    until(lambda: {"mix": 0.5} in heard.changes or any("mix" in one for one in heard.changes))
-    assert all(thread.is_alive() for thread in osc._threads)
-    assert 0 < osc.refused <= osc.messages and len(osc.notes) < 30
-    assert all(len(note) < 1000 for note in osc.notes)
+    for count in range(3000):
+        spoilt = bytearray(good)
+        for _ in range(drawn.randrange(1, 6)):
+            spoilt[drawn.randrange(len(spoilt))] = drawn.randrange(256)
+        kinds = [
+            bytes(spoilt),
+            good[: drawn.randrange(len(good))],
+            drawn.randbytes(drawn.randrange(64)),
+            nested + drawn.randbytes(drawn.randrange(64)),
+            b"#bundle\0" + bytes(spoilt),
+        ]
+        heard.sender.send(drawn.choice(kinds))
+        if count % 50 == 0:
+            time.sleep(0.01)
+    deep = b""
+    for _ in range(1500):
+        deep = nested + len(deep).to_bytes(4, "big") + deep
+    heard.sender.send(deep)
+    until(lambda: heard.send("/livestyle/mix", 0.5) or any("mix" in one for one in heard.changes))
+    assert all(thread.is_alive() for thread in heard.osc._threads)
+    assert 0 < heard.osc.refused <= heard.osc.messages and len(heard.osc.notes) < 30
+    assert all(len(note) < 1000 for note in heard.osc.notes)
 
 
-def test_a_port_that_is_taken_is_one_line(heard: Heard, osc: Osc) -> None:
+def test_a_port_that_is_taken_is_one_line(heard: Heard) -> None:
     with pytest.raises(LivestyleError, match=r"can't be used \(Address already in use\); choose"):
-        Osc(osc.endpoint, heard.run)
+        Osc(heard.osc.endpoint, heard.run)
 
 
 def test_without_the_package_the_extra_is_named(
