@@ -140,7 +140,7 @@ class Client:
 
     def _ask(self, method: str, name: str, values: Mapping[str, Any] | None = None) -> bytes:
         """Ask, and return what comes back, where that is no error."""
-        body = None if method == "GET" else _body({} if values is None else values)
+        body = None if method in ("GET", "DELETE") else _body({} if values is None else values)
         headers = {"Authorization": f"Bearer {self._run.token}"}
         if body is not None:
             headers |= {"Content-Type": "application/json"}

@@ -1,7 +1,8 @@
 """OSC in: what mixers, tablets and sequencers send over UDP, as changes of this run.
 
 /livestyle/KEY VALUE… changes a live setting, /livestyle/record 1 or 0 starts or stops a recording.
-UDP has no token: whoever reaches the port may send, and nobody is answered.
+UDP has no token: whoever reaches the port may send. What it may set is what the page may, so that
+it names no file; and nobody is answered.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from livestyle import values
 from livestyle.config import live_settings
 from livestyle.control import Controls
+from livestyle.control.policy import Policy
 from livestyle.errors import LivestyleError, MissingPackage, reason
 
 PREFIX = "/livestyle/"
@@ -47,6 +49,7 @@ class Osc:
         self.refused = 0
         self._told: dict[str, str] = {}  # by key
         self._controls = controls
+        self._policy = Policy(controls)
         self._settings = live_settings()
         self._socket = _bound(endpoint)
         self._wanted: dict[str, Any] = {}
@@ -138,6 +141,7 @@ class Osc:
         if not wanted:
             return
         try:
+            self._policy.check(wanted)
             self._controls.change(wanted)
         except LivestyleError as error:
             for key, value in wanted.items():

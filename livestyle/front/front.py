@@ -98,7 +98,7 @@ class Front:
             self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written
         self._reporter = Reporter(self._size, self._worker, self._clock)
-        snapshots = Snapshots(self._recordings.folder, self.slots.styled, self._size)
+        snapshots = Snapshots(self._recordings.folder, self, self.slots.styled, self._size)
         remotes = Remotes(config, self, snapshots.take, self._announce)
         self._remotes = self._opened.enter_context(remotes)
         self._starting, self._moment, self._failed = (

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from livestyle.between.slot import Slot
-from livestyle.control.preview import png_of
+from livestyle.control import Controls
+from livestyle.control.policy import Policy
+from livestyle.control.snapshot import snapshot_of
 from livestyle.errors import LivestyleError
 from livestyle.files import Target
 from livestyle.frame import Size
@@ -22,9 +24,11 @@ _ENDING = ".png"
 class Snapshots:
     """Called on any thread."""
 
-    def __init__(self, folder: Path, slot: Slot, size: Size) -> None:
+    def __init__(self, folder: Path, controls: Controls, slot: Slot, size: Size) -> None:
         """slot: of styled frames, I420 of (width, height) `size`."""
         self._folder = folder
+        self._controls = controls
+        self._policy = Policy(controls)
         self._slot = slot
         self._size = size
 
@@ -36,7 +40,8 @@ class Snapshots:
             raise LivestyleError("there is no picture yet")
         make_folder(self._folder)
         file = next(str(path) for path in self._names() if not is_there(path))
-        Target("snapshot", file, overwrite=False).write(png_of(picture))
+        png = snapshot_of(picture, self._controls.config, self._policy)
+        Target("snapshot", file, overwrite=False).write(png)
         return file
 
     def _names(self) -> Iterator[Path]:
