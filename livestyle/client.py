@@ -153,6 +153,8 @@ class Client:
             raise NotRunning(f"the livestyle on port {self.port} has ended; {_start()}") from error
         except TimeoutError as error:
             raise RunError(f"{self.address} did not answer within {_SECONDS:g} s") from error
+        except ConnectionError as error:  # RemoteDisconnected among them
+            raise RunError(f"{self.address} broke the connection off: it may be ending") from error
         except OSError as error:
             raise RunError(f"{self.address} can't be asked: {reason(error)}") from error
         except http.client.HTTPException as error:
