@@ -291,6 +291,21 @@ class Config:
         values.number(0, 65535, int),
         metavar="N",
     )
+    osc: str | None = _setting(
+        "output",
+        None,
+        "UDP port at which OSC changes settings, /livestyle/KEY VALUE, for programs of this "
+        "machine; with an ADDRESS of it, for whoever reaches that: there is no password (off)",
+        values.endpoint,
+        metavar="[ADDRESS:]PORT",
+    )
+    recordings: str | None = _setting(
+        "output",
+        None,
+        "folder of the recordings that are started on the page (livestyle, among your videos)",
+        values.path,
+        metavar="FOLDER",
+    )
     seconds: float | None = _setting(
         "run",
         None,
@@ -322,6 +337,14 @@ class Config:
         "rectangles by the name that keep calls them, one set for each game, as in "
         'supertux = ["0,640,320,80", "900,0,380,60,8"]',
         values.rectangle_sets,
+    )
+    hotkeys: Mapping[str, str] = _setting(
+        IN_FILES,
+        {},
+        "keys that act whatever window has the keyboard, by what they do: off, snapshot, record, "
+        'style-next, style-previous, or KEY=VALUE, as in off = "<ctrl>+<alt>+o" and '
+        '"style=ink" = "<f9>"',
+        values.texts_by_name,
     )
 
     def __post_init__(self) -> None:

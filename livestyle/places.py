@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
-from livestyle.errors import LivestyleError
+from livestyle.errors import LivestyleError, reason
 
 _CLOSED = "is closed to this user"
 _NOWHERE = "/nonexistent"  # what Debian calls a home that is not to be
@@ -27,6 +28,36 @@ def cache_folder() -> Path:
     import platformdirs
 
     return _or_private(Path(platformdirs.user_cache_dir("livestyle")))
+
+
+def runtime_folder() -> Path:
+    """What a run keeps while it lasts; it need not be there. Linux has one for each user who is
+    logged in.
+    """
+    import platformdirs
+
+    if sys.platform in ("win32", "darwin"):
+        return Path(platformdirs.user_runtime_dir("livestyle"))
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}"):
+        if os.path.isabs(folder) and _is_own(folder):
+            return Path(folder, "livestyle")
+    return cache_folder() / "run"
+
+
+def videos_folder() -> Path:
+    """Where recordings go that nobody named a place for; it need not be there."""
+    import platformdirs
+
+    return platformdirs.user_videos_path() / "livestyle"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for this user alone, where there is none. Raises LivestyleError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot make the folder {str(folder)!r}: {reason(error)}") from error
 
 
 def is_there(path: Path) -> bool:
@@ -128,6 +159,16 @@ def _flaw(home: str) -> str:
     if not stat.S_ISDIR(mode):
         return "is no folder"
     return "" if os.access(home, os.X_OK) else _CLOSED
+
+
+def _is_own(folder: str) -> bool:
+    """Whether it is this user's, and closed to others: after `su` it may be somebody else's."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return False
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    return private and found.st_uid == os.getuid()
 
 
 def _or_private(folder: Path) -> Path:

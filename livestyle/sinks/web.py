@@ -15,12 +15,14 @@ from livestyle.control import Controls
 from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
-from livestyle.errors import SinkError, reason
+from livestyle.errors import LivestyleError, SinkError, reason
 from livestyle.frame import Frame, Size
+from livestyle.runs import RunFile
 
 ADDRESS = "127.0.0.1"  # pixels never leave this machine
 USUAL_PORTS = range(7878, 7894)
 MAX_CONNECTIONS = 32
+MAX_MESSAGE = 2**22  # bytes that a WebSocket takes at once: all of a canvas, and not much more
 REQUEST_SECONDS = 5.0  # for a new client to have asked for something, its body included
 IDLE_SECONDS = 10.0  # the same, since the last answer; uvicorn closes one that is idle after 5
 STOP_SECONDS = 2.0
@@ -42,10 +44,11 @@ class WebPreview:
         key = Key(self._socket.getsockname()[1])
         self.name = f"{key.address}#token={key.token}"
         self.note = ""
-        self._preview = Preview(size)
+        self._file = RunFile(key.address, key.token)
+        self._preview = Preview(size, controls.slots.source)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                control_app(self._preview, controls, key),
+                control_app(self._preview, size, controls, key),
                 http=_Connection,
                 lifespan="off",
                 log_config=None,
@@ -53,7 +56,7 @@ class WebPreview:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                ws_max_size=1024,
+                ws_max_size=MAX_MESSAGE,
                 ws_per_message_deflate=False,
                 timeout_graceful_shutdown=1,
             )
@@ -62,13 +65,18 @@ class WebPreview:
 
     def write(self, frame: Frame) -> None:
         """Take one frame, I420 (H * 3 / 2, W): at most one copy, and none while nobody watches."""
-        self._preview.offer(frame.pixels)
+        self._preview.offer(frame)
 
     def __enter__(self) -> WebPreview:
         self._thread.start()
+        try:
+            self._file.publish()
+        except LivestyleError as error:  # all else goes on
+            self.note = f"`livestyle ctl` won't find this run: {error}"
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._file.remove()
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._socket.close()

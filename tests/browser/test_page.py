@@ -91,7 +91,7 @@ def test_it_connects_again_when_the_connection_breaks(page: Page) -> None:
         route.connect_to_server()
         sockets.append(route)
 
-    page.route_web_socket("**/api/live", pass_on)
+    page.route_web_socket("**/api/v1/live", pass_on)
     with preview(Run()) as web:
         page.goto(web.name)
         figure(page, "output.fps").to_have_text("30.0")

@@ -5,6 +5,7 @@ import { LatencyPlot } from "/plot.js";
 
 const $ = (id) => document.getElementById(id);
 const RETRY_MS = 1000;
+const HEADER = 16; // bytes before a picture
 const TOAST_MS = 4000;
 
 // ---- The connection ----
@@ -27,7 +28,7 @@ async function login() {
   if (!token) return;
   const body = JSON.stringify({ token });
   const headers = { "Content-Type": "application/json" };
-  const reply = await fetch("/api/session", { method: "POST", headers, body }).catch(() => null);
+  const reply = await fetch("/api/v1/session", { method: "POST", headers, body }).catch(() => null);
   if (reply) history.replaceState(null, "", location.pathname);
 }
 
@@ -42,7 +43,7 @@ async function connect() {
   if (document.hidden) return;
   const mine = attempt;
   await login();
-  const reply = await fetch("/api/status").catch(() => null);
+  const reply = await fetch("/api/v1/status").catch(() => null);
   if (mine !== attempt) return;
   if (!reply) return retry("lost");
   if (reply.status === 401) return retry(wasLive ? "restarted" : "key");
@@ -51,7 +52,7 @@ async function connect() {
 
 function listen(mine) {
   let opened = false;
-  socket = new WebSocket(`ws://${location.host}/api/live`);
+  socket = new WebSocket(`ws://${location.host}/api/v1/live`);
   socket.binaryType = "blob";
   socket.onopen = () => {
     opened = true;
@@ -60,7 +61,7 @@ function listen(mine) {
     document.body.dataset.link = "live";
   };
   socket.onmessage = ({ data }) =>
-    typeof data === "string" ? showFigures(JSON.parse(data)) : draw(data);
+    typeof data === "string" ? showFigures(JSON.parse(data)) : draw(data.slice(HEADER));
   socket.onclose = () => mine === attempt && retry(opened ? "lost" : "crowded");
 }
 
@@ -214,8 +215,8 @@ async function changeLook({ target }) {
     const body = JSON.stringify(changes);
     changes = {};
     const headers = { "Content-Type": "application/json" };
-    const reply = await fetch("/api/look", { method: "POST", headers, body }).catch(() => null);
-    $("look-error").textContent = reply && !reply.ok ? await reply.text() : "";
+    const reply = await fetch("/api/v1/settings", { method: "PATCH", headers, body }).catch(() => null);
+    $("look-error").textContent = reply && !reply.ok ? (await reply.json()).error : "";
   }
   sending = false;
 }
