@@ -39,7 +39,7 @@ class Field {
     this.error = make("p", { className: "error" });
     this.error.dataset.error = key;
     this.error.setAttribute("role", "alert");
-    this.element = make("div", { className: `field ${this.constructor.name.toLowerCase()}` },
+    this.element = make("div", { className: `field is-${kindOf(setting.schema)}` },
       this.label, this.input, ...this.beside(), this.help, this.error);
   }
 

@@ -67,7 +67,7 @@ export class Keep {
       box.className = "named";
       box.textContent = `set ${each}`;
     }
-    box.onclick = (event) => event.detail === 0 && this.remove(index); // by key; the pointer: drag
+    box.addEventListener("click", (event) => event.detail === 0 && this.remove(index)); // by key
     return box;
   }
 

@@ -10,7 +10,7 @@ export class Keys {
     list.append(...table.map(([shown, , words]) => row(shown, words)));
     open.onclick = () => dialog.showModal();
     close.onclick = () => dialog.close();
-    dialog.onclick = (event) => event.target === dialog && dialog.close(); // beside it
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
     switched.checked = localStorage.getItem(STORED) !== "off";
     switched.onchange = () => localStorage.setItem(STORED, switched.checked ? "on" : "off");
     document.addEventListener("keydown", (event) => {

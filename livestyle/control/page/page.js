@@ -32,7 +32,8 @@ const fields = new Map();
 const changes = new Changes({
   taken(reply, keys, at) {
     for (const key of keys) showError(key, "");
-    for (const [key, value] of Object.entries(reply.settings)) fields.get(key)?.show(value);
+    for (const [key, value] of Object.entries(reply.settings))
+      if (fields.get(key)?.busy === false) fields.get(key).show(value);
     if (keys.includes("prompt")) typed.expect(reply.change, at);
     if (keys.includes("sink")) quietly(outputs.load());
   },
@@ -233,7 +234,7 @@ const keys = new Keys({
     ["1 … 9", [..."123456789"], "styles", (key) => styles.names[key - 1] && change({ style: styles.names[key - 1] })],
     ["P E G", ["p", "e", "g"], "pen, eraser, fill", (key) =>
       ifDrawn(() => drawbar.pick({ p: "pen", e: "eraser", g: "fill" }[key.toLowerCase()]))()],
-    ["Ctrl+Z Ctrl+Y", [], "undo and redo what is drawn", () => {}],
+    ["Ctrl+Z", [], "undo, Ctrl+Y redo", () => {}],
     ["?", ["?"], "these keys", () => keys.toggleHelp()],
     ["Esc", ["escape"], "leave what is open", () => {
       if (keep.isOpen) keep.toggle(false);
@@ -241,6 +242,6 @@ const keys = new Keys({
     }],
   ],
 });
-$("prompt").onkeydown = (event) => event.key === "Escape" && $("prompt").blur();
+$("prompt").addEventListener("keydown", (event) => event.key === "Escape" && $("prompt").blur());
 
 link.connect();

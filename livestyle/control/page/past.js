@@ -23,7 +23,9 @@ export class Past {
     const entry = { key, prompt: config.prompt, seed: config.seed, at: now };
     if (now - (this.entries[0]?.at ?? -Infinity) < TYPED_MS) this.drop(this.entries.shift());
     this.entries.unshift(entry);
-    entry.url = URL.createObjectURL(await this.small());
+    const small = await this.small();
+    if (!this.entries.includes(entry)) return; // typed on meanwhile
+    entry.url = URL.createObjectURL(small);
     entry.element = this.item(entry);
     this.list.prepend(entry.element);
     while (this.entries.length > KEPT) this.drop(this.entries.pop());
@@ -50,6 +52,6 @@ export class Past {
 
   drop(entry) {
     entry.element?.remove();
-    URL.revokeObjectURL(entry.url);
+    if (entry.url) URL.revokeObjectURL(entry.url);
   }
 }

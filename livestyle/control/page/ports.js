@@ -3,8 +3,8 @@
 import { ask } from "/ask.js";
 import { bytes, clock, write } from "/figures.js";
 
-const KINDS = { screen: "Screens", monitor: "Screens", window: "Windows", camera: "Cameras",
-  file: "Files", page: "In this page" };
+const KINDS = { monitor: "Screens", window: "Windows", camera: "Cameras", file: "Files",
+  testcard: "From livestyle", canvas: "From livestyle", blank: "From livestyle" };
 
 const make = (tag, more = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), more);
@@ -54,7 +54,8 @@ export class Outputs {
     const specs = () => sinks.filter((each) => each.chosen).map((each) => each.spec);
     this.list.replaceChildren(...sinks.map((each) => {
       const box = make("input", { type: "checkbox", checked: each.chosen });
-      box.disabled = each.kind === "web" || each.spec === "web"; // it is what asks
+      // this page is what asks; what is missing or another's can't be opened, but can be let go
+      box.disabled = each.spec === "web" || (!each.chosen && ["missing", "taken"].includes(each.state));
       box.onchange = () => {
         const others = specs().filter((spec) => spec !== each.spec);
         this.key = ""; // shown anew whatever becomes of it
