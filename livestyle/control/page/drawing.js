@@ -32,15 +32,21 @@ export class Drawing {
   connect() {
     const socket = new WebSocket(`ws://${location.host}/api/v1/canvas`);
     this.socket = socket;
-    socket.onmessage = ({ data }) => {
-      this.surface.resize(...JSON.parse(data).size);
-      this.isReady = true;
-      if (this.surface.isDrawn) this.touch(this.surface.whole, performance.now());
-    };
+    socket.onmessage = ({ data }) =>
+      typeof data === "string" ? this.surface.resize(...JSON.parse(data).size) : this.begin(data);
     socket.onclose = () => {
       this.isReady = false;
       if (this.isOpen && this.socket === socket) this.timer = setTimeout(() => this.connect(), RETRY_MS);
     };
+  }
+
+  /** With what is drawn so far, by whichever page, unless there is something newer here. */
+  async begin(png) {
+    const drawn = await createImageBitmap(png);
+    if (this.dirty) this.touch(this.surface.whole, performance.now());
+    else this.surface.show(drawn);
+    drawn.close();
+    this.isReady = true;
   }
 
   touch(rect, at) {
@@ -50,8 +56,8 @@ export class Drawing {
 
   send() {
     this.frame = undefined;
-    if (!this.isReady || !this.dirty) return;
-    if (this.socket.bufferedAmount) {
+    if (!this.isOpen || !this.dirty) return;
+    if (!this.isReady || this.socket.bufferedAmount) {
       this.frame = requestAnimationFrame(() => this.send());
       return;
     }

@@ -15,16 +15,15 @@ export class Surface {
     this.resize(16, 9);
   }
 
-  /** White, and nothing to undo, unless it has that size. Returns whether it was that. */
+  /** White, and nothing to undo, unless it has that size already. */
   resize(width, height) {
-    if (this.canvas.width === width && this.canvas.height === height) return false;
+    if (this.canvas.width === width && this.canvas.height === height) return;
     for (const pen of [this.pen, this.base]) {
       Object.assign(pen.canvas, { width, height });
       pen.fillStyle = WHITE;
       pen.fillRect(0, 0, width, height);
     }
-    [this.done, this.undone, this.isDrawn] = [[], [], false];
-    return true;
+    [this.done, this.undone] = [[], []];
   }
 
   get whole() {
@@ -56,7 +55,7 @@ export class Surface {
     const rect = this.clip([left, top, right - left, bottom - top]);
     if (!rect) return;
     this.stroke.rect = union(this.stroke.rect, rect);
-    this.tell(rect, at);
+    this.touched(rect, at);
   }
 
   end() {
@@ -72,16 +71,21 @@ export class Surface {
     if (!(start >= 0 && start < width * height)) return;
     const rect = flood(image, start, [1, 3, 5].map((place) => parseInt(this.colour.slice(place, place + 2), 16)));
     this.pen.putImageData(image, 0, 0);
-    this.tell(rect, at);
+    this.touched(rect, at);
     this.commit(rect);
   }
 
   clear(at) {
     this.pen.fillStyle = WHITE;
     this.pen.fillRect(...this.whole);
-    this.tell(this.whole, at);
+    this.touched(this.whole, at);
     this.commit(this.whole);
-    this.isDrawn = false;
+  }
+
+  /** What is drawn already: there is nothing of it to undo, and nothing to tell. */
+  show(bitmap) {
+    for (const pen of [this.pen, this.base]) pen.drawImage(bitmap, 0, 0);
+    [this.done, this.undone] = [[], []];
   }
 
   /** A picture, as large as fits. */
@@ -91,7 +95,7 @@ export class Surface {
     const [w, h] = [bitmap.width * scale, bitmap.height * scale];
     this.pen.imageSmoothingQuality = "high";
     this.pen.drawImage(bitmap, (width - w) / 2, (height - h) / 2, w, h);
-    this.tell(this.whole, at);
+    this.touched(this.whole, at);
     this.commit(this.whole);
   }
 
@@ -108,7 +112,7 @@ export class Surface {
     if (!act) return;
     to.push(act);
     for (const pen of [this.pen, this.base]) pen.putImageData(act[which], act.rect[0], act.rect[1]);
-    this.tell(act.rect, at);
+    this.touched(act.rect, at);
   }
 
   commit(rect) {
@@ -119,11 +123,6 @@ export class Surface {
     const size = (each) => 2 * each.before.data.length;
     let held = this.done.reduce((sum, each) => sum + size(each), 0);
     while (held > UNDO_BYTES && this.done.length > 1) held -= size(this.done.shift());
-  }
-
-  tell(rect, at) {
-    this.isDrawn = true;
-    this.touched(rect, at);
   }
 
   clip([x, y, w, h]) {
