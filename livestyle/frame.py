@@ -27,6 +27,14 @@ def even(size: Size) -> Size:
     return max(2, size[0] // 2 * 2), max(2, size[1] // 2 * 2)
 
 
+CANVAS: Size = 1280, 720  # the most that is drawn on
+
+
+def canvas_size(output_size: Size | None) -> Size:
+    """(width, height) of what is drawn on for such an output."""
+    return even(within(output_size or CANVAS, CANVAS))
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A picture on its way from a Source to a Sink.

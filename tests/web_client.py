@@ -112,7 +112,7 @@ def cookie(web: WebPreview) -> dict[str, str]:
     """What our page holds once it has exchanged the token."""
     body = json.dumps({"token": token(web)}).encode()
     own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Type": "application/json"}
-    reply = ask(web, "POST /api/session", {**own, "Content-Length": str(len(body))}, body)
+    reply = ask(web, "POST /api/v1/session", {**own, "Content-Length": str(len(body))}, body)
     return {"Cookie": reply.headers["set-cookie"].partition(";")[0]}
 
 

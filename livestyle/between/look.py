@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
-from livestyle.config import Config
+from livestyle.config import Config, live_settings, plain
 from livestyle.values import Rectangle
 
 
@@ -63,6 +64,22 @@ def look_of(config: Config) -> Look:
         config.prompt_fade,
         config.source == "blank",
     )
+
+
+def plain_look(config: Config) -> dict[str, Any]:
+    """What makes settled settings look as they do, by the keys that flags have, as JSON can hold
+    it: all that is live of how pictures are styled, and has a use for their stylizer. Sets of
+    rectangles are the rectangles.
+    """
+    values = plain(dataclasses.replace(config, keep=config.kept))
+    return {
+        key: values[key]
+        for key, (name, setting) in live_settings().items()
+        if setting.group in ("look", "turbo")
+        and config.stylizer in setting.live
+        and name != "off"
+        and key in values
+    }
 
 
 def with_look(config: Config, look: Look) -> Config:

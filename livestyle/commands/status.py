@@ -101,7 +101,7 @@ class StatusLine:
         stylizer = status["stylizer"]
         engine, why = (stylizer.get(key) for key in ("engine", "engine_why"))
         chosen = [f"engine {engine}: {why}"] if why else []
-        told = [told for told in (stylizer.get("note"), status["change"]["refused"]) if told]
+        told = [told for told in (stylizer.get("note"), status["changed"]["refused"]) if told]
         notes = {note: note for note in [*chosen, *told, *status["ended"]]}
         if stylizer.get("size_why"):  # why there is none that helps changes all the time
             notes[f"{stylizer['resizes']} resizes"] = stylizer["size_why"]

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
+from collections.abc import Set
 
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PUBLIC = {
-    "/",
-    "/page.js",
-    "/plot.js",
-    "/page.css",
-    "/icon.svg",
-    "/api/session",
-}  # no pixels, no figures
-MAX_BODY = 8192  # bytes; a prompt of 1000 characters is 6000 at most
+from livestyle.control.reply import refusal as error_reply
+
+MAX_BODY = 16384  # bytes; a prompt of 1000 characters is 6000 at most, a look with it some more
 MAX_SESSIONS = 64  # browsers that hold a cookie; the newest
 
 HEADERS = [
@@ -94,9 +89,11 @@ class Refusal(Exception):
 class Guard:
     """ASGI middleware: every request passes it first, every response leaves with its headers."""
 
-    def __init__(self, app: ASGIApp, key: Key) -> None:
+    def __init__(self, app: ASGIApp, key: Key, public: Set[str]) -> None:
+        """public: paths that need no token: no pixels, no figures."""
         self._app = app
         self._key = key
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_guarded(message: Message) -> None:
@@ -108,7 +105,7 @@ class Guard:
         try:
             self._check(HTTPConnection(scope))
         except Refusal as refusal:
-            app = PlainTextResponse(str(refusal), refusal.status)
+            app = _told(scope["path"], refusal)
         await app(scope, receive, send_guarded)
 
     def _check(self, request: HTTPConnection) -> None:
@@ -119,7 +116,7 @@ class Guard:
         self._check_origin(request, changes=websocket or not _is_read(request))
         if not websocket and not _is_read(request):
             _check_body(request)
-        if request.scope["path"] not in PUBLIC and not self._has_token(request):
+        if request.scope["path"] not in self._public and not self._has_token(request):
             raise Refusal(401, "open the address that livestyle printed")
 
     def _check_origin(self, request: HTTPConnection, *, changes: bool) -> None:
@@ -138,6 +135,13 @@ class Guard:
         return self._key.is_session(request.cookies.get(self._key.cookie))
 
 
+def _told(path: str, refusal: Refusal) -> Response:
+    """As what asks reads it: people where it is no API."""
+    if path.startswith("/api/"):
+        return error_reply(refusal.status, str(refusal))
+    return PlainTextResponse(f"{refusal}\n", refusal.status)
+
+
 def _elsewhere(key: Key) -> str:
     """For who comes under another name or port: the likeliest is the owner, through a tunnel."""
     port = key.port
@@ -145,7 +149,7 @@ def _elsewhere(key: Key) -> str:
         f"livestyle's page answers as {key.address} alone. Through a tunnel, use the same port at "
         f"both ends, as in: ssh -L {port}:127.0.0.1:{port} HOST; then open the address that "
         "livestyle printed. Where that port is taken on your side, run livestyle with --port and "
-        "one that is free on both.\n"
+        "one that is free on both."
     )
 
 
@@ -160,10 +164,12 @@ def _bearer(request: HTTPConnection) -> str | None:
 
 def _check_body(request: HTTPConnection) -> None:
     """JSON only: a form or text/plain is what a foreign page can send without asking."""
+    length = request.headers.get("content-length", "0")
+    if length == "0" and not {"content-type", "transfer-encoding"} & set(request.headers):
+        return  # there is none
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refusal(415, "send application/json")
-    length = request.headers.get("content-length", "")
     if "transfer-encoding" in request.headers or not length.isdecimal():
         raise Refusal(411, "send a Content-Length, and nothing in chunks")
     if int(length) > MAX_BODY:

@@ -19,7 +19,7 @@ from livestyle.config import Config
 from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
 from livestyle.files import Target, Wanted, check_targets
-from livestyle.frame import UHD, Size, even, within
+from livestyle.frame import UHD, Size, canvas_size, even, within
 from livestyle.front.card import draw_card, draw_hud
 from livestyle.front.framelog import FrameLog
 from livestyle.front.inprocess import InProcess
@@ -28,7 +28,7 @@ from livestyle.front.report import Reporter
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
 from livestyle.sinks import Sink, choose_sink, files_of, open_sink
-from livestyle.sources import canvas_size, choose_source, source_size
+from livestyle.sources import choose_source, source_size
 from livestyle.stylizers.change import changed
 from livestyle.stylizers.settle import settle_stylizer
 

@@ -62,7 +62,9 @@ class Reporter:
             "livestyle": __version__,
             "machine": self._machine,
             "config": plain(self._worker.asked.config),
-            "change": self._changes(),
+            "change": self._worker.asked.number,
+            "changed": self._changed(),
+            "style_changed": self._is_style_changed(self._worker.asked.config),
             "seconds": round(self._clock.seconds, 3),
             **self.worker_figures(),
             "output": self._output_figures(fps, unique_fps, latency),
@@ -75,7 +77,7 @@ class Reporter:
             self._looked_at, self._was_changed = config, is_style_changed(config)
         return self._was_changed
 
-    def _changes(self) -> dict[str, Any]:
+    def _changed(self) -> dict[str, Any]:
         """How the last change of settings stands."""
         running, asked = self._worker.running, self._worker.asked
         return {
@@ -104,7 +106,6 @@ class Reporter:
                 "engine_why": running.engine_why if running else None,
                 "building": running.building if running else "",
                 "style": asked.config.style,
-                "style_changed": self._is_style_changed(asked.config),
                 "off": asked.config.off,
                 "note": running.note if running else "",
                 "size": list(running.stylizer_size) if running else None,

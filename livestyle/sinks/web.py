@@ -21,6 +21,7 @@ from livestyle.frame import Frame, Size
 ADDRESS = "127.0.0.1"  # pixels never leave this machine
 USUAL_PORTS = range(7878, 7894)
 MAX_CONNECTIONS = 32
+MAX_MESSAGE = 2**22  # bytes that a WebSocket takes at once: all of a canvas, and not much more
 REQUEST_SECONDS = 5.0  # for a new client to have asked for something, its body included
 IDLE_SECONDS = 10.0  # the same, since the last answer; uvicorn closes one that is idle after 5
 STOP_SECONDS = 2.0
@@ -42,10 +43,10 @@ class WebPreview:
         key = Key(self._socket.getsockname()[1])
         self.name = f"{key.address}#token={key.token}"
         self.note = ""
-        self._preview = Preview(size)
+        self._preview = Preview(size, controls.slots.source)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                control_app(self._preview, controls, key),
+                control_app(self._preview, size, controls, key),
                 http=_Connection,
                 lifespan="off",
                 log_config=None,
@@ -53,7 +54,7 @@ class WebPreview:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                ws_max_size=1024,
+                ws_max_size=MAX_MESSAGE,
                 ws_per_message_deflate=False,
                 timeout_graceful_shutdown=1,
             )
@@ -62,7 +63,7 @@ class WebPreview:
 
     def write(self, frame: Frame) -> None:
         """Take one frame, I420 (H * 3 / 2, W): at most one copy, and none while nobody watches."""
-        self._preview.offer(frame.pixels)
+        self._preview.offer(frame)
 
     def __enter__(self) -> WebPreview:
         self._thread.start()

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from livestyle.aside import run_aside
 from livestyle.errors import ConfigError, SourceError
-from livestyle.frame import Frame, Size, even, within
+from livestyle.frame import Frame, Size
 from livestyle.values import shown
 
 
@@ -55,14 +55,6 @@ SOURCES = (
     "canvas",
     "blank",
 )
-
-
-CANVAS = 1280, 720  # the most that is drawn on, px
-
-
-def canvas_size(output_size: Size | None) -> Size:
-    """(width, height) of what is drawn on for such an output."""
-    return even(within(output_size or CANVAS, CANVAS))
 
 
 PATIENCE = 10.0  # s; a webcam takes two or three to open

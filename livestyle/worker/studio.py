@@ -18,8 +18,8 @@ from livestyle.canvas import Canvas
 from livestyle.config import Config
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.finish.live import LiveFinish
-from livestyle.frame import Size
-from livestyle.sources import Source, canvas_size, open_source
+from livestyle.frame import Size, canvas_size
+from livestyle.sources import Source, open_source
 from livestyle.sources.drawing import Drawing
 from livestyle.stylizers import Stylizer, open_stylizer
 from livestyle.worker.capture import Absent

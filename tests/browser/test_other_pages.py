@@ -28,21 +28,21 @@ ATTACK = """async (target) => {
     try { return frame.contentDocument.body.innerText || "nothing" } catch { return "nothing" }
   };
   const socket = new Promise((resolve) => {
-    const each = new WebSocket(target.replace("http", "ws") + "api/live");
+    const each = new WebSocket(target.replace("http", "ws") + "api/v1/live");
     each.onmessage = () => resolve("a message");
     each.onopen = () => resolve("open");
     each.onclose = () => resolve("nothing");
   });
   const headers = { "Content-Type": "application/json" };
   return {
-    fetch: await fetched("api/status"),
-    blind: await fetched("api/frame.jpg", { mode: "no-cors" }),
-    post: await fetched("api/session", { method: "POST", headers, body: "{}" }),
-    form: await fetched("api/session", { method: "POST", mode: "no-cors", body: "token=x" }),
-    img: await element("img", "api/frame.jpg"),
+    fetch: await fetched("api/v1/status"),
+    blind: await fetched("api/v1/frame.jpg", { mode: "no-cors" }),
+    post: await fetched("api/v1/session", { method: "POST", headers, body: "{}" }),
+    form: await fetched("api/v1/session", { method: "POST", mode: "no-cors", body: "token=x" }),
+    img: await element("img", "api/v1/frame.jpg"),
     script: await element("script", "page.js"),
     iframe: await element("iframe", ""),
-    still: await element("iframe", "api/frame.jpg"),
+    still: await element("iframe", "api/v1/frame.jpg"),
     socket: await socket,
   };
 }"""

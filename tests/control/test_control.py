@@ -42,9 +42,11 @@ KEYS = ("none", "wrong", "cookie", "bearer")
 
 
 @pytest.mark.parametrize("own_host", [True, False])
-@pytest.mark.parametrize("request_line", ["GET /api/status", "POST /api/session", "GET /api/live"])
+@pytest.mark.parametrize(
+    "request_line", ["GET /api/v1/status", "POST /api/v1/session", "GET /api/v1/live"]
+)
 def test_who_is_answered(web: WebPreview, own_host: bool, request_line: str) -> None:
-    changes = request_line != "GET /api/status"
+    changes = request_line != "GET /api/v1/status"
     host = f"127.0.0.1:{port(web)}" if own_host else f"game.example:{port(web)}"
     origins = {
         "absent": None,
@@ -63,12 +65,14 @@ def test_who_is_answered(web: WebPreview, own_host: bool, request_line: str) -> 
     length = {"Content-Length": str(len(body))} if body else {}
     for origin, key in product(ORIGINS, KEYS):
         headers = {"Host": host, "Origin": origins[origin], **JSON, **length, **keys[key]}
-        if request_line == "GET /api/live":
+        if request_line == "GET /api/v1/live":
             headers |= UPGRADE
         reply = ask(web, request_line, headers, body)
         from_us = origin == "own" or (origin == "absent" and (key == "bearer" or not changes))
         # The exchange of the token is open to our page: the token in its body is what counts.
-        allowed = key in ("cookie", "bearer") or (request_line == "POST /api/session" and from_us)
+        allowed = key in ("cookie", "bearer") or (
+            request_line == "POST /api/v1/session" and from_us
+        )
         answered = own_host and from_us and allowed
         assert (reply.status < 300) == answered, (origin, key, reply.status)
         assert own_host or reply.status == 421
@@ -89,7 +93,7 @@ def test_who_is_answered(web: WebPreview, own_host: bool, request_line: str) -> 
 )
 def test_only_our_names_are_answered(web: WebPreview, host: str | None, status: int) -> None:
     host = host.format(port=port(web)) if host else host
-    for path in ("/", "/api/status"):
+    for path in ("/", "/api/v1/status"):
         assert ask(web, f"GET {path}", {"Host": host, **cookie(web)}).status == status
 
 
@@ -110,13 +114,14 @@ def test_who_comes_through_a_tunnel_learns_the_way(web: WebPreview, host: str) -
 def test_other_pages_are_refused_even_with_the_cookie(
     web: WebPreview, site: str, status: int
 ) -> None:
-    for path in ("/", "/api/status", "/metrics"):
+    for path in ("/", "/api/v1/status", "/metrics"):
         headers = {"Sec-Fetch-Site": site, **cookie(web)}
         assert ask(web, f"GET {path}", headers).status == status
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/status", "/api/frame.jpg", "/api/frame.png", "/metrics", "/api/elsewhere"]
+    "path",
+    ["/api/v1/status", "/api/v1/frame.jpg", "/api/v1/snapshot.png", "/metrics", "/api/elsewhere"],
 )
 def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
     assert ask(web, f"GET {path}", {}).status == 401
@@ -146,7 +151,7 @@ def test_a_session_takes_small_json_with_the_token(
     web: WebPreview, headers: dict[str, str | None], body: bytes, status: int
 ) -> None:
     own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(body))}
-    reply = ask(web, "POST /api/session", {**own, **headers}, body)
+    reply = ask(web, "POST /api/v1/session", {**own, **headers}, body)
     assert reply.status == status
     assert "set-cookie" not in reply.headers
 
@@ -154,12 +159,12 @@ def test_a_session_takes_small_json_with_the_token(
 def test_the_cookie_is_for_this_page_alone(web: WebPreview) -> None:
     body = session(web)
     own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(body))}
-    reply = ask(web, "POST /api/session", {**own, **JSON}, body)
+    reply = ask(web, "POST /api/v1/session", {**own, **JSON}, body)
     assert reply.status == 204
     cookie, *attributes = reply.headers["set-cookie"].split("; ")
     assert sorted(each.lower() for each in attributes) == ["httponly", "path=/", "samesite=strict"]
     assert cookie.startswith(f"livestyle_{port(web)}=")
-    assert ask(web, "GET /api/status", {"Cookie": cookie}).status == 200
+    assert ask(web, "GET /api/v1/status", {"Cookie": cookie}).status == 200
 
 
 def test_the_cookie_is_not_the_token(web: WebPreview) -> None:
@@ -172,16 +177,16 @@ def test_the_cookie_is_not_the_token(web: WebPreview) -> None:
         ({"Cookie": f"{name}="}, 401),
         ({"Authorization": f"Bearer {secret}"}, 401),
     ):
-        assert ask(web, "GET /api/status", headers).status == status, headers
+        assert ask(web, "GET /api/v1/status", headers).status == status, headers
     stolen = json.dumps({"token": secret}).encode()
     own = {"Origin": f"http://127.0.0.1:{port(web)}", "Content-Length": str(len(stolen)), **JSON}
-    assert ask(web, "POST /api/session", own, stolen).status == 401
+    assert ask(web, "POST /api/v1/session", own, stolen).status == 401
     # the next run on the same port takes none of this one's
     with WebPreview((320, 240), port=0, controls=FakeRun(figures, ignore)) as first:
         taken, before = port(first), cookie(first)
-        assert ask(first, "GET /api/status", before).status == 200
+        assert ask(first, "GET /api/v1/status", before).status == 200
     with WebPreview((320, 240), port=taken, controls=FakeRun(figures, ignore)) as second:
-        assert ask(second, "GET /api/status", before).status == 401
+        assert ask(second, "GET /api/v1/status", before).status == 401
 
 
 @pytest.mark.parametrize(
@@ -189,15 +194,15 @@ def test_the_cookie_is_not_the_token(web: WebPreview) -> None:
     [
         ("GET /", {}),
         ("GET /page.js", {}),
-        ("GET /api/status", {}),
-        ("GET /api/status", {"Host": "game.example"}),
-        ("GET /api/status", {"Origin": "null"}),
-        ("OPTIONS /api/session", {"Origin": "null", "Access-Control-Request-Method": "POST"}),
-        ("POST /api/session", {"Authorization": "token"}),
-        ("POST /api/status", {"Authorization": "token", **JSON, "Content-Length": "0"}),
+        ("GET /api/v1/status", {}),
+        ("GET /api/v1/status", {"Host": "game.example"}),
+        ("GET /api/v1/status", {"Origin": "null"}),
+        ("OPTIONS /api/v1/session", {"Origin": "null", "Access-Control-Request-Method": "POST"}),
+        ("POST /api/v1/session", {"Authorization": "token"}),
+        ("POST /api/v1/status", {"Authorization": "token", **JSON, "Content-Length": "0"}),
         ("GET /api/elsewhere", {"Authorization": "token"}),
-        ("GET /api/live", {**UPGRADE, "Origin": "null"}),
-        ("GET /api/live", {**UPGRADE, "Authorization": "token"}),
+        ("GET /api/v1/live", {**UPGRADE, "Origin": "null"}),
+        ("GET /api/v1/live", {**UPGRADE, "Authorization": "token"}),
     ],
 )
 def test_every_response_has_the_headers(
@@ -216,7 +221,7 @@ def test_the_status_keeps_the_token(web: WebPreview) -> None:
         return {**figures(), "sinks": [{"name": opened.name, "note": ""}]}
 
     with WebPreview((320, 240), port=0, controls=FakeRun(with_address, ignore)) as opened:
-        reply = ask(opened, "GET /api/status", bearer(opened))
+        reply = ask(opened, "GET /api/v1/status", bearer(opened))
         assert json.loads(reply.body)["output"]["unique_fps"] == 28.5
         assert f"http://127.0.0.1:{port(opened)}/" in reply.body.decode()
         assert token(opened) not in reply.body.decode()
@@ -233,12 +238,12 @@ def _first_picture(web: WebPreview, kind: str, path: str) -> tuple[np.ndarray, b
 
 
 def test_a_still_picture(web: WebPreview) -> None:
-    _, body = _first_picture(web, "jpeg", "/api/frame.jpg")
+    _, body = _first_picture(web, "jpeg", "/api/v1/frame.jpg")
     assert len(quarters(body)) == 4
 
 
 def test_a_whole_picture(web: WebPreview) -> None:
-    pixels, body = _first_picture(web, "png", "/api/frame.png")
+    pixels, body = _first_picture(web, "png", "/api/v1/snapshot.png")
     shown = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(shown, cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_I420))
 

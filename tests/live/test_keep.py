@@ -62,10 +62,12 @@ def _saved(folder: Path, *flags: str) -> np.ndarray:
                 return bytes(reply.read())
 
         deadline = time.monotonic() + 60
-        while json.loads(asked("/api/status")).get("stylizer", {}).get("frames", 0) < 5:
+        while json.loads(asked("/api/v1/status")).get("stylizer", {}).get("frames", 0) < 5:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        picture = cv2.imdecode(np.frombuffer(asked("/api/frame.png"), np.uint8), cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(
+            np.frombuffer(asked("/api/v1/snapshot.png"), np.uint8), cv2.IMREAD_COLOR
+        )
         assert picture is not None
         return picture
     finally:

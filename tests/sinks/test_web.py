@@ -56,7 +56,7 @@ def web() -> Iterator[WebPreview]:
 def watch(web: WebPreview) -> ClientConnection:
     """A client as a script would be one: with the token, without an Origin."""
     return connect(
-        f"ws://127.0.0.1:{port(web)}/api/live",
+        f"ws://127.0.0.1:{port(web)}/api/v1/live",
         additional_headers=bearer(web),
         proxy=None,
         open_timeout=5,
@@ -69,7 +69,7 @@ def next_jpeg(client: ClientConnection) -> bytes:
     while time.monotonic() < deadline:
         message = client.recv(timeout=5)
         if isinstance(message, bytes):
-            return message
+            return message[16:]
     raise AssertionError("only figures came")
 
 
@@ -95,7 +95,7 @@ def stuck_client(web: WebPreview) -> socket.socket:
     client.settimeout(5)
     client.connect(("127.0.0.1", port(web)))
     client.sendall(
-        f"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1:{port(web)}\r\n"
+        f"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1:{port(web)}\r\n"
         f"Authorization: Bearer {token(web)}\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
@@ -113,7 +113,7 @@ def test_nobody_watching_costs_no_copy(web: WebPreview) -> None:
     pixels = counted()
     for seq in range(100):
         web.write(Frame(pixels, seq, 0))
-    assert ask(web, "GET /api/status", bearer(web)).status == 200
+    assert ask(web, "GET /api/v1/status", bearer(web)).status == 200
     for seq in range(100):
         web.write(Frame(pixels, seq, 0))
     assert pixels.copies == 0
@@ -186,8 +186,8 @@ def test_there_is_room_for_so_many(web: WebPreview) -> None:
         with pytest.raises(InvalidStatus) as refused, watch(web):
             pass
         assert refused.value.response.status_code == 503
-        assert ask(web, "GET /api/frame.jpg", bearer(web)).status == 503
-        assert ask(web, "GET /api/status", bearer(web)).status == 200
+        assert ask(web, "GET /api/v1/frame.jpg", bearer(web)).status == 503
+        assert ask(web, "GET /api/v1/status", bearer(web)).status == 200
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -211,11 +211,11 @@ def test_who_asks_for_nothing_is_dropped(web: WebPreview) -> None:
         assert time.monotonic() - started < REQUEST_SECONDS + 3
 
 
-POST = "POST /api/session HTTP/1.1\r\nContent-Type: application/json\r\nHost: {host}\r\n"
+POST = "POST /api/v1/session HTTP/1.1\r\nContent-Type: application/json\r\nHost: {host}\r\n"
 HELD = {  # what a client without a token sends first, and then bit by bit
     "half a request": ("GET / HTTP/1.1\r\nX: ", "x"),
     "a request and half of another": ("GET / HTTP/1.1\r\nHost: {host}\r\n\r\nGET", "x"),
-    "a refusal and half of another": ("GET /api/status HTTP/1.1\r\nHost: a\r\n\r\nGET", "x"),
+    "a refusal and half of another": ("GET /api/v1/status HTTP/1.1\r\nHost: a\r\n\r\nGET", "x"),
     "a refused body": (POST + "Content-Length: 8000\r\n\r\n", "x"),
     "a body too large": (POST + "Content-Length: 99999\r\n\r\n", "x"),
     "a body in chunks": (POST + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
@@ -233,7 +233,7 @@ def test_who_holds_connections_shuts_nobody_out(web: WebPreview) -> None:
             held[stack.enter_context(client)] = kind
             client.sendall(HELD[kind][0].format(host=host).encode())
         for _ in range(3):
-            assert ask(web, "GET /api/status", bearer(web)).status == 200
+            assert ask(web, "GET /api/v1/status", bearer(web)).status == 200
         started = time.monotonic()
         while held and time.monotonic() - started < REQUEST_SECONDS + IDLE_SECONDS + 5:
             for client, kind in list(held.items()):
@@ -243,7 +243,7 @@ def test_who_holds_connections_shuts_nobody_out(web: WebPreview) -> None:
                     del held[client]
             time.sleep(0.25)
         assert not held
-        assert ask(web, "GET /api/status", bearer(web)).status == 200
+        assert ask(web, "GET /api/v1/status", bearer(web)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_nonsense_after_an_answer_is_no_traceback(
         with suppress(ConnectionError):
             client.sendall(then.encode("latin-1"))
         assert ends(client)
-    assert ask(web, "GET /api/status", bearer(web)).status == 200
+    assert ask(web, "GET /api/v1/status", bearer(web)).status == 200
     assert not caplog.records
 
 
@@ -304,7 +304,7 @@ def test_memory_stays_whatever_is_sent(web: WebPreview, framing: str) -> None:
         most = max(most, process.memory_info().rss)
         time.sleep(0.1)
     assert most - before < 100e6
-    assert ask(web, "GET /api/status", bearer(web)).status == 200
+    assert ask(web, "GET /api/v1/status", bearer(web)).status == 200
 
 
 def ends(client: socket.socket) -> bool:

@@ -224,16 +224,18 @@ def test_a_run_answers_400_and_goes_on(folder: Path, tmp_path: Path, supervise: 
             _until(lambda: ask("status") and json.loads(ask("status")[1]).get("output"))
             _until(lambda: json.loads(ask("status")[1])["output"]["unique"] > 3)
             for prompt in ("zebra", "two zebra"):
-                code, text = ask("look", {"prompt": prompt, "strength": 0.9})
-                assert code == 400 and text.startswith(f"cannot encode the prompt {prompt!r}: ")
-            config = json.loads(ask("status")[1])["config"]
-            assert (config["prompt"], config["strength"]) != ("zebra", 0.9)
-            assert ask("look", {"prompt": LONG + " (cat:1.8)"})[0] == 204
+                code, text = ask("settings", {"prompt": prompt, "strength": 0.9, "mix": 0.5})
+                why = json.loads(text)["error"]
+                assert code == 400 and why.startswith(f"cannot encode the prompt {prompt!r}: ")
+            settings = json.loads(ask("settings")[1])["settings"]
+            assert settings["prompt"]["value"] == "a cat"  # all or nothing
+            assert (settings["strength"]["value"], settings["mix"]["value"]) == (0.5, 0)
+            assert ask("settings", {"prompt": LONG + " (cat:1.8)"})[0] == 200
             status = _until(
                 lambda: (found := json.loads(ask("status")[1]))["stylizer"]["note"] and found
             )
             assert "'(cat:1.8)' is read as it stands" in status["stylizer"]["note"]
-            assert status["worker_restarts"] == 0 and not status["stylizer"]["refused"]
+            assert status["worker_restarts"] == 0 and not status["changed"]["refused"]
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 130
         finally:
@@ -255,7 +257,9 @@ class _Ask:
     def __call__(self, what: str, change: dict[str, Any] | None = None) -> tuple[int, str]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         body = None if change is None else json.dumps(change).encode()
-        request = urllib.request.Request(f"{self._address}/api/{what}", body, headers)
+        request = urllib.request.Request(f"{self._address}/api/v1/{what}", body, headers)
+        if body is not None:
+            request.method = "PATCH"
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
                 return reply.status, reply.read().decode()

@@ -439,7 +439,9 @@ def test_a_live_run_changes_its_look(
             assert status["stylizer"]["engine"] == "torch cpu fp32"
             assert status["config"]["prompt"] == "a cat"
             change = {"prompt": "a dog in winter", "seed": 5}
-            assert _ask(tmp_path / "said", "/api/look", change) is None
+            answer = _ask(tmp_path / "said", "/api/v1/settings", change)
+            assert (answer["change"], answer["pending"]) == (1, False)
+            assert answer["settings"]["prompt"] == "a dog in winter"
             seen = status["output"]["unique"]
             status = _until(
                 lambda: _status(tmp_path / "said"), lambda s: s["output"]["unique"] > seen + 15
@@ -476,7 +478,7 @@ def _ask(said: Path, path: str, change: dict[str, Any] | None = None) -> Any:
     address, token = _address(said).groups()
     request = urllib.request.Request(address + path, headers={"Authorization": f"Bearer {token}"})
     if change is not None:
-        request.data = json.dumps(change).encode()
+        request.data, request.method = json.dumps(change).encode(), "PATCH"
         request.add_header("Content-Type", "application/json")
     with urllib.request.urlopen(request, timeout=10) as reply:
         body = reply.read()
@@ -486,7 +488,7 @@ def _ask(said: Path, path: str, change: dict[str, Any] | None = None) -> Any:
 def _status(said: Path) -> dict[str, Any] | None:
     if "token=" not in said.read_text():
         return None
-    status: dict[str, Any] = _ask(said, "/api/status")
+    status: dict[str, Any] = _ask(said, "/api/v1/status")
     return status if "output" in status else None
 
 
@@ -513,7 +515,7 @@ def test_another_stylizer_stands_in_until_turbo_is_ready(
                 lambda: _status(tmp_path / "said"), lambda s: s["stylizer"]["name"] == stand_in
             )
             assert early["state"] == "running" and early["message"].startswith("loading ")
-            _ask(tmp_path / "said", "/api/look", {"prompt": "asked for while it loads"})
+            _ask(tmp_path / "said", "/api/v1/settings", {"prompt": "asked for while it loads"})
             late = _until(
                 lambda: _status(tmp_path / "said"),
                 lambda s: s["stylizer"]["engine"] == "torch cpu fp32" and not s["message"],
