@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -16,10 +16,13 @@ from livestyle.between.slot import Slot, Slots
 from livestyle.config import Config, plain
 from livestyle.control import SourceChoice, StyleChoice
 from livestyle.errors import ConfigError
-from livestyle.frame import Frame, Pixels
+from livestyle.frame import Frame
 from livestyle.sinks.web import WebPreview
 from livestyle.stylizers.change import changed, is_style_changed
 from tests.controls import FakeRun
+
+if TYPE_CHECKING:
+    from livestyle.frame import Pixels
 
 WIDTH, HEIGHT = 640, 360
 QUARTERS = ((40, 40, 200), (60, 180, 60), (200, 90, 40), (210, 210, 210))  # BGR, row by row

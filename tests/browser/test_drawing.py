@@ -6,6 +6,7 @@ import dataclasses
 
 import cv2
 import numpy as np
+import pytest
 from page_client import HEIGHT, LITE, TURBO, WIDTH, Run, is_live, preview
 from playwright.sync_api import Page, expect
 from test_picture import drag, drop
@@ -28,7 +29,7 @@ def test_what_is_drawn_is_the_picture_while_the_pen_moves(page: Page) -> None:
         is_live(page)
         drawing, delay = page.locator("#drawing"), page.locator("#draw-delay")
         expect(drawing).to_have_attribute("width", str(WIDTH))
-        page.get_by_role("button", name="red").click()
+        page.get_by_role("button", name="red", exact=True).click()
         page.get_by_label("Size").fill("30")
         box = drawing.bounding_box()
         assert box
@@ -129,6 +130,7 @@ def test_words_alone_leave_a_history(page: Page) -> None:
         assert (run.config.prompt, run.config.seed) == ("a fox", 7)
 
 
+@pytest.mark.slow
 def test_the_history_is_of_32(page: Page) -> None:
     run = Run(dataclasses.replace(TURBO, source="blank"))
     with preview(run) as web:

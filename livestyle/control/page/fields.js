@@ -47,8 +47,9 @@ class Field {
     return [];
   }
 
+  /** Whether somebody is typing there: then nothing else is shown in it. */
   get busy() {
-    return this.input === document.activeElement;
+    return this.input === document.activeElement && ["text", "number"].includes(this.input.type);
   }
 }
 

@@ -47,8 +47,8 @@ const change = (values) => changes.change(values);
 
 function showError(key, line) {
   const place = document.querySelector(`[data-error="${key}"]`);
-  if (place?.offsetParent || !line) place && write(place, line);
-  else toast(line, true); // its place is folded away
+  if (place && (!line || place.parentElement.checkVisibility())) write(place, line);
+  else if (line) toast(line, true); // its place is folded away
 }
 
 function toast(words, isBad = false) {
