@@ -18,6 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from livestyle.errors import LivestyleError
@@ -132,6 +133,9 @@ def serve() -> None:
         end_with_parent(functools.partial(os.read, 0, 1))  # nothing more comes
         if work.background and hasattr(os, "nice"):
             os.nice(19)
+            # by Linux' autogroups it would count in its session alone, and that has this process
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text("19")
         module, _, name = work.function.partition(":")
         try:
             function = getattr(importlib.import_module(module), name)

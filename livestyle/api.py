@@ -160,7 +160,7 @@ def run(*, announce: Callable[[str], None] = _LOG.warning, **settings: Any) -> d
         told = state
 
     with Front(config, announce) as front:
-        for sink in front.sinks:
+        for sink in front.outputs:
             announce(f"output: {sink.name}")
         failure = None
         try:

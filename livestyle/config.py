@@ -291,6 +291,13 @@ class Config:
         values.number(0, 65535, int),
         metavar="N",
     )
+    recordings: str | None = _setting(
+        "output",
+        None,
+        "folder of the recordings that are started on the page (livestyle, among your videos)",
+        values.path,
+        metavar="FOLDER",
+    )
     seconds: float | None = _setting(
         "run",
         None,

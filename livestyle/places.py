@@ -9,7 +9,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from livestyle.errors import LivestyleError
+from livestyle.errors import LivestyleError, reason
 
 _CLOSED = "is closed to this user"
 _NOWHERE = "/nonexistent"  # what Debian calls a home that is not to be
@@ -27,6 +27,22 @@ def cache_folder() -> Path:
     import platformdirs
 
     return _or_private(Path(platformdirs.user_cache_dir("livestyle")))
+
+
+def videos_folder() -> Path:
+    """Where recordings go that nobody named a place for; it need not be there."""
+    import platformdirs
+
+    return platformdirs.user_videos_path() / "livestyle"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for this user alone, where there is none. Raises LivestyleError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot make the folder {str(folder)!r}: {reason(error)}") from error
 
 
 def is_there(path: Path) -> bool:

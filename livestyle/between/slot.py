@@ -91,7 +91,20 @@ class Slot:
 
     def take(self, into: memoryview) -> Taken | None:
         """Copy the newest frame into `into` (frame_bytes bytes); None if it was taken before."""
-        while (count := self._words[_COUNT]) != self._taken:
+        taken = self._copy(into, self._taken)
+        if taken is not None:
+            self._taken += taken.superseded + 1
+        return taken
+
+    def look(self, into: memoryview) -> Taken | None:
+        """The same for whoever is beside the one that takes: the newest, whether it was taken or
+        not; None where there was none yet.
+        """
+        return self._copy(into, 0)
+
+    def _copy(self, into: memoryview, seen: int) -> Taken | None:
+        """The newest frame, if it is another than the one of that count."""
+        while (count := self._words[_COUNT]) != seen:
             index = count % _BUFFERS
             base = _FIRST + index * _WORDS
             if self._words[base + _VERSION] != 2 * count:
@@ -102,9 +115,7 @@ class Slot:
             change = self._words[base + _CHANGE]
             if self._words[base + _VERSION] != 2 * count:
                 continue  # overwritten while it was copied: there is a newer one
-            superseded = count - self._taken - 1
-            self._taken = count
-            return Taken(seq, captured_at, change, superseded)
+            return Taken(seq, captured_at, change, superseded=count - seen - 1)
         return None
 
     def take_again(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict, dataclass
 
 from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.errors import SourceError
+from livestyle.front.devices import list_cameras, list_screens
 from livestyle.installation import command
 
 HELP = "screens and cameras"
@@ -48,31 +48,18 @@ def list_devices() -> list[Device]:
 
 def _screens() -> list[Device]:
     from livestyle.sources import answered
-    from livestyle.sources.screen import list_monitors
 
     try:
-        monitors = answered(list_monitors, "the display")
+        screens = answered(list_screens, "the display")
     except SourceError as error:
         return [Device("(no screen)", str(error))]
-    return [
-        Device(
-            f"--source screen:{monitor.number}",
-            f"{monitor.width}x{monitor.height} at {monitor.x},{monitor.y} {monitor.name}".strip(),
-        )
-        for monitor in monitors
-    ]
+    return [Device(f"--source {screen.spec}", screen.label) for screen in screens]
 
 
 def _cameras() -> list[Device]:
-    if not sys.platform.startswith("linux"):
-        return [Device("--sink virtualcam", "the virtual camera of OBS or UnityCapture")]
-    from livestyle.sinks.videodev import list_cameras
-
-    devices = []
-    for camera in list_cameras():
-        if camera.loopback:
-            devices.append(Device(f"--sink v4l2:{camera.path}", f"virtual camera {camera.label!r}"))
-        else:
-            number = camera.path.removeprefix("/dev/video")
-            devices.append(Device(f"--source camera:{number}", f"camera {camera.label!r}"))
-    return devices or [Device("(no camera)", f"no /dev/video; {command('doctor')} tells how")]
+    sources, sinks = list_cameras()
+    found = [Device(f"--source {camera.spec}", camera.label) for camera in sources]
+    found += [
+        Device(f"--sink {camera.spec}", camera.label) for camera in sinks if camera.spec != "v4l2"
+    ]
+    return found or [Device("(no camera)", f"no /dev/video; {command('doctor')} tells how")]

@@ -70,7 +70,7 @@ def _run(config: Config) -> tuple[int, dict[str, Any]]:
 
     code = 0
     with Front(config, say) as front:
-        for sink in front.sinks:
+        for sink in front.outputs:
             say(f"output: {sink.name}")
         with StatusLine() as line:
             try:
@@ -89,7 +89,7 @@ def _run(config: Config) -> tuple[int, dict[str, Any]]:
 
 def _check_stdout_is_free(config: Config) -> None:
     """For the report: better refused before the run than after it."""
-    from livestyle.front.front import wanted
+    from livestyle.front.decide import wanted
 
     check_stdout()
     check_targets([Wanted("--json", "-", "stream"), *wanted(config)], config.overwrite)

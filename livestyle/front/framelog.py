@@ -11,7 +11,7 @@ from livestyle.errors import reason
 from livestyle.files import Part
 from livestyle.front.output import Written
 
-_COLUMNS = "deadline_ns,written_at_ns,kind,seq,captured_at_ns"
+_COLUMNS = "deadline_ns,written_at_ns,kind,seq,captured_at_ns,change"
 _EVERY = 0.25  # s
 _PATIENCE = 5.0  # s, at the end
 _WAITING = 2**17  # lines that a disk may be behind; what it is further behind is lost
@@ -61,7 +61,8 @@ class FrameLog:
     def _write(self) -> None:
         lines = [self.written.popleft() for _ in range(len(self.written))]
         self._file.writelines(
-            f"{line.deadline},{line.written_at},{line.kind},{line.seq},{line.captured_at}\n"
+            f"{line.deadline},{line.written_at},{line.kind},{line.seq},{line.captured_at},"
+            f"{line.change}\n"
             for line in lines
         )
         self._file.flush()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,6 +52,7 @@ class Written:
     kind: str  # unique, repeated or card
     seq: int
     captured_at: int
+    change: int
 
 
 class OutputClock:
@@ -109,6 +113,10 @@ class OutputClock:
         while self.running and self.counts.frames < ticked:
             time.sleep(1 / self.fps / 2)
 
+    def has(self, sink: Sink) -> bool:
+        """Whether it is written to; one that fails is not, from then on."""
+        return any(each is sink for each in self._sinks)
+
     def _without(self, sink: Sink) -> bool:
         """Whether there are others."""
         with self._choosing:
@@ -132,10 +140,11 @@ class OutputClock:
         fps = self.fps
         pacer = Pacer(fps, start=self.started_at)
         last_write = lost = 0
+        deadline = self.started_at
         while not self._stopping.is_set():
             if self.fps != fps:
                 lost, fps = self.counts.lost, self.fps
-                pacer = Pacer(fps, start=time.monotonic_ns())
+                pacer = Pacer(fps, start=deadline + round(SECOND / fps))
             deadline = pacer.wait()
             if deadline >= self._end_at:
                 return
@@ -150,7 +159,8 @@ class OutputClock:
             last_write = now
             if self.log is not None:
                 frame = self._frame
-                self.log.append(Written(deadline, now, kind, frame.seq, frame.captured_at))
+                shown = frame.seq, frame.captured_at, frame.change
+                self.log.append(Written(deadline, now, kind, *shown))
 
     def _next_frame(self) -> str:
         taken = self._slot.take(self._picture.data.cast("B"))
@@ -196,3 +206,20 @@ class OutputClock:
             counts.newest_at = now
             counts.latency.record(now - self._frame.captured_at)
             counts.freezes.new_frame(now)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """While the clock runs its thread must not wait 5 ms for the page's, nor for the collector to
+    look again at what was loaded and stays. The process may be somebody else's: then it is as it
+    was.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(usual)

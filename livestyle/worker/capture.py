@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from livestyle.aside import Aside
 from livestyle.between.mailbox import Mailbox
 from livestyle.between.messages import Counts
 from livestyle.between.slot import Slot
@@ -16,6 +17,7 @@ from livestyle.sources import Source
 
 _RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
 _SILENCE = 2.0  # s in one read after which the source counts as hung
+_LOOK_EVERY = 0.01  # s between two looks whether another source is taken
 _SMOOTHING = 0.2  # weight of the newest duration in an estimate
 _DEVIATIONS = 3  # how many of them longer than estimated a frame may take
 
@@ -77,34 +79,52 @@ class Capture:
     """
 
     def __init__(
-        self, open_source: Callable[[], Source], slot: Slot, fps: float, counts: Counts
+        self,
+        open_source: Callable[[], Source],
+        slot: Slot,
+        fps: float,
+        counts: Counts,
+        source: Source | None = None,
     ) -> None:
-        """open_source: opens the source, now and again whenever it was lost."""
+        """open_source: opens the source again whenever it was lost. source: it, open; None: it's
+        opened now.
+        """
         self._open_source = open_source
         self._next: tuple[Source, Callable[[], Source]] | None = None
-        self._handing = threading.Lock()  # protects it
+        self._is_given_up = False
+        self._handing = threading.Lock()  # protects these two
         self._slot = slot
         self.fps = fps  # may be set on any thread
         self._counts = counts
         self._read_ns = 0.0  # estimate
-        self.source = open_source()
+        self.source = source or open_source()
         self._lost = ""  # why the source is away
         self._reading_since = 0  # ns; 0: it is not being read
 
     @property
     def trouble(self) -> str:
         """What is wrong with the source, in one line, or ""."""
-        since = self._reading_since
-        silent = (time.monotonic_ns() - since) / SECOND if since else 0.0
-        usual = 1 / self.source.fps if self.source.fps else 0.0
-        if silent > max(_SILENCE, 3 * usual):
+        silent = self._silent()
+        if silent > self._usual_silence():
             return f"{self.source.name} has given nothing for {silent:.0f} s"
         return self._lost
 
     def run(self, mailbox: Mailbox[Frame], forecast: Forecast, stopping: threading.Event) -> None:
-        """Capture until `stopping` is set. Raises SourceError when the source ended for good."""
+        """Capture until `stopping` is set, or it's given up, see `go_on_with`.
+
+        Raises SourceError when the source ended for good.
+        """
+        try:
+            self._run(mailbox, forecast, stopping)
+        except SourceError:
+            if not self._is_given_up:
+                raise
+        if self._is_given_up:
+            self.source.__exit__(None, None, None)
+
+    def _run(self, mailbox: Mailbox[Frame], forecast: Forecast, stopping: threading.Event) -> None:
         source, pacer, fps = self.source, self._pacer(), self.fps
-        while not stopping.is_set():
+        while not (stopping.is_set() or self._is_given_up):
             self._take_next()
             if self.source is not source or self.fps != fps:  # another may have another rate
                 source, pacer, fps = self.source, self._pacer(), self.fps
@@ -112,24 +132,46 @@ class Capture:
             pacer.wait()
             self._wait_for(forecast, pacer)
             try:
-                mailbox.put(self._read())
+                frame = self._read()
+                if self._is_given_up:
+                    return
+                mailbox.put(frame)
             except SourceLost as error:
                 self._reopen(str(error), stopping)
             now = time.monotonic_ns()  # a tick just overdue is not missed, only a little late
             self._counts.missed += pacer.skip(before=now - pacer.interval) + pacer.lost
             pacer.lost = 0
 
-    def go_on_with(self, source: Source, open_source: Callable[[], Source]) -> None:
-        """Read another source, open, from the next tick on; the one before is closed then."""
+    def go_on_with(self, source: Source, open_source: Callable[[], Source]) -> bool:
+        """Read another source, open, from the next tick on; the one before is closed then.
+
+        Waits until that is so, and returns whether it is: where the source before hangs, that one
+        alone is left to this, which ends when the source ever answers.
+        """
         with self._handing:
-            unused, self._next = self._next, (source, open_source)
-        if unused:
-            unused[0].__exit__(None, None, None)
+            self._next = source, open_source
+        while self._next is not None:
+            if self._silent() > self._usual_silence():
+                with self._handing:
+                    self._is_given_up = self._next is not None
+                    self._next = None
+                return not self._is_given_up
+            time.sleep(_LOOK_EVERY)
+        return True
 
     def close(self) -> None:
         """Close the source."""
         self._take_next()
         self.source.__exit__(None, None, None)
+
+    def _silent(self) -> float:
+        """For how long it has been read in vain, s."""
+        since = self._reading_since
+        return (time.monotonic_ns() - since) / SECOND if since else 0.0
+
+    def _usual_silence(self) -> float:
+        """The longest that is no reason to call it hung, s."""
+        return max(_SILENCE, 3 / self.source.fps if self.source.fps else 0.0)
 
     def _take_next(self) -> bool:
         """Whether there was another."""
@@ -139,7 +181,8 @@ class Capture:
             return False
         before = self.source
         self.source, self._open_source = following
-        before.__exit__(None, None, None)
+        # frames need not wait for it, and it may hang
+        Aside(lambda: before.__exit__(None, None, None), "close").start()
         self._read_ns = 0.0
         self._lost = ""
         return True
@@ -172,11 +215,13 @@ class Capture:
         return frame
 
     def _reopen(self, trouble: str, stopping: threading.Event) -> None:
-        self.close()
+        if self._take_next():
+            return
+        self.source.__exit__(None, None, None)
         self._lost = trouble
         delays = iter(_RETRY_AFTER if trouble else (0.0, *_RETRY_AFTER))
         while not stopping.wait(next(delays, 1.0)):
-            if self._take_next():
+            if self._is_given_up or self._take_next():
                 return
             self._reading_since = time.monotonic_ns()
             try:

@@ -61,21 +61,19 @@ class Pipeline:
         self._captured: Mailbox[Frame] = Mailbox()
         self._forecast = Forecast()
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._guard, args=(stage,), name=name, daemon=True)
-            for name, stage in (("capture", self._run_capture), ("stylize", self._run_stylize))
-        ]
+        self._capturing = self._thread("capture", self._run_capture)
+        self._stylizing = self._thread("stylize", self._run_stylize)
 
     def start(self) -> None:
         """Start both threads."""
         self._hold_fps(self._ladder)
-        for thread in self._threads:
-            thread.start()
+        self._capturing.start()
+        self._stylizing.start()
 
     def stop(self) -> None:
         """Stop both threads, wait for them, close the source and the stylizer."""
         self._end()
-        for thread in self._threads:
+        for thread in (self._capturing, self._stylizing):
             if thread.ident is not None:
                 thread.join(timeout=5)
         self._capture.close()
@@ -96,10 +94,18 @@ class Pipeline:
 
     def go_on_with(self, source: Source, open_source: Callable[[], Source]) -> None:
         """Go on with another source, open, from the next tick on; then the one before is closed.
+        Waits until that is so; called on a thread that may.
 
         open_source: opens it again whenever it was lost.
         """
-        self._capture.go_on_with(source, open_source)
+        if self._capture.go_on_with(source, open_source):
+            return
+        # nothing ends a read that hangs: its thread is left with it, and another one begins
+        with self._changing:
+            fps = self._asked.config.fps
+            self._capture = Capture(open_source, self._slot, fps, self._counts, source)
+            self._capturing = self._thread("capture", self._run_capture)
+        self._capturing.start()
 
     def swap(self, stylizer: Stylizer) -> None:
         """Go on with another stylizer, from the next frame on; then the one before is closed.
@@ -232,14 +238,17 @@ class Pipeline:
             finish.style(stylizer.stylize(frame).pixels)
         return finish.write, not new
 
+    def _thread(self, name: str, stage: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guard, args=(stage,), name=name, daemon=True)
+
     def _guard(self, stage: Callable[[], None]) -> None:
         try:
             stage()
-        except Closed:
+        except Closed:  # as the other stage has ended
             pass
         except BaseException as error:  # kept for whoever watches; the first one is the cause
             self.failure = self.failure or error
-        self._end()
+            self._end()
 
     def _end(self) -> None:
         self._stopping.set()

@@ -10,25 +10,27 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 
-from livestyle.aside import Aside, run_aside
+from livestyle.aside import Aside
 from livestyle.between.look import finishing_of
 from livestyle.between.messages import Change, Refused, Running
 from livestyle.between.slot import Slots
 from livestyle.canvas import Canvas
 from livestyle.config import Config
-from livestyle.errors import ConfigError, LivestyleError
+from livestyle.errors import LivestyleError
 from livestyle.finish.live import LiveFinish
-from livestyle.frame import Size, canvas_size
-from livestyle.sources import Source, open_source
-from livestyle.sources.drawing import Drawing
-from livestyle.stylizers import Stylizer, open_stylizer
+from livestyle.frame import Size
+from livestyle.sources import Source
+from livestyle.stylizers import Stylizer
 from livestyle.worker.capture import Absent
+from livestyle.worker.opening import (
+    Say,
+    in_time,
+    network_key,
+    open_source_of,
+    open_stylizer_of,
+    source_key,
+)
 from livestyle.worker.pipeline import Pipeline
-
-Say = Callable[[str], None]
-
-_OF_SOURCE = ("source", "cursor")
-_OF_STYLIZER = ("style",)  # of lite: another network; turbo's styles are looks
 
 
 @contextlib.contextmanager
@@ -43,9 +45,8 @@ def running_studio(
     config = begins.config
     stand_in = config.stylizer == "turbo" and config.until_ready != "card"
     first = dataclasses.replace(config, stylizer=config.until_ready, style=None, size=None)
-    opened = functools.partial(_opened, output_size)
-    stylizer = opened(first if stand_in else config, say)
-    source = functools.partial(_source, config, output_size, slots)
+    stylizer = open_stylizer_of(first if stand_in else config, output_size, say)
+    source = functools.partial(open_source_of, config, output_size, slots)
     absent = [Absent(config.source)] if patient else []
     try:
         finish = LiveFinish(Canvas(output_size, config.aspect), finishing_of(config))
@@ -58,7 +59,12 @@ def running_studio(
     del stylizer  # another may take over, and its memory with it
     gc.collect()
     gc.freeze()  # what was loaded stays: later collections need not look at it
-    studio = Studio(pipeline, begins, opened, lambda to: _source(to, output_size, slots))
+    studio = Studio(
+        pipeline,
+        begins,
+        lambda to, say: open_stylizer_of(to, output_size, say),
+        lambda to: open_source_of(to, output_size, slots),
+    )
     with contextlib.ExitStack() as started:
         started.callback(pipeline.stop)
         if stand_in:
@@ -86,7 +92,8 @@ class Studio:
         self._open_source = open_source
         self._lock = threading.Lock()  # protects what is below
         self._wanted = begins
-        self._config = begins.config  # source and stylizer are as these say
+        self._taken = begins.config  # the last of which all is open
+        self._open = begins.config  # of which source and style are
         self._refused: Refused | None = None  # the change that is wanted
         self._opening = ""
         self._is_following = False
@@ -110,12 +117,14 @@ class Studio:
             if self._is_following:
                 Aside(self._follow, "change").start()
             else:
-                self._pipeline.opened = change.number
+                self._take()
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""
         running = self._pipeline.progress()
         with self._lock:
+            if running.refused is not None and running.heard == self._wanted.number:
+                self._taken = running.refused.kept
             return dataclasses.replace(
                 running,
                 is_settled=running.is_settled and not self._is_following,
@@ -128,7 +137,7 @@ class Studio:
 
         Called on a thread of its own.
         """
-        pipeline, config = self._pipeline, self._config
+        pipeline, config = self._pipeline, self._open
 
         def say(what: str) -> None:
             pipeline.loading = what
@@ -143,49 +152,54 @@ class Studio:
 
     def _lacking(self) -> str:
         """What of the wanted settings is not open yet, in words, or ""."""
-        wanted, now = self._wanted.config, self._config
-        if _differ(_OF_SOURCE, wanted, now):
+        wanted = self._wanted.config
+        if source_key(wanted) != source_key(self._open):
             return f"source {wanted.source}"
-        if wanted.stylizer == "lite" and _differ(_OF_STYLIZER, wanted, now):
+        if network_key(wanted) != network_key(self._open):
             return f"style {wanted.style}"
         return ""
+
+    def _take(self) -> None:
+        self._taken = self._wanted.config
+        self._pipeline.opened = self._wanted.number
 
     def _follow(self) -> None:
         while True:
             with self._lock:
                 change, self._opening = self._wanted, self._lacking()
                 if not self._opening:
-                    self._pipeline.opened = change.number
+                    self._take()
                     self._is_following = False
                     return
             try:
-                self._open(change.config)
+                self._open_next(change.config)
             except LivestyleError as error:
                 self._refuse(change, str(error))
             except Exception as error:  # raised where the front is served
                 self._pipeline.failure = error
                 return
 
-    def _open(self, wanted: Config) -> None:
+    def _open_next(self, wanted: Config) -> None:
         """The first thing that differs from what is open."""
-        names = _OF_SOURCE if _differ(_OF_SOURCE, wanted, self._config) else _OF_STYLIZER
-        if names is _OF_SOURCE:
-            self._pipeline.go_on_with(
-                self._open_source(wanted), functools.partial(self._open_source, wanted)
-            )
+        if source_key(wanted) != source_key(self._open):
+            opens = functools.partial(self._open_source, wanted)
+            self._pipeline.go_on_with(in_time(opens, wanted.source), opens)
+            source, cursor = wanted.source, wanted.cursor
+            self._open = dataclasses.replace(self._open, source=source, cursor=cursor)
         else:
             self._pipeline.swap(self._open_stylizer(wanted, lambda _: None))
-        self._config = dataclasses.replace(
-            self._config, **{name: getattr(wanted, name) for name in names}
-        )
+            self._open = dataclasses.replace(self._open, style=wanted.style)
 
     def _refuse(self, change: Change, why: str) -> None:
-        """Keep what is open, unless something else is wanted by now."""
-        open_now = {name: getattr(self._config, name) for name in (*_OF_SOURCE, *_OF_STYLIZER)}
+        """Go back to the settings before it, all of them, unless something else is wanted by now.
+        The sinks are the front's, and stay.
+        """
         with self._lock:
-            if self._wanted is change:
-                kept = dataclasses.replace(change.config, **open_now)
-                self._wanted, self._refused = Change(change.number, kept), Refused(kept, why)
+            if self._wanted is not change:
+                return
+            kept = dataclasses.replace(self._taken, sink=change.config.sink)
+            self._wanted, self._refused = Change(change.number, kept), Refused(kept, why)
+            self._pipeline.change(self._wanted)
 
     def _as_it_is(self, config: Config) -> Config:
         """What is wanted by now, but for the prompt: `Pipeline.swap` brings that, for it may be one
@@ -211,25 +225,6 @@ class Studio:
         except Exception as error:
             traceback.print_exc()
             pipeline.building = f"no engine is built: internal error: {error!r}"
-
-
-def _differ(names: tuple[str, ...], one: Config, other: Config) -> bool:
-    return any(getattr(one, name) != getattr(other, name) for name in names)
-
-
-def _source(config: Config, output_size: Size, slots: Slots) -> Source:
-    if config.source == "canvas":
-        if slots.canvas is None:
-            raise ConfigError("source 'canvas' is drawn on the page: add --sink web")
-        return Drawing(slots.canvas, canvas_size(output_size))
-    return open_source(config.source, output_size, config.fps, cursor=config.cursor)
-
-
-def _opened(output_size: Size, config: Config, say: Say) -> Stylizer:
-    canvas = Canvas(output_size, config.aspect, i420=True)
-    # PyTorch keeps an OpenMP team for every thread that has computed, as long as that thread lives.
-    # A second one, though idle, makes the stylize thread's sleep at each barrier: 20 % of a frame.
-    return run_aside(lambda: open_stylizer(config, canvas, say), "load")
 
 
 def _builds(config: Config) -> bool:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import product
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from web_client import ask, bearer, clock, cookie, figures, ignore, picture, port, quarters, token
+from web_client import (
+    JSON,
+    UPGRADE,
+    ask,
+    bearer,
+    cookie,
+    figures,
+    ignore,
+    port,
+    token,
+)
 
 from livestyle.control.guard import HEADERS
-from livestyle.errors import ConfigError
 from livestyle.sinks.web import WebPreview
 from tests.controls import FakeRun
-
-JSON = {"Content-Type": "application/json"}
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-}
 
 
 @pytest.fixture(scope="module")
@@ -35,47 +32,6 @@ def web() -> Iterator[WebPreview]:
 
 def session(web: WebPreview, sent: str | None = None) -> bytes:
     return json.dumps({"token": token(web) if sent is None else sent}).encode()
-
-
-ORIGINS = ("absent", "own", "null", "other port", "other name")
-KEYS = ("none", "wrong", "cookie", "bearer")
-
-
-@pytest.mark.parametrize("own_host", [True, False])
-@pytest.mark.parametrize(
-    "request_line", ["GET /api/v1/status", "POST /api/v1/session", "GET /api/v1/live"]
-)
-def test_who_is_answered(web: WebPreview, own_host: bool, request_line: str) -> None:
-    changes = request_line != "GET /api/v1/status"
-    host = f"127.0.0.1:{port(web)}" if own_host else f"game.example:{port(web)}"
-    origins = {
-        "absent": None,
-        "own": f"http://{host}",  # what a rebound name sends: equal to Host, and still not ours
-        "null": "null",
-        "other port": "http://127.0.0.1:1",
-        "other name": "https://game.example",
-    }
-    keys = {
-        "none": {},
-        "wrong": {"Authorization": "Bearer wrong"},
-        "cookie": cookie(web),
-        "bearer": bearer(web),
-    }
-    body = session(web) if request_line.startswith("POST") else b""
-    length = {"Content-Length": str(len(body))} if body else {}
-    for origin, key in product(ORIGINS, KEYS):
-        headers = {"Host": host, "Origin": origins[origin], **JSON, **length, **keys[key]}
-        if request_line == "GET /api/v1/live":
-            headers |= UPGRADE
-        reply = ask(web, request_line, headers, body)
-        from_us = origin == "own" or (origin == "absent" and (key == "bearer" or not changes))
-        # The exchange of the token is open to our page: the token in its body is what counts.
-        allowed = key in ("cookie", "bearer") or (
-            request_line == "POST /api/v1/session" and from_us
-        )
-        answered = own_host and from_us and allowed
-        assert (reply.status < 300) == answered, (origin, key, reply.status)
-        assert own_host or reply.status == 421
 
 
 @pytest.mark.parametrize(
@@ -136,12 +92,14 @@ def test_pixels_and_figures_need_the_token(web: WebPreview, path: str) -> None:
         ({"Content-Type": "text/plain"}, b'{"token": "x"}', 415),
         ({"Content-Type": "application/x-www-form-urlencoded"}, b"token=x", 415),
         ({}, b'{"token": "x"}', 415),
+        ({"Content-Type": "text/plain"}, b"", 415),
+        ({"Content-Length": None}, b"", 401),
         ({**JSON, "Content-Length": None, "Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411),
         ({**JSON, "Transfer-Encoding": "chunked"}, b"2\r\n{}\r\n0\r\n\r\n", 411),
-        (JSON, b'{"token": "' + b"x" * 9000 + b'"}', 413),
+        (JSON, b'{"token": "' + b"x" * 20000 + b'"}', 413),
         (JSON, b"{", 400),
         (JSON, b"[" * 500, 400),
-        (JSON, b'["x"]', 401),
+        (JSON, b'["x"]', 400),
         (JSON, b'{"token": 7}', 401),
         (JSON, b'{"token": "\\ud800"}', 401),
         (JSON, b'{"token": "w\xc3\xb6rong"}', 401),
@@ -227,27 +185,6 @@ def test_the_status_keeps_the_token(web: WebPreview) -> None:
         assert token(opened) not in reply.body.decode()
 
 
-def _first_picture(web: WebPreview, kind: str, path: str) -> tuple[np.ndarray, bytes]:
-    """What was shown, I420, and what came of it; nothing comes before."""
-    assert ask(web, f"GET {path}", bearer(web)).status == 503
-    pixels = picture(320, 240)
-    with clock(web, pixels):
-        reply = ask(web, f"GET {path}", bearer(web))
-    assert reply.headers["content-type"] == f"image/{kind}"
-    return pixels, reply.body
-
-
-def test_a_still_picture(web: WebPreview) -> None:
-    _, body = _first_picture(web, "jpeg", "/api/v1/frame.jpg")
-    assert len(quarters(body)) == 4
-
-
-def test_a_whole_picture(web: WebPreview) -> None:
-    pixels, body = _first_picture(web, "png", "/api/v1/snapshot.png")
-    shown = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
-    assert np.array_equal(shown, cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_I420))
-
-
 def test_metrics(web: WebPreview) -> None:
     text = ask(web, "GET /metrics", bearer(web)).body.decode()
     samples = {
@@ -276,28 +213,3 @@ def test_metrics_before_the_first_frame() -> None:
         text = ask(web, "GET /metrics", bearer(web)).body.decode()
     assert 'livestyle_state{state="starting"} 1.0' in text
     assert "livestyle_frames_total{" not in text
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "said"),
-    [
-        (b'{"prompt": "a cat", "strength": 0.4}', 204, ""),
-        (b"{", 400, "send what is to change as JSON"),
-        (b'{"model": "/etc"}', 400, "'model' can't change while running"),
-    ],
-)
-def test_a_look_changes_by_the_api(body: bytes, status: int, said: str) -> None:
-    changes = []
-
-    def change(values: dict[str, Any]) -> None:
-        if "model" in values:
-            raise ConfigError("'model' can't change while running")
-        changes.append(values)
-
-    with WebPreview((320, 240), port=0, controls=FakeRun(figures, change)) as web:
-        headers = {**JSON, "Content-Length": str(len(body))}
-        assert ask(web, "POST /api/look", headers, body).status in (401, 403), "without the token"
-        reply = ask(web, "POST /api/look", {**headers, **bearer(web)}, body)
-        assert (reply.status, reply.body.decode()) == (status, said)
-        assert ask(web, "GET /api/look", bearer(web)).status == 405
-    assert changes == ([{"prompt": "a cat", "strength": 0.4}] if status == 204 else [])

@@ -18,7 +18,7 @@ from display import Display
 
 from livestyle.config import Config
 from livestyle.frame import Size
-from livestyle.front import front
+from livestyle.front import decide, front
 
 Run = Callable[..., "Running"]
 
@@ -324,7 +324,7 @@ def test_screen_that_dies_and_returns_at_another_size(
 def test_no_larger_than_4k_unless_named(
     monkeypatch: pytest.MonkeyPatch, seen: Size, named: Size | None, size: Size
 ) -> None:
-    monkeypatch.setattr(front, "source_size", lambda *_, **__: seen)
+    monkeypatch.setattr(decide, "source_size", lambda *_, **__: seen)
     told: list[str] = []
     config = Config(stylizer="passthrough", sink=("null",), source="testcard", output_size=named)
     with front.Front(config, told.append) as opened:

@@ -1,0 +1,83 @@
+"""The sinks of a run: opened, changed and closed while its clock ticks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from livestyle.config import Config
+from livestyle.control import Controls
+from livestyle.errors import ConfigError, SinkError
+from livestyle.files import check_targets
+from livestyle.frame import Size
+from livestyle.front.output import OutputClock
+from livestyle.sinks import Sink, choose_sink, files_of, open_sink
+
+
+class Sinks:
+    """Those that are open, by what they were asked for as."""
+
+    def __init__(self, clock: OutputClock, size: Size, controls: Controls) -> None:
+        self.open: dict[str, Sink] = {}
+        self.ended: list[str] = []  # a line for each that failed in its last act
+        self._clock = clock
+        self._size = size
+        self._controls = controls
+
+    def begin(self, config: Config) -> None:
+        """Open those of a run that begins, one after the other. Raises LivestyleError."""
+        for spec in config.sink:
+            self._take(spec, open_sink(spec, self._size, config, self._controls).__enter__())
+
+    def change(self, config: Config) -> tuple[str, ...]:
+        """Open those that are new, then close those that are not wanted; the others stay as they
+        are. Returns the ones there are. Raises LivestyleError where one can't be opened: then none
+        is changed.
+        """
+        specs = with_chosen(config.sink, lambda _: None)
+        if "web" in self.open and "web" not in specs:
+            raise ConfigError("sink 'web' is what asks for this, and stays; name it, too")
+        check_targets(list(files_of(set(specs) - set(self.open))), config.overwrite)
+        opened: dict[str, Sink] = {}
+        with contextlib.ExitStack() as undo:
+            for spec in specs:
+                if spec not in self.open:
+                    sink = open_sink(spec, self._size, config, self._controls)
+                    opened[spec] = undo.enter_context(sink)
+            undo.pop_all()
+        for spec, sink in opened.items():
+            self._take(spec, sink)
+        for spec in set(self.open) - set(specs):
+            sink = self.open.pop(spec)
+            self._clock.remove(sink)
+            self._close(sink)
+        return specs
+
+    @property
+    def has_file(self) -> bool:
+        """Whether one is made for one rate."""
+        return any(spec.startswith(("record:", "raw:")) for spec in self.open)
+
+    def close(self) -> None:
+        """Close all of them; the clock has stopped."""
+        for spec in reversed(list(self.open)):
+            self._close(self.open.pop(spec))
+
+    def _take(self, spec: str, sink: Sink) -> None:
+        self.open[spec] = sink
+        self._clock.add(sink)
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.__exit__()
+        except SinkError as error:  # a recording may fail as late as this
+            self.ended.append(str(error))
+
+
+def with_chosen(specs: tuple[str, ...], announce: Callable[[str], None]) -> tuple[str, ...]:
+    """The sinks, each once, with what "auto" stands for."""
+    if "auto" in specs:
+        chosen, why = choose_sink()
+        announce(f"sink {chosen}: {why}")
+        specs = tuple(chosen if spec == "auto" else spec for spec in specs)
+    return tuple(dict.fromkeys(specs))
