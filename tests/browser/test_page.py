@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from livestyle.config import Config
 
+
 def test_it_shows_the_picture_in_its_colours(page: Page) -> None:
     with preview(Run()) as web:
         page.goto(web.name)

@@ -18,9 +18,7 @@ def drag(page: Page, area: Locator, start: tuple[float, float], end: tuple[float
     """From and to shares of the width and the height of the area."""
     box = area.bounding_box()
     assert box
-    points = [
-        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)
-    ]
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
     page.mouse.move(*points[0])
     page.mouse.down()
     page.mouse.move(*points[1], steps=5)

@@ -63,7 +63,7 @@ export class Outputs {
       };
       const state = make("span", { className: "soft", textContent: each.state ?? "" });
       const row = make("li", {}, make("label", {}, box, make("span", { textContent: each.label }), state));
-      if (each.note) row.append(make("span", { className: "note", textContent: each.note }));
+      if (each.note) row.append(make("span", { className: each.chosen ? "note" : "soft", textContent: each.note }));
       return row;
     }));
   }
