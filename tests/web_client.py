@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from livestyle.frame import Frame
+from livestyle.between.slot import Slot, Slots
+from livestyle.frame import Frame, canvas_size
 from livestyle.sinks.web import WebPreview
+from tests.controls import FakeRun
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
+JSON = {"Content-Type": "application/json"}
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 # BGR of the quarters of `picture`, row by row.
 QUARTERS = ((40, 40, 200), (60, 180, 60), (200, 90, 40), (210, 210, 210))
 
@@ -96,6 +105,45 @@ def clock(web: WebPreview, pixels: Pixels, fps: float = 30) -> Iterator[list[Fra
         thread.join(5)
 
 
+def run_with_slots(size: tuple[int, int], **more: Any) -> FakeRun:
+    """A run that has pictures of its source, and takes what is drawn."""
+    width, height = canvas_size(size)
+    source, canvas = Slot(size[0] * size[1] * 3 // 2), Slot(width * height * 4)
+    given = {"figures": figures, "take": ignore, **more}
+    return FakeRun(**given, slots=Slots(Slot(64), source, canvas))
+
+
+@contextmanager
+def captures(run: FakeRun, pixels: Pixels) -> Iterator[list[int]]:
+    """Put a picture of the source, I420, into its slot 30 times a second while it is wanted, like
+    the worker; yields the numbers of those that were.
+    """
+    stop = threading.Event()
+    put: list[int] = []
+    slot = run.slots.source
+    assert slot is not None
+
+    def capture() -> None:
+        seq = 0
+        while not stop.wait(1 / 30):
+            seq += 1
+            if slot.is_wanted:
+                slot.put(seq, time.monotonic_ns(), lambda into: _copy(pixels, into))
+                put.append(seq)
+
+    thread = threading.Thread(target=capture)
+    thread.start()
+    try:
+        yield put
+    finally:
+        stop.set()
+        thread.join(5)
+
+
+def _copy(pixels: Pixels, into: memoryview) -> None:
+    into[:] = pixels.reshape(-1).data
+
+
 def port(web: WebPreview) -> int:
     return int(web.name.split(":")[2].split("/")[0])
 
@@ -123,6 +171,17 @@ class Reply:
         self.status = response.status
         self.headers = response.headers
         self.body = b"" if response.status == 101 else response.read()
+
+    def json(self) -> Any:
+        """The body, read."""
+        return json.loads(self.body)
+
+
+def send(web: WebPreview, request: str, values: Any, **more: str | None) -> Reply:
+    """Ask as a script does, with the token and JSON; more: headers."""
+    body = json.dumps(values).encode()
+    headers = {**bearer(web), **JSON, "Content-Length": str(len(body)), **more}
+    return ask(web, request, headers, body)
 
 
 def ask(

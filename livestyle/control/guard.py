@@ -91,7 +91,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, key: Key, public: Set[str]) -> None:
         """public: paths that need no token: no pixels, no figures."""
-        self._app = app
+        self.app = app
         self._key = key
         self._public = public
 
@@ -101,7 +101,7 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
-        app = self._app
+        app = self.app
         try:
             self._check(HTTPConnection(scope))
         except Refusal as refusal:

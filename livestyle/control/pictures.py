@@ -20,7 +20,7 @@ from livestyle.control.turn import Turn
 from livestyle.errors import ConfigError, LivestyleError
 
 FRAME_SECONDS = 2.0  # the longest wait for a picture
-STYLE_SECONDS = 30.0  # the same for one in another style, and for those asked for before it
+STYLE_SECONDS = 60.0  # the same for one in another style, and for those asked for before it
 
 
 class Pictures:

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
 
 from livestyle.control import Controls
 from livestyle.control.board import Board
@@ -40,7 +39,7 @@ _KINDS = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_app(preview: Preview, size: Size, controls: Controls, key: Key) -> ASGIApp:
+def control_app(preview: Preview, size: Size, controls: Controls, key: Key) -> Guard:
     """The application, behind its guard. size: (width, height) of the output."""
     policy, slot = Policy(controls), controls.slots.canvas
     board = Board(canvas_size(size)) if slot is not None else None

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import product
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from web_client import ask, bearer, clock, cookie, figures, ignore, picture, port, quarters, token
+from web_client import (
+    JSON,
+    UPGRADE,
+    ask,
+    bearer,
+    cookie,
+    figures,
+    ignore,
+    port,
+    token,
+)
 
 from livestyle.control.guard import HEADERS
-from livestyle.errors import ConfigError
 from livestyle.sinks.web import WebPreview
 from tests.controls import FakeRun
 
