@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from livestyle import commands
-from livestyle.config import GROUPS, IN_FILES, Config, Setting, key, plain, settings
+from livestyle.config import ALL, GROUPS, IN_FILES, Config, Setting, key, plain, settings
 from livestyle.control.metrics import exposition
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -85,6 +85,12 @@ def _default(field: Field, setting: Setting) -> str:
     return "" if value is None or setting.group == IN_FILES else f"`{json.dumps(value)}`"
 
 
+def _live(_: Field, setting: Setting) -> str:
+    if setting.live == ALL:
+        return "yes"
+    return ", ".join(setting.live)
+
+
 def _meaning(_: Field, setting: Setting) -> str:
     return setting.help
 
@@ -93,6 +99,7 @@ def _meaning(_: Field, setting: Setting) -> str:
 COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("flag", _flag),
     ("in a file, unless set", _default),
+    ("changes live", _live),
     ("is", _meaning),
 )
 
