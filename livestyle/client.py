@@ -189,4 +189,4 @@ def _ports(runs: list[Run]) -> str:
 
 
 def _start() -> str:
-    return f"start one: {command('run --sink auto --sink web')}"
+    return f"start one: {command('run')}"

@@ -249,7 +249,7 @@ class Config:
     sink: tuple[str, ...] = _setting(
         "output",
         ("auto",),
-        "where the result goes, repeatable: auto, v4l2[:DEVICE], virtualcam, web, "
+        "where the result goes, repeatable: auto (a camera, if any, and the page), v4l2[:DEVICE], virtualcam, web, "
         "record:FILE.mp4, raw:FILE_OR_-, null",
         values.each(values.spec),
         metavar="K",
