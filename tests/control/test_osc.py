@@ -74,7 +74,7 @@ def heard() -> Iterator[Heard]:
 @pytest.mark.parametrize(
     ("key", "sent", "taken"),
     [
-        ("style", ["ink"], "ink"),
+        ("style", ["mosaic"], "mosaic"),
         ("mix", [0.25], 0.25),
         ("mix", [1], 1),
         ("detail", ["0.5"], "0.5"),
@@ -154,7 +154,7 @@ def test_one_that_is_refused_keeps_no_other_from_being_taken(heard: Heard) -> No
     heard.refuses = "style"
     heard.send("/livestyle/hold", 1)
     until(lambda: heard.changes)
-    for key, value in (("mix", 1), ("style", "no such"), ("detail", 0)):
+    for key, value in (("mix", 1), ("style", "mosaic"), ("detail", 0)):
         heard.send(f"/livestyle/{key}", value)
     until(lambda: heard.osc.messages == 4)
     answered.set()
@@ -181,7 +181,7 @@ def test_a_recording_is_started_and_stopped_and_a_button_may_say_it_again(heard:
 
 def test_a_bundle_is_taken_as_its_messages(heard: Heard) -> None:
     bundle = OscBundleBuilder(IMMEDIATELY)
-    for key, value in (("mix", 0.5), ("style", "ink")):
+    for key, value in (("mix", 0.5), ("style", "mosaic")):
         message = OscMessageBuilder(f"/livestyle/{key}")
         message.add_arg(value)
         bundle.add_content(message.build())
