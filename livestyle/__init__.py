@@ -5,6 +5,8 @@
 
     report = livestyle.run(source="screen", sink=["v4l2"], seconds=60)
 
+A run that goes on in another process is asked by `livestyle.client`.
+
 What can go wrong is a LivestyleError. Importing this loads nothing; the first use does. Libraries
 that report to their makers what they are used for do not where it is imported before them.
 """
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
         MissingEngine,
         MissingPackage,
         ModelError,
+        NotRunning,
         PictureError,
+        RunError,
         SinkError,
         SourceError,
         SourceLost,
@@ -48,8 +52,10 @@ __all__ = [
     "MissingEngine",
     "MissingPackage",
     "ModelError",
+    "NotRunning",
     "OpenStylizer",
     "PictureError",
+    "RunError",
     "SinkError",
     "SourceError",
     "SourceLost",

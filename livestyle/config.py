@@ -249,7 +249,7 @@ class Config:
     sink: tuple[str, ...] = _setting(
         "output",
         ("auto",),
-        "where the result goes, repeatable: auto, v4l2[:DEVICE], virtualcam, web, "
+        "where the result goes, repeatable: auto (a camera, if any, and the page), v4l2[:DEVICE], virtualcam, web, "
         "record:FILE.mp4, raw:FILE_OR_-, null",
         values.each(values.spec),
         metavar="K",
@@ -307,6 +307,14 @@ class Config:
         values.each(values.host),
         metavar="NAME",
     )
+    osc: str | None = _setting(
+        "output",
+        None,
+        "UDP port at which OSC changes settings, /livestyle/KEY VALUE, for programs of this "
+        "machine; with an ADDRESS of it, for whoever reaches that: there is no password (off)",
+        values.endpoint,
+        metavar="[ADDRESS:]PORT",
+    )
     recordings: str | None = _setting(
         "output",
         None,
@@ -345,6 +353,14 @@ class Config:
         "rectangles by the name that keep calls them, one set for each game, as in "
         'supertux = ["0,640,320,80", "900,0,380,60,8"]',
         values.rectangle_sets,
+    )
+    hotkeys: Mapping[str, str] = _setting(
+        IN_FILES,
+        {},
+        "keys that act whatever window has the keyboard, by what they do: off, snapshot, record, "
+        'style-next, style-previous, or KEY=VALUE, as in off = "<ctrl>+<alt>+o" and '
+        '"style=ink" = "<f9>"',
+        values.texts_by_name,
     )
 
     def __post_init__(self) -> None:

@@ -13,6 +13,8 @@ LivestyleError
 │   └── SpoiltFrame  a frame came out as no picture; the next one may
 ├── TrainingError    a training can't go on
 ├── SinkError        the sink cannot be opened, or takes no more frames
+├── RunError         a run that goes on can't be asked, or can't do what it is asked
+│   └── NotRunning   there is none
 └── WorkerError      the worker process failed and is not restarted
 
 A message is one line: what failed, with the value, then what to do.
@@ -83,6 +85,14 @@ class TrainingError(LivestyleError):
 
 class SinkError(LivestyleError):
     """The sink cannot be opened, or takes no more frames."""
+
+
+class RunError(LivestyleError):
+    """A run that goes on in another process can't be asked, or can't do what it is asked."""
+
+
+class NotRunning(RunError):
+    """There is no run that could be asked."""
 
 
 class WorkerError(LivestyleError):

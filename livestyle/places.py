@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def state_folder() -> Path:
     import platformdirs
 
     return _or_private(Path(platformdirs.user_state_dir("livestyle")))
+
+
+def runtime_folder() -> Path:
+    """What a run keeps while it lasts; it need not be there. Linux has one for each user who is
+    logged in.
+    """
+    import platformdirs
+
+    if sys.platform in ("win32", "darwin"):
+        return Path(platformdirs.user_runtime_dir("livestyle"))
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}"):
+        if os.path.isabs(folder) and _is_own(folder):
+            return Path(folder, "livestyle")
+    return cache_folder() / "run"
 
 
 def videos_folder() -> Path:
@@ -153,6 +168,16 @@ def _flaw(home: str) -> str:
     if not stat.S_ISDIR(mode):
         return "is no folder"
     return "" if os.access(home, os.X_OK) else _CLOSED
+
+
+def _is_own(folder: str) -> bool:
+    """Whether it is this user's, and closed to others: after `su` it may be somebody else's."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return False
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    return private and found.st_uid == os.getuid()
 
 
 def _or_private(folder: Path) -> Path:

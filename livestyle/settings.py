@@ -13,6 +13,7 @@ from livestyle.config import GROUPS, IN_FILES, Config, Setting, check, key, plai
 from livestyle.errors import ConfigError
 from livestyle.places import is_there, user_folder
 from livestyle.tables import read_toml
+from livestyle.values import is_name
 
 Group = argparse._ArgumentGroup
 _TITLES = {"run": "the run itself"}
@@ -135,7 +136,7 @@ def to_toml(config: Config) -> str:
     for name, (_, setting) in settings().items():  # tables come last
         if setting.group == IN_FILES:
             lines += ["", *textwrap.wrap(setting.help, _WIDTH, **_COMMENT), f"[{key(name)}]"]
-            lines += [f"{of} = {_toml(value)}" for of, value in values[key(name)].items()]
+            lines += [f"{_name(of)} = {_toml(value)}" for of, value in values[key(name)].items()]
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -150,6 +151,11 @@ _COMMENT: dict[str, Any] = {
 def _example(setting: Setting) -> str:
     """What stands for a value that is unset."""
     return str(setting.metavar) if setting.metavar in _NUMBERS else f'"{setting.metavar}"'
+
+
+def _name(of: str) -> str:
+    """A key of a table."""
+    return of if is_name(of) else _toml(of)
 
 
 def _toml(value: Any) -> str:

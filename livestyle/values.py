@@ -241,6 +241,34 @@ def rectangle_sets(value: Any) -> dict[str, tuple[Rectangle, ...]]:
     return {name: parse(rectangles) for name, rectangles in value.items()}
 
 
+@_of(type="string")
+def endpoint(value: Any) -> str:
+    """ADDRESS:PORT, from "PORT" or a number, which is of this machine alone, or from
+    "ADDRESS:PORT".
+    """
+    address, colon, port = str(value).rpartition(":")
+    expected = "PORT or ADDRESS:PORT is expected, as in 9000 or 192.168.0.5:9000"
+    try:
+        number = _PORT(port)
+        named = ipaddress.ip_address(address.strip("[]") if colon else "127.0.0.1")
+    except ValueError:
+        raise ValueError(expected) from None
+    if isinstance(value, bool | float) or "%" in address:
+        raise ValueError(expected)
+    return f"[{named}]:{number}" if named.version == 6 else f"{named}:{number}"
+
+
+_PORT = number(1, 65535, int)
+
+
+@_of(type="object", additionalProperties={"type": "string"})
+def texts_by_name(value: Any) -> dict[str, str]:
+    """Texts, by names that are any."""
+    if not isinstance(value, dict) or not all(map(text, (*value, *value.values()))):
+        raise ValueError('texts by name are expected, as in off = "<ctrl>+<alt>+o"')
+    return dict(value)
+
+
 def is_name(text: str) -> bool:
     """Whether it is one: it begins with a letter; then letters, digits, - and _."""
     return re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", text) is not None

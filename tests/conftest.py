@@ -28,6 +28,14 @@ def no_state_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_runs_of_others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests run says where it is in a folder that nobody else looks into."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
 @pytest.fixture
 def make_display() -> Iterator[Callable[..., Display]]:
     """Starts displays of a given width and height; they end with the test."""

@@ -1,4 +1,4 @@
-"""The Python API: pictures in and out, what is refused, and README's lines as they stand."""
+"""The Python API: pictures in and out, what is refused, and the lines of docs as they stand."""
 
 import ast
 import inspect
@@ -29,12 +29,12 @@ def _picture(width: int, height: int) -> np.ndarray:
     return np.ascontiguousarray(draw(7, (width, height))[..., 2::-1])
 
 
-def test_what_readme_shows_runs(tmp_path: Path) -> None:
-    (code,) = re.findall("```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_what_docs_show_runs(tmp_path: Path) -> None:
+    (code,) = re.findall("```python\n(.*?)```", (ROOT / "docs/python.md").read_text(), re.DOTALL)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
-    (tmp_path / "readme.py").write_text(code)
+    (tmp_path / "shown.py").write_text(code)
     done = subprocess.run(
-        [sys.executable, "readme.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "shown.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.removesuffix(" unique fps\n")) > 0

@@ -30,7 +30,7 @@ def test_every_setting_has_a_flag_and_help() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     help_text = parser.format_help()
-    for name in {field.name for field in dataclasses.fields(Config)} - {"keep_sets"}:
+    for name in {field.name for field in dataclasses.fields(Config)} - {"keep_sets", "hotkeys"}:
         assert "--" + name.replace("_", "-") in help_text
 
 
@@ -107,9 +107,30 @@ def test_print_config_is_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file.write_text(text)
     assert load_config({}, str(file)) == config
     bare = re.sub(r"^# ([a-z-]+ = .*)$", r"\1", text, flags=re.MULTILINE)  # all uncommented
-    file.write_text(re.sub(r" = [NX]$", " = 1", bare, flags=re.MULTILINE).replace("WxH", "96x64"))
+    bare = re.sub(r" = [NX]$", " = 1", bare, flags=re.MULTILINE).replace("WxH", "96x64")
+    file.write_text(bare.replace("[ADDRESS:]PORT", "9000"))
     filled = load_config({}, str(file))
     assert None not in dataclasses.asdict(filled).values()
+
+
+def test_hotkeys_are_a_table_of_a_settings_file(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(
+        '[hotkeys]\noff = "<f9>"\n"style=ink" = "<ctrl>+i"\n"prompt=a \\"cat\\"" = "k"\n'
+    )
+    config = load_config({}, str(path))
+    assert config.hotkeys == {"off": "<f9>", "style=ink": "<ctrl>+i", 'prompt=a "cat"': "k"}
+    (tmp_path / "again.toml").write_text(to_toml(config))
+    assert load_config({}, str(tmp_path / "again.toml")) == config
+    for wrong in (
+        "hotkeys = 7",
+        "[hotkeys]\noff = 7",
+        '[hotkeys]\noff = ""',
+        '[hotkeys]\n"" = "a"',
+    ):
+        path.write_text(wrong)
+        with pytest.raises(ConfigError, match=r"hotkeys .*is expected|hotkeys .*are expected"):
+            load_config({}, str(path))
 
 
 def test_rectangles_have_names_in_a_settings_file(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ def _loaded(code: str) -> set[str]:
     [
         "import livestyle",
         "import livestyle.commands",
+        "import livestyle.client",
+        "main(['ctl', 'off'])",
         "try: main(['--help'])\nexcept SystemExit: pass",
         "try: main(['run', '--help'])\nexcept SystemExit: pass",
         "main(['run', '--print-config'])",

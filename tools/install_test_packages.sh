@@ -1,6 +1,7 @@
 #!/bin/sh
 # The Debian packages that the tests need: a display with a game on it, a browser, and a virtual
-# machine whose kernel has v4l2loopback. Quick where all are installed. Where they cannot be
+# machine whose kernel has v4l2loopback; from npm what looks whether the page shuts people out, into
+# the environment. Quick where all are installed. Where they cannot be
 # installed from here it says what is missing; the tests that need it skip and say so too.
 set -eu
 
@@ -19,6 +20,11 @@ not_installed() {
     done
 }
 
+install_axe() {
+    [ -d .venv/node/node_modules/axe-core ] || ! command -v npm >/dev/null ||
+        npm install --silent --no-audit --no-fund --prefix .venv/node axe-core@4.14.1
+}
+
 packages="xvfb xdotool x11-xserver-utils x11-utils supertux libgl1-mesa-dri
     strace tesseract-ocr qemu-system-x86 v4l2loopback-dkms v4l-utils ffmpeg kmod udev busybox-static"
 case $(. /etc/os-release 2>/dev/null && echo "$ID") in
@@ -30,9 +36,11 @@ ubuntu) packages="$packages chromium-browser linux-image-generic linux-headers-g
     ;;
 esac
 
+command -v npm >/dev/null || packages="$packages npm"
 missing=$(not_installed)
 if [ "$(id -u)" != 0 ]; then
     [ -z "$missing" ] || echo "for all tests: sudo apt-get install" $missing
+    install_axe
     exit 0
 fi
 if [ -n "$missing" ]; then
@@ -44,3 +52,4 @@ fi
 for version in $(kernels_without_camera); do
     dkms autoinstall -k "$version"
 done
+install_axe

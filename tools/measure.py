@@ -1,4 +1,4 @@
-"""Measure what the README states, on this machine: live screens under Xvfb, start-up, the stage.
+"""Measure here what docs/benchmarks states: live screens under Xvfb, start-up, the stage.
 
     python tools/measure.py docs/benchmarks/NAME.json
 

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from livestyle.aside import leave
-from livestyle.commands import bench, build, devices, doctor, engines, run, styles, stylize, train
+from livestyle.commands import (
+    bench,
+    build,
+    ctl,
+    devices,
+    doctor,
+    engines,
+    run,
+    styles,
+    stylize,
+    train,
+)
 from livestyle.commands.terminal import INTERRUPTED, say, tell
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.places import check_current_folder, settle_caches, settle_home
@@ -20,6 +31,7 @@ from livestyle.version import __version__
 # Each has HELP, add_arguments(parser) and call(arguments), which returns the exit code.
 _COMMANDS = {
     "run": run,
+    "ctl": ctl,
     "stylize": stylize,
     "bench": bench,
     "train": train,

@@ -20,11 +20,14 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}"
 
 
-def describe(status: dict[str, Any], seconds: float) -> str:
-    """The live report in one line, what matters most first. seconds: since this state began."""
+def describe(status: dict[str, Any], seconds: float | None = None) -> str:
+    """The live report in one line, what matters most first. seconds: since this state began, where
+    that is known.
+    """
     source, stylizer, output = status["source"], status["stylizer"], status["output"]
     latency = output["latency_ms"]
     name = " ".join(filter(None, (stylizer["name"], stylizer["style"])))
+    name += ", changed" if status["style_changed"] else ""
     counts = f"superseded {stylizer['superseded']}, repeated {output['repeated']}, "
     counts += f"late {output['late']}"
     rate = f"{output['unique_fps']:.1f} unique fps, latency {_ms(latency['p50'])} ms"
@@ -41,16 +44,18 @@ def describe(status: dict[str, Any], seconds: float) -> str:
         source["name"],
     ]
     is_well = status["state"] == "running" and not status["message"]
-    begin = "running: " if is_well else f"{_trouble(status, seconds)} · "
+    begin = "off, the source as it is: " if stylizer["off"] else "running: "
+    begin = begin if is_well else f"{_trouble(status, seconds)} · "
     return spelled(begin + " · ".join(filter(None, parts)))
 
 
-def _trouble(status: dict[str, Any], seconds: float) -> str:
+def _trouble(status: dict[str, Any], seconds: float | None) -> str:
     """What else there is to the state than that it runs."""
     state, message = status["state"], status["message"]
     if not _is_loading(status):
         return f"{state}: {message}"
-    loading = f"loading {seconds:.0f} s: {message.removeprefix('loading ')}".removesuffix(": ")
+    since = "" if seconds is None else f" {seconds:.0f} s"
+    loading = f"loading{since}: {message.removeprefix('loading ')}".removesuffix(": ")
     return loading if state == "loading" else f"{state}: {loading}"
 
 
@@ -171,7 +176,7 @@ def _notes(status: dict[str, Any]) -> dict[str, str]:
     if why := stylizer["engine_why"]:
         by_auto = ", chosen by auto" if status["config"]["engine"] == "auto" else ""
         notes[why] = f"engine {stylizer['engine']}{by_auto}: {why}"
-    told = [stylizer["note"], status["changed"]["refused"], *status["ended"]]
+    told = [stylizer["note"], status["changed"]["refused"], *status["notes"], *status["ended"]]
     notes |= {note: f"livestyle: {note}" for note in told if note}
     if stylizer["size_why"]:  # why there is none that helps changes all the time
         notes[f"{stylizer['resizes']} resizes"] = f"livestyle: {stylizer['size_why']}"

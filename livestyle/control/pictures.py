@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from livestyle.between.look import plain_look
 from livestyle.control import Controls
 from livestyle.control.feed import Feed
 from livestyle.control.operation import JPEG, PNG
-from livestyle.control.png import png_of, with_text
 from livestyle.control.policy import Policy
 from livestyle.control.preview import Preview
 from livestyle.control.reply import refusal
+from livestyle.control.snapshot import snapshot_of
 from livestyle.control.turn import Turn
 from livestyle.errors import ConfigError, LivestyleError
 
 FRAME_SECONDS = 2.0  # the longest wait for a picture
 STYLE_SECONDS = 60.0  # the same for one in another style, and for those asked for before it
-KEYWORD = "livestyle"  # of the text in a snapshot
 
 
 class Pictures:
@@ -52,7 +49,7 @@ class Pictures:
             i420 = await self._preview.still()
 
         def make() -> bytes:
-            return with_text(png_of(i420), KEYWORD, json.dumps(self._look()))
+            return snapshot_of(i420, self._controls.config, self._policy)
 
         return Response(await asyncio.to_thread(make), media_type=PNG)
 
@@ -76,16 +73,6 @@ class Pictures:
             return self._controls.style_picture(name)
         except ConfigError:
             return None
-
-    def _look(self) -> dict[str, object]:
-        """Of the live settings what makes pictures look as they do. A file's name stays here: a
-        snapshot is made to be given away.
-        """
-        config = self._controls.config
-        look = {**plain_look(config), "aspect": config.aspect}
-        if not self._policy.is_named(config.style):
-            look.pop("style", None)
-        return look
 
     async def _next(self, feed: Feed) -> Response:
         async with _watching(feed):

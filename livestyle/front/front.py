@@ -27,8 +27,10 @@ from livestyle.front.inprocess import InProcess
 from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock, undisturbed
 from livestyle.front.recordings import Recordings
+from livestyle.front.remotes import Remotes
 from livestyle.front.report import Reporter
 from livestyle.front.sinks import Sinks
+from livestyle.front.snapshots import Snapshots
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
 from livestyle.sinks import Sink
@@ -92,10 +94,14 @@ class Front:
         self._sinks.begin(config)
         self._opened.callback(self._clock.stop)
         self._opened.callback(self._recordings.close)
+        self._opened.callback(self._gallery.close)
         if config.frame_log is not None:
             self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written
         self._reporter = Reporter(self._size, self._worker, self._clock)
+        snapshots = Snapshots(self._recordings.folder, self, self.slots.styled, self._size)
+        remotes = Remotes(config, self, snapshots.take, self._announce)
+        self._remotes = self._opened.enter_context(remotes)
         self._starting, self._moment, self._failed = (
             draw_card(self._size, text)
             for text in ("starting", "one moment", "stopped; livestyle's own window says why")
@@ -241,7 +247,7 @@ class Front:
     def _notes(self) -> Status:
         """What the sinks say of themselves, and what ended before the run did."""
         sinks = [{"name": sink.name, "note": sink.note} for sink in self.outputs]
-        return {"sinks": sinks, "ended": self._ended()}
+        return {"sinks": sinks, "ended": self._ended(), **self._remotes.figures()}
 
     def _ended(self) -> list[str]:
         ended = [*self._clock.notes, *self._sinks.ended, *self._recordings.ended]

@@ -11,7 +11,7 @@ from livestyle.errors import ConfigError, SinkError
 from livestyle.files import check_targets
 from livestyle.frame import Size
 from livestyle.front.output import OutputClock
-from livestyle.sinks import Sink, choose_sink, files_of, open_sink
+from livestyle.sinks import Sink, choose_sinks, files_of, open_sink
 
 
 class Sinks:
@@ -77,7 +77,8 @@ class Sinks:
 def with_chosen(specs: tuple[str, ...], announce: Callable[[str], None]) -> tuple[str, ...]:
     """The sinks, each once, with what "auto" stands for."""
     if "auto" in specs:
-        chosen, why = choose_sink()
-        announce(f"sink {chosen}, chosen by auto: {why}")
-        specs = tuple(chosen if spec == "auto" else spec for spec in specs)
+        chosen, why = choose_sinks()
+        announce(f"sink {' and '.join(chosen)}, chosen by auto: {why}")
+        at = specs.index("auto")
+        specs = (*specs[:at], *chosen, *(spec for spec in specs[at:] if spec != "auto"))
     return tuple(dict.fromkeys(specs))

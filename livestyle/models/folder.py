@@ -138,6 +138,15 @@ def unreadable(path: Path, error: OSError) -> ModelError:
 
 def safetensors_header(file: Path) -> dict[str, Any]:
     """Name -> {"dtype", "shape", "data_offsets"} of each tensor. Raises ModelError."""
+    return _read_header(file)[0]
+
+
+def safetensors_metadata(file: Path) -> dict[str, str]:
+    """What a safetensors file says beside its tensors. Raises ModelError."""
+    return _read_header(file)[1]
+
+
+def _read_header(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         with file.open("rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
@@ -146,11 +155,8 @@ def safetensors_header(file: Path) -> dict[str, Any]:
             header: dict[str, Any] = json.loads(opened.read(length))
         if not isinstance(header, dict):
             raise ValueError("its header is no table of tensors")
-        header.pop("__metadata__", None)
-        if not header:
-            raise ValueError("no tensors")
-        if not all(map(_is_tensor, header.values())):
-            raise ValueError("its header is no table of tensors")
+        metadata = header.pop("__metadata__", None) or {}
+        _check_header(header, metadata)
         ends = max(told["data_offsets"][1] for told in header.values())
         if 8 + length + ends > file.stat().st_size:
             raise ValueError("cut off")
@@ -158,7 +164,17 @@ def safetensors_header(file: Path) -> dict[str, Any]:
         raise unreadable(file, error) from error
     except (ValueError, RecursionError, struct.error) as error:
         raise ModelError(f"{str(file)!r} is damaged ({error}); get it again") from error
-    return header
+    return header, metadata
+
+
+def _check_header(tensors: dict[str, Any], metadata: Any) -> None:
+    """Raise ValueError for what no safetensors file has."""
+    if not isinstance(metadata, dict) or not all(isinstance(x, str) for x in metadata.values()):
+        raise ValueError("its metadata is no table of texts")
+    if not tensors:
+        raise ValueError("no tensors")
+    if not all(map(_is_tensor, tensors.values())):
+        raise ValueError("its header is no table of tensors")
 
 
 def _is_tensor(told: Any) -> bool:

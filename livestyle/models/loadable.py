@@ -20,6 +20,7 @@ from livestyle.config import Config
 from livestyle.models.digest import canonical, digest
 from livestyle.models.fetch import Say
 from livestyle.models.folder import ModelFolder, weight_files
+from livestyle.models.lora import FOLDING
 from livestyle.models.pipeline import load_pipeline, quiet
 from livestyle.models.plan import Choice, plan_model
 from livestyle.models.random_weights import FAMILIES, SEED, random_pipeline, random_unet
@@ -116,7 +117,7 @@ class StoredModel:
         return {
             "model": model,
             "autoencoder": digest(files, salt),
-            "loras": tuple((digest([file]), scale) for file, scale in self.choice.loras),
+            "loras": tuple((digest([file], FOLDING), scale) for file, scale in self.choice.loras),
         }
 
     def _unet(self) -> list[Path]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from livestyle.errors import ModelError
-from livestyle.models.folder import safetensors_header
+from livestyle.models.folder import safetensors_header, safetensors_metadata
+from livestyle.models.lora_config import LoraConfig, read_configs
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FOLDING = "each layer by its own alpha"
+"""How files are folded in, for the digests of engines: another word, another engine."""
 # What is in the names of the tensors of other kinds, in the order in which they are told apart.
 _KINDS = {
     r"dora_scale|lora_magnitude_vector": "it is a DoRA",
@@ -27,10 +34,21 @@ _KINDS = {
     ),
     r"^(base_model\.model|diffusion_model)\.": "its layers are named as by PEFT alone or ComfyUI",
 }
-_MATRICES = re.compile(
-    r"(?P<layer>.*[._])(lora_A|lora_B|(lora[._]|lora_linear_layer\.)?(down|up))\.weight$"
+_MATRIX = re.compile(
+    r"(?P<layer>.*?)[._](lora_[AB]|((lora|lora_linear_layer)[._])?(down|up))\.weight$"
 )
+_ALPHA = re.compile(r"(?P<layer>.*?)([._](lora|lora_linear_layer))?\.alpha$")
+_STORED = ("F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 _WIDTHS = {768: "SD 1.5", 1024: "SD 2 (as SD-Turbo)", 2048: "SDXL"}  # of the text that it attends
+
+
+class _Layer(NamedTuple):
+    """The tensors' names; the change of the layer's weight is up x down x alpha / rank."""
+
+    down: str
+    up: str
+    rank: int
+    alpha: str | None  # without one it is the rank, where the metadata says nothing else
 
 
 def check_lora(file: Path) -> None:
@@ -39,26 +57,61 @@ def check_lora(file: Path) -> None:
     for mark, kind in _KINDS.items():
         if found := next((name for name in tensors if re.search(mark, name)), None):
             raise _refused(file, f"{kind} (its {found!r})")
-    _layers(file, tensors)
+    _configured(file, _layers(file, tensors))
 
 
-def _layers(file: Path, tensors: dict[str, Any]) -> int:
-    """How many layers it changes."""
-    layers: dict[str, list[str]] = {}
-    for name in tensors:
-        if match := _MATRICES.match(name):
-            layers.setdefault(match["layer"], []).append(name)
-        elif not name.endswith(".alpha"):
-            raise _refused(file, f"livestyle does not know what its {name!r} is")
-    for names in layers.values():
-        if len(names) != 2:
-            raise _refused(file, f"its {names[0]!r} stands alone, with no second matrix")
-        down, up = (tensors[name]["shape"] for name in sorted(names))  # lora_A, lora_B too
-        if len(down) != len(up) or len(down) < 2 or down[0] != up[1]:
-            raise _refused(file, f"its {names[0]!r} of {down} and {up} do not go together")
-    if not layers:
+def _layers(file: Path, tensors: dict[str, Any]) -> dict[str, _Layer]:
+    """What it changes, by the layers' names. tensors: of the file's header."""
+    parts: dict[str, dict[str, str]] = {}
+    for name, told in tensors.items():
+        part, layer = _part(file, name, told)
+        other = parts.setdefault(layer, {}).setdefault(part, name)
+        if other != name:
+            raise _refused(file, f"its {other!r} and {name!r} are for the same layer")
+    if all(set(names) == {"alpha"} for names in parts.values()):
         raise _refused(file, "nothing in it changes a layer")
-    return len(layers)
+    return {layer: _layer(file, names, tensors) for layer, names in parts.items()}
+
+
+def _part(file: Path, name: str, told: dict[str, Any]) -> tuple[str, str]:
+    """What a tensor is, down, up or alpha, and of which layer."""
+    if match := _MATRIX.match(name):
+        if told["dtype"] not in _STORED:
+            known = ", ".join(_STORED)
+            raise _refused(file, f"its {name!r} is stored as {told['dtype']}, not one of {known}")
+        return "up" if name.endswith(("up.weight", "B.weight")) else "down", match["layer"]
+    if match := _ALPHA.match(name):
+        if math.prod(told["shape"]) != 1:
+            raise _refused(file, f"its {name!r} of {told['shape']} is not one number")
+        return "alpha", match["layer"]
+    raise _refused(file, f"livestyle does not know what its {name!r} is")
+
+
+def _layer(file: Path, names: dict[str, str], tensors: dict[str, Any]) -> _Layer:
+    if not {"down", "up"} <= names.keys():
+        first = next(iter(names.values()))
+        lacking = "matrices" if set(names) == {"alpha"} else "second matrix"
+        raise _refused(file, f"its {first!r} stands alone, with no {lacking}")
+    down, up = (tensors[names[side]]["shape"] for side in ("down", "up"))
+    if len(down) != len(up) or len(down) < 2 or down[0] != up[1]:
+        raise _refused(file, f"its {names['down']!r} of {down} and {up} do not go together")
+    if not math.prod(down) * math.prod(up):
+        raise _refused(file, f"its {names['down']!r} of {down} and {up} have nothing in them")
+    return _Layer(names["down"], names["up"], down[0], names.get("alpha"))
+
+
+def _configured(file: Path, layers: dict[str, _Layer]) -> dict[str, LoraConfig]:
+    """What the file's metadata says, by network; empty where it says nothing."""
+    try:
+        configs = read_configs(safetensors_metadata(file))
+    except ValueError as error:
+        raise _refused(file, str(error)) from error
+    for name, layer in layers.items():
+        if configs and (name.split(".")[0] not in configs or ".lora_A." not in layer.down):
+            raise _refused(file, f"its metadata says nothing of {layer.down!r}")
+        if configs and layer.alpha:
+            raise _refused(file, f"its metadata gives another alpha beside {layer.alpha!r}")
+    return configs
 
 
 def apply_lora(pipeline: Any, file: Path, scale: float) -> None:
@@ -66,31 +119,72 @@ def apply_lora(pipeline: Any, file: Path, scale: float) -> None:
 
     Raises ModelError where any of it does not fit them.
     """
+    from safetensors import SafetensorError
+
     tensors = safetensors_header(file)
+    layers = _layers(file, tensors)
     try:
-        pipeline.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
+        pipeline.load_lora_weights(_scaled(file, layers))
         applied = _applied(pipeline)
-    except (OSError, ValueError, RuntimeError, TypeError, LookupError, AttributeError) as error:
+        if applied != len(layers):
+            lacking = f"{len(layers) - applied} of its {len(layers)}"
+            raise _refused(file, f"{lacking} layers are not in this model")
+        pipeline.fuse_lora(lora_scale=scale)
+        pipeline.unload_lora_weights()
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
         raise _refused(file, _why(tensors, error)) from error
-    if applied != (layers := _layers(file, tensors)):
-        raise _refused(file, f"{layers - applied} of its {layers} layers are not in this model")
-    pipeline.fuse_lora(lora_scale=scale)
-    pipeline.unload_lora_weights()
+
+
+def _scaled(file: Path, layers: dict[str, _Layer]) -> dict[str, Tensor]:
+    """The matrices in float32, whose product is the change: of many alphas, diffusers and PEFT
+    would give all layers the most frequent one.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    tensors, configs = load_file(file), _configured(file, layers)
+    scaled = {}
+    for name, layer in layers.items():
+        network, _, inner = name.partition(".")
+        if layer.alpha:
+            factor = float(tensors[layer.alpha].item()) / layer.rank
+        else:
+            factor = configs[network].factor(inner, layer.rank) if configs else 1.0
+        # by a power of two each: in half precision, small numbers would lose bits in one of them
+        half = 2.0 ** round(math.log2(abs(factor)) / 2) if math.isfinite(factor) and factor else 1.0
+        for matrix, share in ((layer.down, half), (layer.up, factor / half)):
+            scaled[matrix] = tensors.pop(matrix).float() * share
+            if not torch.isfinite(scaled[matrix]).all():
+                raise _refused(file, f"its {matrix!r} or the alpha of that has NaN or infinity")
+    return scaled
 
 
 def _applied(pipeline: Any) -> int:
-    """How many layers have been given a LoRA."""
+    """How many layers have been given a LoRA. Raises ValueError for one that is scaled again."""
     from peft.tuners.lora import LoraLayer
 
     networks = (
         getattr(pipeline, name, None) for name in ("unet", "text_encoder", "text_encoder_2")
     )
-    return sum(
-        isinstance(layer, LoraLayer)
+    layers = [
+        layer
         for network in networks
         if network is not None
         for layer in network.modules()
-    )
+        if isinstance(layer, LoraLayer)
+    ]
+    for layer in layers:
+        if set(layer.scaling.values()) != {1.0}:
+            raise ValueError(f"it scales a layer by {layer.scaling}")
+    return len(layers)
 
 
 def _why(tensors: dict[str, Any], error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,11 @@ except ImportError as missing:
 
 
 def quiet() -> None:
-    """Progress bars and hints of the libraries would tear livestyle's status line."""
+    """Progress bars and hints of the libraries would tear livestyle's status line; what they log
+    as an error they raise, too.
+    """
     for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
+        library.utils.logging.set_verbosity(logging.CRITICAL)
         library.utils.logging.disable_progress_bar()
 
 

@@ -60,7 +60,7 @@ SINKS = (
 
 
 def open_sink(spec: str, size: Size, config: Config, controls: Controls) -> Sink:
-    """Open the sink that `spec` names (one of SINKS but `auto`, see `choose_sink`).
+    """Open the sink that `spec` names (one of SINKS but `auto`, see `choose_sinks`).
 
     size: (width, height) of every frame, both even. config: `write` is called at its fps, its port,
     address and names are the page's, and by its overwrite a file that is there is replaced.
@@ -126,17 +126,19 @@ def files_of(specs: Iterable[str]) -> Iterator[Wanted]:
             yield Wanted("raw video", argument, "stream" if is_stream(argument) else "part")
 
 
-def choose_sink() -> tuple[str, str]:
-    """What `auto` stands for on this machine, and why in words."""
+def choose_sinks() -> tuple[tuple[str, ...], str]:
+    """What `auto` stands for on this machine, a camera where there is one, and the page; and why in
+    words.
+    """
     if sys.platform.startswith("linux"):
         from livestyle.sinks.v4l2 import find_camera
 
         try:
-            return "v4l2", f"the camera {find_camera()}"
+            return ("v4l2", "web"), f"the camera {find_camera()}, and a page to steer from"
         except LivestyleError as error:
-            return "web", f"no camera to write to ({error})"
+            return ("web",), f"no camera to write to ({error})"
     try:
         import pyvirtualcam  # noqa: F401
     except ImportError:
-        return "web", f"no camera to write to (for one install OBS, and {adding('virtualcam')})"
-    return "virtualcam", "pyvirtualcam is installed"
+        return ("web",), f"no camera to write to (for one install OBS, and {adding('virtualcam')})"
+    return ("virtualcam", "web"), "pyvirtualcam is installed, and a page to steer from"

@@ -17,8 +17,9 @@ from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
 from livestyle.control.view import View, view_file
-from livestyle.errors import SinkError, reason
+from livestyle.errors import LivestyleError, SinkError, reason
 from livestyle.frame import Frame, Size
+from livestyle.runs import RunFile
 
 LOOPBACK = "127.0.0.1"
 USUAL_PORTS = range(7878, 7894)
@@ -56,6 +57,7 @@ class WebPreview:
         key = Key(here, listen, names)
         self.name = f"{key.address}#token={key.token}"
         self.note = ""
+        self._file = RunFile(key.address, key.token)
         self._preview = Preview(size, controls.slots.source)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -80,9 +82,14 @@ class WebPreview:
 
     def __enter__(self) -> WebPreview:
         self._thread.start()
+        try:
+            self._file.publish()
+        except LivestyleError as error:  # all else goes on
+            self.note = f"`livestyle ctl` won't find this run: {error}"
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._file.remove()
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._socket.close()

@@ -1,5 +1,5 @@
 """Pictures that FFmpeg gives in parts or not at all, put together by Pillow: HEIC and AVIF that are
-made of tiles or have a transparency, and animated WebP.
+made of tiles or have a transparency, animated WebP, and animated AVIF with transparency.
 """
 
 from __future__ import annotations
@@ -26,24 +26,53 @@ _MS = Fraction(1, 1000)
 _USUAL = 100  # ms; how long browsers show a frame that gives no duration
 
 
+_WHAT = {
+    "webp": "an animated WebP",
+    "avis": "an animated AVIF with transparency",
+    "avif": "made of tiles or has transparency",
+    "heic": "made of tiles or has transparency",
+}
+
+
 def assembly(path: str, container: InputContainer, stream: VideoStream) -> str:
-    """What makes the file one for Pillow: "webp", "avif" or "heic", or "" when it is none."""
+    """What makes the file one for Pillow: "webp", "avis", "avif" or "heic", or "" when it is none.
+
+    Raises SourceError for an animation that is for neither.
+    """
     if container.format.name == "webp_pipe":
         return "webp" if _durations(path) else ""
     told = container.metadata
     brands = told.get("major_brand", "") + told.get("compatible_brands", "")
-    avif = "avif" in brands
-    if container.duration or not (avif or "mif1" in brands or "heic" in brands):
-        return ""
     size = stream.width, stream.height
-    parts = [
+    # a transparency is as large as its picture, a preview smaller
+    alike = [
         other
         for other in container.streams.video
-        if other.disposition & Disposition.dependent
-        # a transparency is as large as its picture, a preview smaller
-        or (other is not stream and other.codec_context and (other.width, other.height) == size)
+        if other is not stream and other.codec_context and (other.width, other.height) == size
     ]
-    return ("avif" if avif else "heic") if parts else ""
+    if container.duration:
+        return _animation(path, brands) if any(other.duration for other in alike) else ""
+    avif = "avif" in brands
+    if not (avif or "mif1" in brands or "heic" in brands):
+        return ""
+    tiles = [
+        other for other in container.streams.video if other.disposition & Disposition.dependent
+    ]
+    return ("avif" if avif else "heic") if tiles or alike else ""
+
+
+def _animation(path: str, brands: str) -> str:
+    """Of an image sequence that has a track for its transparency (MIAF, 7.3.9); a film may have
+    several that are no such thing.
+    """
+    if "avis" in brands:
+        return "avis"
+    if "msf1" in brands:
+        raise SourceError(
+            f"{path} is an animation with transparency of a kind that cannot be played; convert it "
+            "to an animated WebP"
+        )
+    return ""
 
 
 class Assembled:
@@ -54,19 +83,21 @@ class Assembled:
     Raises SourceError when a package lacks for it.
     """
 
-    def __init__(self, path: str, kind: str) -> None:
-        """kind: as `assembly` says."""
+    def __init__(self, path: str, kind: str, stream: VideoStream) -> None:
+        """kind: as `assembly` says. stream: the file's best one."""
         self._path = path
-        self._kind = kind
-        self._durations = _durations(path) if kind == "webp" else []
-        self.count = len(self._durations) or 1
-        total = sum(self._durations)
+        durations = _durations(path) if kind == "webp" else []
+        self.count = len(durations) or 1
+        total = sum(durations)
         self.fps = 1000 * self.count / total if total else None
+        if kind == "avis" and stream.average_rate:
+            self.count, self.fps = stream.frames, float(stream.average_rate)
+        self._durations = durations
         try:
             self._read = _reader(kind)
         except ImportError as error:
-            what = "an animated WebP" if kind == "webp" else "made of tiles or has transparency"
-            raise SourceError(f"{path} is {what}; to read those, {adding('pictures')}") from error
+            message = f"{path} is {_WHAT[kind]}; to read those, {adding('pictures')}"
+            raise SourceError(message) from error
 
     def pictures(self) -> Iterator[VideoFrame]:
         """RGBA, upright, with their times. Raises SourceError when they can't be decoded."""
@@ -89,7 +120,9 @@ class Assembled:
                     image.seek(number)
                     picture = VideoFrame.from_ndarray(_rgba(image), format="rgba")
                     picture.pts, picture.time_base = began, _MS
-                    picture.duration = self._durations[number] if self._durations else 0
+                    # AVIF tells it with each frame
+                    known = self._durations or {number: image.info.get("duration", 0)}
+                    picture.duration = known[number]
                     began += picture.duration
                     yield picture
         except refusals as error:
@@ -104,7 +137,7 @@ def _reader(kind: str) -> Callable[[str], Image]:
         from PIL.WebPImagePlugin import WebPImageFile
 
         return WebPImageFile
-    if kind == "avif":
+    if kind in ("avif", "avis"):
         from PIL.AvifImagePlugin import AvifImageFile
 
         return AvifImageFile

@@ -54,7 +54,7 @@ def decoded(path: str) -> Generator[Decoded]:
         if not 1 / _NARROW <= shape <= _NARROW:
             shape = 1
         if kind := assembly(path, container, stream):
-            assembled = Assembled(path, kind)
+            assembled = Assembled(path, kind, stream)
             fps, pictures = assembled.fps or FPS, assembled.pictures()
             count: int | None = assembled.count
         else:

@@ -34,7 +34,7 @@ class Converter:
         self._box = box
         self._reformatter = VideoReformatter()
         self._tone = ToneMap("")
-        self._turns: dict[int, Turn] = {}  # by the angle, which is quickly had
+        self._miniatures = VideoReformatter()
         self._clear: dict[str, bool] = {}  # by the format's name: whether it has a transparency
 
     def pixels(self, frame: Decoded) -> Pixels:
@@ -77,11 +77,14 @@ class Converter:
         return size[::-1] if self._turn(frame.picture).across else size
 
     def _turn(self, picture: VideoFrame) -> Turn:
-        # looking at what is attached to a frame keeps its memory until Python collects garbage
-        angle = picture.rotation
-        if angle not in self._turns:
-            self._turns[angle] = turn_of(picture)
-        return self._turns[angle]
+        """Each frame's own: of one clip they may differ."""
+        # looking at what is attached to a frame keeps its memory until Python collects garbage;
+        # to a smaller one the same is attached
+        return turn_of(
+            self._miniatures.reformat(
+                picture, width=2, height=2, format="gray", interpolation="POINT"
+            )
+        )
 
     def _is_clear(self, format: VideoFormat) -> bool:
         name = format.name

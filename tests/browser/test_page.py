@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
-from page_client import QUARTERS, WIDTH, Run, address, figure, preview
-from playwright.sync_api import Page, WebSocketRoute, expect
+from page_client import (
+    LITE,
+    QUARTERS,
+    TURBO,
+    WIDTH,
+    Run,
+    address,
+    colours,
+    figure,
+    is_live,
+    preview,
+)
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-SAMPLE = """() => {
-  const canvas = document.querySelector("#picture");
-  const pen = canvas.getContext("2d");
-  const at = (x, y) => [...pen.getImageData(x * canvas.width, y * canvas.height, 1, 1).data];
-  return [[.25, .25], [.75, .25], [.25, .75], [.75, .75]].map(([x, y]) => at(x, y).slice(0, 3));
-}"""
+from livestyle.config import Config
 
 
 def test_it_shows_the_picture_in_its_colours(page: Page) -> None:
     with preview(Run()) as web:
         page.goto(web.name)
         expect(page.locator("#picture")).to_have_attribute("width", str(WIDTH))
-        rgb = np.array(page.evaluate(SAMPLE))
+        expect(page.locator("#state")).to_have_text("Running")
+        rgb = colours(page)
     np.testing.assert_allclose(rgb[:, ::-1], QUARTERS, atol=8)
 
 
@@ -27,40 +36,64 @@ def test_it_shows_the_figures_and_they_move(page: Page) -> None:
     run = Run()
     with preview(run) as web:
         page.goto(web.name)
-        expect(page.locator("#state")).to_have_text("Running")
-        expect(page.locator("#sentence")).to_have_text("lite on openvino restyles screen:1")
-        expect(page.locator("#stylizer")).to_have_text("lite on openvino · wave")
         figure(page, "output.unique_fps").to_have_text("28.5")
         figure(page, "output.fps").to_have_text("30.0")
         figure(page, "output.latency_ms.p50").to_have_text("41.3 ms")
         figure(page, "output.latency_ms.p95").to_have_text("57.5 ms")
+        page.locator("#counts summary").click()
+        expect(page.locator("#stylizer")).to_have_text("lite on openvino · comic")
+        expect(page.locator("#stylizer")).to_have_attribute("title", "it was asked for")
         figure(page, "output.repeated").to_have_text("1,234")
         figure(page, "output.late").to_have_text("0")
         figure(page, "source.missed").to_have_text("–")  # null
         figure(page, "output.freezes").to_have_class("warn")
         figure(page, "worker_restarts").to_have_text("0")
         figure(page, "seconds").to_have_text("1:02:05")
-        expect(page.locator("#sinks")).to_contain_text("record:<b>x</b>.mp4")
-        expect(page.locator("#sinks .note")).to_have_text("12 frames dropped: slow disk")
         before = page.locator('[data-figure="stylizer.superseded"]').inner_text()
         figure(page, "stylizer.superseded").not_to_have_text(before)
-        expect(page.locator("#stylizer")).to_have_attribute("title", "it was asked for")
-        run.building = "building an engine: compile 40%"
-        told = "lite on openvino restyles screen:1; building an engine: compile 40%"
-        expect(page.locator("#sentence")).to_have_text(told)
-        run.building, run.size_why = "", "640x360 → 512x288: a frame takes 48 of 33.3 ms"
-        told = f"lite on openvino restyles screen:1; {run.size_why}"
-        expect(page.locator("#sentence")).to_have_text(told)
-        run.size_why = ""
-        run.state |= {"advice": "lite takes 90 ms for a frame"}
-        told = "lite on openvino restyles screen:1; lite takes 90 ms for a frame"
-        expect(page.locator("#sentence")).to_have_text(told)
-        run.state = {"state": "recovering", "message": "starting the worker again"}
-        expect(page.locator("#state")).to_have_text("Recovering")
-        expect(page.locator("#sentence")).to_have_text("starting the worker again")
-        run.state = {"state": "running", "message": "", "worker_error": "the worker ended"}
-        expect(page.locator("#state")).to_have_text("Running")
+        run.state |= {"worker_error": "the worker ended"}
         expect(page.locator("#worker-error")).to_have_text("the worker ended")
+
+
+def test_it_says_what_is_on_and_what_limits_it(page: Page) -> None:
+    run = Run()
+    sentence = page.locator("#sentence")
+    with preview(run) as web:
+        page.goto(web.name)
+        told = "comic on screen:1, lite on openvino, 28.5 of 30 fps"
+        expect(sentence).to_have_text(told)
+        for part, words in (
+            (run.state, {"limit": "a frame takes 48 of 33 ms"}),
+            (run.stylizer, {"building": "building an engine: compile 40%"}),
+            (run.stylizer, {"size_why": "640x360 → 512x288: a frame takes 48 of 33.3 ms"}),
+            (run.state, {"advice": "lite takes 90 ms for a frame"}),
+        ):
+            part |= words
+            told += "; " + "".join(words.values())
+            expect(sentence).to_have_text(told)
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        ("starting", "Starting"),
+        ("loading", "Loading"),
+        ("degraded", "Degraded"),
+        ("standby", "Standby"),
+        ("recovering", "Recovering"),
+        ("failed", "Failed"),
+        ("off", "Off"),
+    ],
+)
+def test_it_says_how_the_run_is(page: Page, state: str, word: str) -> None:
+    run = Run()
+    run.state = {"state": state, "message": "starting the worker again"}
+    with preview(run) as web:
+        page.goto(web.name)
+        expect(page.locator("#state")).to_have_text(word)
+        expect(page.locator("#sentence")).to_have_text("starting the worker again")
+        run.state = {"state": "running", "message": ""}
+        expect(page.locator("#state")).to_have_text("Running")
 
 
 def test_the_token_leaves_the_address(page: Page) -> None:
@@ -137,66 +170,69 @@ def test_a_page_that_nobody_sees_watches_nothing(page: Page) -> None:
         assert run.asked > asked
 
 
-@pytest.mark.parametrize("width", [320, 390, 820, 1920])
-def test_it_fits_any_width_with_both_rates_side_by_side(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    with preview(Run()) as web:
+@pytest.mark.parametrize("width", [320, 360, 820, 1440, 3840])
+@pytest.mark.parametrize("source", ["screen:1", "canvas"])
+def test_it_fits_any_width(page: Page, width: int, source: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    with preview(Run(dataclasses.replace(TURBO, source=source))) as web:
         page.goto(web.name)
-        figure(page, "output.fps").to_have_text("30.0")
+        is_live(page)
+        if source == "canvas":
+            expect(page.locator("#draw-bar")).to_be_visible()
+        page.locator("#advanced summary").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         rates = page.locator("#rates output")
         boxes = [each.bounding_box() for each in rates.all()]
-        assert rates.evaluate_all("each => each.every(one => one.scrollWidth <= one.clientWidth)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
     unique, output = (box or {} for box in boxes)
     assert unique["y"] == output["y"]
     assert unique["x"] + unique["width"] < output["x"] < output["x"] + output["width"] <= width
 
 
-def test_a_look_is_changed_as_one_writes(page: Page) -> None:
-    run = Run()
-    look = {"stylizer": "turbo", "prompt": "oil painting", "strength": 0.5, "seed": 7}
-    run.state["config"] = look
-    with preview(run) as web:
+@pytest.mark.parametrize("config", [LITE, TURBO], ids=["lite", "turbo"])
+def test_nothing_important_is_below_the_fold(page: Page, config: Config) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    with preview(Run(config)) as web:
         page.goto(web.name)
-        expect(page.locator("#prompt")).to_have_value("oil painting")
-        expect(page.locator("#strength-value")).to_have_text("0.50")
-        page.locator("#prompt").press_sequentially(" of a cat", delay=20)
-        page.locator("#strength").fill("0.8")
-        page.locator("#seed").fill("12")
-        expect(page.locator("#strength-value")).to_have_text("0.80")
-        page.wait_for_timeout(500)
-        shown = {}
-        for change in run.changes:
-            shown |= change
-        assert shown == {"prompt": "oil painting of a cat", "strength": 0.8, "seed": 12}
-        assert len(run.changes) > 5, "the prompt acts while it is written"
-        run.refusal = "prompt: text of at most 1000 characters is expected"
-        page.locator("#prompt").press_sequentially("s")
-        expect(page.locator("#look-error")).to_have_text(run.refusal)
+        is_live(page)
+        assert page.evaluate("document.documentElement.scrollHeight") <= 900
+        for each in ("#on", "#actions", "#cards button", "#latency", "#look", "#source-pick"):
+            box = page.locator(each).first.bounding_box()
+            assert box and box["y"] + box["height"] <= 900, each
+        box = page.locator("#outputs").bounding_box()
+        assert box and box["y"] + box["height"] <= 900
+        picture = page.locator("#frame").bounding_box()
+        assert picture and picture["width"] > 900
 
 
-def test_the_finish_is_changed_by_its_sliders(page: Page) -> None:
-    run = Run()
-    finish = {"detail": 0.8, "hold": 0.5, "colour": 0, "mix": 0}
-    run.state["config"] = {"stylizer": "lite", **finish}
-    with preview(run) as web:
+def test_at_4k_the_picture_has_the_height(page: Page) -> None:
+    page.set_viewport_size({"width": 3840, "height": 2160})
+    with preview(Run()) as web:
         page.goto(web.name)
-        expect(page.locator("#detail-value")).to_have_text("0.80")
-        expect(page.locator("#look")).to_be_hidden()
-        for name, value in (("detail", "0.3"), ("hold", "0"), ("colour", "1"), ("mix", "0.25")):
-            page.locator(f"#{name}").fill(value)
-            expect(page.locator(f"#{name}-value")).to_have_text(f"{float(value):.2f}")
-        page.wait_for_timeout(500)
-        sent = {name: value for change in run.changes for name, value in change.items()}
-        assert sent == {"detail": 0.3, "hold": 0, "colour": 1, "mix": 0.25}
-        run.state["config"] = {"stylizer": "passthrough", **finish}
-        expect(page.locator("#finish")).to_be_hidden()
+        is_live(page)
+        picture = page.locator("#frame").bounding_box()
+        assert picture and picture["height"] > 0.8 * 2160
+        assert picture["width"] / picture["height"] == pytest.approx(16 / 9, rel=0.01)
 
 
-def test_there_is_no_look_without_turbo(page: Page) -> None:
-    run = Run()
-    run.state["config"] = {"stylizer": "lite"}
-    with preview(run) as web:
+@pytest.mark.parametrize("source", ["screen:1", "canvas"])
+def test_by_thumb_everything_is_large_enough(browser: Browser, source: str) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    with preview(Run(dataclasses.replace(TURBO, source=source))) as web:
         page.goto(web.name)
-        figure(page, "output.fps").to_have_text("30.0")
-        expect(page.locator("#look")).to_be_hidden()
+        is_live(page)
+        page.locator("#advanced summary").click()
+        small = page.evaluate(SMALL)
+        assert small == []
+        assert page.evaluate("innerWidth") == 360
+    context.close()
+
+
+SMALL = """() => [...document.querySelectorAll("button, select, textarea, summary, input")]
+  .filter((each) => each.checkVisibility())
+  .map((each) => [each, (each.type === "checkbox" ? each.closest("label, .field") : each)])
+  .map(([each, area]) => [each.id || each.className || each.textContent, area.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 38 || box.height < 38)
+  .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""

@@ -7,17 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from web_client import (
-    JSON,
-    UPGRADE,
-    ask,
-    bearer,
-    cookie,
-    figures,
-    ignore,
-    port,
-    token,
-)
+from web_client import JSON, UPGRADE, ask, bearer, cookie, figures, ignore, port, token
 
 from livestyle.control import Recording
 from livestyle.control.guard import HEADERS

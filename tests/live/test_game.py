@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,53 +12,14 @@ import cv2
 import numpy as np
 import pytest
 from display import Display
-
-GAME = "/usr/games/supertux2"
+from game import grab, running_game
 
 
 @pytest.fixture
-def game(make_display: Callable[[int, int], Display], tmp_path: Path) -> Iterator[str]:
+def game(make_display: Callable[..., Display], tmp_path: Path) -> Iterator[str]:
     """The display on which the game runs, its title screen drawn."""
-    if not shutil.which(GAME):
-        pytest.skip(f"{GAME} is not installed (Debian package supertux)")
-    display = make_display(1280, 720)
-    environment = {**display.environment, "HOME": str(tmp_path / "home")}
-    with (tmp_path / "game.log").open("w") as log:
-        process = subprocess.Popen(
-            [GAME, "--geometry", "1280x720", "--disable-sound"],
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_until_drawn(display.name, process)
-            yield display.name
-        finally:
-            process.kill()
-            process.wait(10)
-
-
-def _grab(display: str) -> np.ndarray:
-    done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "x11grab", "-video_size", "1280x720", "-i", display]
-        + ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"],
-        capture_output=True,
-        check=True,
-        timeout=30,
-    )
-    return np.frombuffer(done.stdout, np.uint8).reshape(720, 1280)
-
-
-def _wait_until_drawn(display: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the game ended"
-        # the menu is white text in the middle; loading screens are dark or empty
-        if _grab(display).std() > 40:
-            time.sleep(2)
-            return
-        time.sleep(1)
-    raise AssertionError("the title screen did not appear")
+    with running_game(make_display, tmp_path) as display:
+        yield display
 
 
 def _structure(grey: np.ndarray) -> np.ndarray:
@@ -72,7 +31,7 @@ def _structure(grey: np.ndarray) -> np.ndarray:
 
 @pytest.mark.timeout(240)
 def test_styled_game_is_recorded(game: str, tmp_path: Path) -> None:
-    before = _grab(game)
+    before = grab(game)
     command = [sys.executable, "-m", "livestyle", "run", "--source", "screen:1", "--style", "wave"]
     command += ["--sink", "record:game.mp4", "--seconds", "20", "--report", "report.json"]
     done = subprocess.run(
@@ -98,7 +57,7 @@ def test_styled_game_is_recorded(game: str, tmp_path: Path) -> None:
     assert styled.shape == (720, 1280, 3)
     grey = cv2.cvtColor(styled, cv2.COLOR_BGR2GRAY)
     assert grey.mean() > 25 and grey.std() > 15  # not black, not flat
-    after = _grab(game)
+    after = grab(game)
     assert np.abs(grey.astype(int) - after.astype(int)).mean() > 8  # not the input
     same = np.corrcoef(_structure(grey).ravel(), _structure(after).ravel())[0, 1]
     other = np.corrcoef(_structure(grey).ravel(), _structure(after[::-1]).ravel())[0, 1]

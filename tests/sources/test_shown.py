@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shutil
@@ -11,13 +12,14 @@ import sys
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from heif import tiled
 from PIL import Image, ImageOps, features
 
 from livestyle.errors import SourceError
 from livestyle.frame import UHD
 from livestyle.sources import open_source, source_size
-from livestyle.sources.file import FileInfo, VideoFile, decode, probe
+from livestyle.sources.file import FileInfo, VideoFile, decode, decode_timed, probe
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 
@@ -99,6 +101,44 @@ def test_clips_by_their_display_matrix(tmp_path, matrix):
     shown = np.roll(shown, (-(matrix[1] + matrix[3] < 0), -(matrix[0] + matrix[2] < 0)), (0, 1))
     assert probe(str(path)).size == (width, height)
     assert far(rgb_of(path), shown) < 3
+
+
+def turned_jpeg(picture, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(jpeg := io.BytesIO(), "JPEG", quality=95, subsampling=0, exif=exif)
+    return jpeg.getvalue()
+
+
+@pytest.mark.parametrize("orientations", [(1, 2, 4, 3, 6, 5, 8, 7), (8, 6, 6, 1, 4)])
+def test_each_frame_of_a_clip_by_its_own_exif(tmp_path, orientations):
+    path = tmp_path / "clip.mjpg"
+    files = [turned_jpeg(scene(), orientation) for orientation in orientations]
+    path.write_bytes(b"".join(files))
+    shown = list(decode(str(path)))
+    assert len(shown) == len(files)
+    for pixels, file in zip(shown, files, strict=True):
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(file)))
+        assert far(pixels[..., 2::-1], np.asarray(upright)) < 6
+    with VideoFile(str(path)) as source:
+        assert source.size == (shown[0].shape[1], shown[0].shape[0])
+
+
+@pytest.mark.parametrize("orientations", [(6,) * 12, (1, 2) * 6])
+def test_no_frame_outlives_its_turn(tmp_path, orientations):
+    path = tmp_path / "clip.mjpg"
+    path.write_bytes(b"".join(turned_jpeg(scene(), number) for number in orientations))
+    gc.collect()
+    gc.disable()
+    try:
+        counts = [_alive() for _ in decode(str(path))]
+    finally:
+        gc.enable()
+    assert 1 <= max(counts) <= 3
+
+
+def _alive():
+    return sum(isinstance(one, VideoFrame) and one.width > 2 for one in gc.get_objects())
 
 
 CLEAR = {
@@ -191,6 +231,50 @@ def test_animated_webp_plays(tmp_path, durations):
     with VideoFile(str(path)) as source:
         seen = [source.read() for _ in range(5)]
     assert [frame.pixels[0, 0, 2] for frame in seen] == (shown + shown)[:5]
+
+
+def clear_frames(count, size=(64, 48)):
+    """Magenta whose transparent part moves, and differs from what its colours alone show."""
+    frames = []
+    for number in range(count):
+        rgba = np.full((*size[::-1], 4), (250, 20, 250 - 40 * number, 255), np.uint8)
+        rgba[: 8 * (number + 1), :, 3] = 0
+        frames.append(Image.fromarray(rgba))
+    return frames
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+@pytest.mark.parametrize(("durations", "size"), [([40, 120, 200], (64, 48)), ([100] * 2, (48, 96))])
+def test_animated_avif_with_transparency_plays(tmp_path, durations, size, monkeypatch):
+    frames = clear_frames(len(durations), size)
+    path = tmp_path / "moving.avif"
+    options = {"save_all": True, "append_images": frames[1:], "duration": durations}
+    frames[0].save(path, quality=95, **options)
+    found = probe(str(path))
+    assert found.size == size and found.frames == len(durations)
+    assert found.fps == pytest.approx(1000 * len(durations) / sum(durations), rel=0.01)
+    times, shown = zip(*decode_timed(str(path)), strict=True)
+    assert times == pytest.approx([sum(durations[:n]) / 1000 for n in range(len(durations))])
+    for pixels, frame in zip(shown, frames, strict=True):
+        assert far(pixels[..., 2::-1], on_black(frame)) < 4
+    monkeypatch.setitem(sys.modules, "PIL.AvifImagePlugin", None)
+    with pytest.raises(SourceError, match=r"animated AVIF with .*pip install -e '.*\[pictures\]'"):
+        next(decode(str(path)))
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_animations_without_or_of_another_kind(tmp_path):
+    frames = clear_frames(3)
+    path, other = tmp_path / "opaque.avif", tmp_path / "other.heif"
+    options = {"save_all": True, "duration": 100, "quality": 95}
+    opaque = [frame.convert("RGB") for frame in frames]
+    opaque[0].save(path, append_images=opaque[1:], **options)
+    for pixels, frame in zip(decode(str(path)), opaque, strict=True):
+        assert far(pixels[..., 2::-1], np.asarray(frame)) < 4
+    frames[0].save(path, append_images=frames[1:], **options)
+    other.write_bytes(path.read_bytes().replace(b"avis", b"hevc").replace(b"avif", b"heic"))
+    with pytest.raises(SourceError, match="other.heif is an animation with transparency of a kind"):
+        next(decode(str(other)))
 
 
 def pq(light):

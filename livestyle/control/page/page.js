@@ -1,237 +1,247 @@
-// The page of livestyle: one WebSocket brings pictures (JPEG) and figures (JSON), and is opened
-// again whenever it closes.
+// The page of livestyle: what each part of it is made of, and who is told what.
 
+import { Changes, ask } from "/ask.js";
+import { Delay } from "/delay.js";
+import { Drawbar, showDelay } from "/drawbar.js";
+import { Drawing } from "/drawing.js";
+import { makeField } from "/fields.js";
+import { showFigures, showState, write } from "/figures.js";
+import { Keep } from "/keep.js";
+import { Keys } from "/keys.js";
+import { Link, NOTICES } from "/link.js";
+import { Past } from "/past.js";
+import { Picture } from "/picture.js";
 import { LatencyPlot } from "/plot.js";
+import { Outputs, Recording, Source, View } from "/ports.js";
+import { saveSnapshot, settingsOf } from "/snapshot.js";
+import { Styles } from "/styles.js";
+import { Wipe } from "/wipe.js";
 
 const $ = (id) => document.getElementById(id);
-const RETRY_MS = 1000;
-const HEADER = 16; // bytes before a picture
-const TOAST_MS = 4000;
+const TOAST_MS = 5000;
+const TYPING_MS = 150; // a prompt is sent when nothing was typed for so long
+const LOOK = ["strength", "detail", "hold", "colour", "mix"]; // what is at hand; the rest is advanced
+const OWN = ["off", "style", "prompt", "seed", "source", "sink", "keep"]; // have a place of their own
 
-// ---- The connection ----
+let status = {};
+let settings = {};
+const fields = new Map();
 
-const NOTICES = {
-  key: ["This page needs its key", "Open the address that livestyle printed: the key is part of it."],
-  restarted: ["livestyle was started again", "Open the new address that livestyle printed."],
-  lost: ["Connection lost", "livestyle does not answer. Trying again every second…"],
-  crowded: ["Too many previews are open", "Close another one; this page tries again by itself."],
-};
+// ---- What changes ----
 
-let attempt = 0; // the newest one counts: a timer, a new address and a shown tab may coincide
-let socket = null;
-let timer = null;
-let wasLive = false;
-
-/** Exchange the token in the address for a cookie, and take it out of the address. */
-async function login() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!token) return;
-  const body = JSON.stringify({ token });
-  const headers = { "Content-Type": "application/json" };
-  const reply = await fetch("/api/v1/session", { method: "POST", headers, body }).catch(() => null);
-  if (reply) history.replaceState(null, "", location.pathname);
-}
-
-function leave() {
-  attempt += 1;
-  clearTimeout(timer);
-  socket?.close();
-}
-
-async function connect() {
-  leave();
-  if (document.hidden) return;
-  const mine = attempt;
-  await login();
-  const reply = await fetch("/api/v1/status").catch(() => null);
-  if (mine !== attempt) return;
-  if (!reply) return retry("lost");
-  if (reply.status === 401) return retry(wasLive ? "restarted" : "key");
-  listen(mine);
-}
-
-function listen(mine) {
-  let opened = false;
-  socket = new WebSocket(`ws://${location.host}/api/v1/live`);
-  socket.binaryType = "blob";
-  socket.onopen = () => {
-    opened = true;
-    if (wasLive && document.body.dataset.link !== "live") toast("Connected again");
-    wasLive = true;
-    document.body.dataset.link = "live";
-  };
-  socket.onmessage = ({ data }) =>
-    typeof data === "string" ? showFigures(JSON.parse(data)) : draw(data.slice(HEADER));
-  socket.onclose = () => mine === attempt && retry(opened ? "lost" : "crowded");
-}
-
-function retry(reason) {
-  timer = setTimeout(connect, RETRY_MS);
-  if (document.body.dataset.link === reason) return; // said already
-  [$("notice-title").textContent, $("notice-text").textContent] = NOTICES[reason];
-  document.body.dataset.link = reason;
-  showState(null, "Not connected");
-}
-
-function toast(words) {
-  $("toast").textContent = words;
-  $("toast").classList.add("shown");
-  setTimeout(() => $("toast").classList.remove("shown"), TOAST_MS);
-}
-
-// ---- The picture ----
-
-let newest = null;
-let drawing = false;
-
-/** Draw the newest picture; what comes while one is being decoded replaces what waits. */
-async function draw(jpeg) {
-  newest = jpeg;
-  if (drawing) return;
-  drawing = true;
-  while (newest) {
-    const next = newest;
-    newest = null;
-    const bitmap = await createImageBitmap(next).catch(() => null);
-    if (bitmap) paint(bitmap);
-  }
-  drawing = false;
-}
-
-function paint(bitmap) {
-  const canvas = $("picture");
-  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
-    canvas.width = bitmap.width;
-    canvas.height = bitmap.height;
-  }
-  canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
-  bitmap.close();
-}
-
-// ---- The figures ----
-
-const STATES = {
-  starting: "Starting",
-  loading: "Loading",
-  running: "Running",
-  recovering: "Recovering",
-  failed: "Failed",
-};
-
-const NONE = "–";
-const FORMS = {
-  rate: (value) => value.toFixed(1),
-  count: (value) => value.toLocaleString("en"),
-  ms: (value) => `${value.toFixed(value < 100 ? 1 : 0)} ms`,
-  clock: (value) => {
-    const [minutes, seconds] = [Math.floor(value / 60), Math.floor(value % 60)];
-    const two = (number) => String(number).padStart(2, "0");
-    const hours = Math.floor(minutes / 60);
-    return hours ? `${hours}:${two(minutes % 60)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+const changes = new Changes({
+  taken(reply, keys, at) {
+    for (const key of keys) showError(key, "");
+    for (const [key, value] of Object.entries(reply.settings))
+      if (fields.get(key)?.busy === false) fields.get(key).show(value);
+    if (keys.includes("prompt")) typed.expect(reply.change, at);
+    if (keys.includes("sink")) quietly(outputs.load());
   },
-};
+  refused(keys, line) {
+    const named = keys.find((key) => line.startsWith(key)) ?? keys.find((key) => line.includes(key));
+    showError(named ?? keys[0], line);
+    quietly(outputs.load());
+  },
+});
+const change = (values) => changes.change(values);
 
-function showFigures(status) {
-  for (const cell of document.querySelectorAll("[data-figure]")) {
-    const value = cell.dataset.figure.split(".").reduce((part, key) => part?.[key], status);
-    const known = typeof value === "number";
-    cell.textContent = known ? FORMS[cell.dataset.form](value) : NONE;
-    if ("warn" in cell.dataset) cell.classList.toggle("warn", known && value > 0);
-  }
-  $("worker-error").textContent = status.worker_error || "after a fault";
-  showState(status.state, STATES[status.state] ?? status.state);
-  showPath(status);
-  showLook(status.config);
-  $("prompt-note").textContent = status.changed?.refused || status.stylizer?.note || "";
-  plot.add(status.output?.latency_ms);
+function showError(key, line) {
+  const place = document.querySelector(`[data-error="${key}"]`);
+  if (place && (!line || place.parentElement.checkVisibility())) write(place, line);
+  else if (line) toast(line, true); // its place is folded away
 }
 
-function showState(state, word) {
-  $("state").dataset.state = state ?? "";
-  if ($("state-word").textContent !== word) $("state-word").textContent = word;
-  document.title = state ? `${word} · livestyle` : "livestyle";
+function toast(words, isBad = false) {
+  write($("toast"), words);
+  $("toast").className = isBad ? "shown bad" : "shown";
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => ($("toast").className = ""), TOAST_MS);
 }
 
-function showPath({ state, message, advice, source, stylizer, output, sinks }) {
-  const engine = stylizer?.engine ? ` on ${stylizer.engine}` : "";
-  const restyles = source?.name && stylizer?.name
-    ? `${stylizer.name}${engine} restyles ${source.name}`
-    : "";
-  const running = [restyles, stylizer?.building, stylizer?.size_why, advice].filter(Boolean).join("; ");
-  $("sentence").textContent = message || (state === "running" ? running : "");
-  $("source").textContent = join(source?.name, size(source?.size));
-  $("stylizer").textContent = join(stylizer?.name && stylizer.name + engine, stylizer?.style);
-  $("stylizer").title = stylizer?.engine_why ?? "";
-  $("output").textContent = join(size(output?.size), "");
-  const rows = (sinks ?? []).map(sinkRow);
-  $("sinks").replaceChildren(...(rows.length ? rows : [NONE]));
-}
+const quietly = (promise) => promise.catch((error) => toast(error.message, true));
 
-const join = (name, more) => [name, more].filter(Boolean).join(" · ") || NONE;
-const size = (pair) => (pair ? pair.join(" × ") : "");
+// ---- What is shown ----
 
-function sinkRow({ name, note }) {
-  const row = document.createElement("li");
-  row.textContent = name.split("/#")[0]; // this page's address, without what opens it
-  if (note) {
-    const line = document.createElement("span");
-    line.className = "note";
-    line.textContent = note;
-    row.append(line);
-  }
-  return row;
-}
-
-// ---- What changes while it runs: the look of turbo, and how every picture is finished ----
-
-const RANGES = ["strength", "detail", "hold", "colour", "mix"];
-
-let changes = {};
-let sending = false;
-
-/** Show what runs, but nothing over a field that someone is writing in. */
-function showLook(config) {
-  $("look").hidden = config?.stylizer !== "turbo";
-  $("finish").hidden = !["lite", "turbo"].includes(config?.stylizer);
-  if ($("finish").hidden || sending) return;
-  for (const name of ["prompt", "seed", ...RANGES]) {
-    const field = $(name);
-    if (field !== document.activeElement && name in config) field.value = config[name];
-  }
-  showRanges();
-}
-
-function showRanges() {
-  for (const name of RANGES) $(`${name}-value`).textContent = Number($(name).value).toFixed(2);
-}
-
-/** Send what was changed at once; what changes while it is sent goes along with the next. */
-async function changeLook({ target }) {
-  changes[target.name] = target.type === "textarea" ? target.value : target.valueAsNumber;
-  showRanges();
-  if (sending) return;
-  sending = true;
-  while (Object.keys(changes).length) {
-    const body = JSON.stringify(changes);
-    changes = {};
-    const headers = { "Content-Type": "application/json" };
-    const reply = await fetch("/api/v1/settings", { method: "PATCH", headers, body }).catch(() => null);
-    $("look-error").textContent = reply && !reply.ok ? (await reply.json()).error : "";
-  }
-  sending = false;
-}
-
-// ---- Start ----
-
+const typed = new Delay(showDelay($("prompt-delay"), "key", "picture"));
+const drawn = new Delay(showDelay($("draw-delay"), "pen", "picture"));
 const plot = new LatencyPlot($("plot"));
+const picture = new Picture($("picture"), ({ change: number, seq }) => {
+  typed.seen(number);
+  drawing.seen(seq);
+  past.painted = number;
+});
+const input = new Picture($("source-picture"), () => wipe.painted());
 
-for (const form of ["look", "finish"]) {
-  $(form).oninput = changeLook;
-  $(form).onsubmit = (event) => event.preventDefault();
+const wipe = new Wipe({ handle: $("wipe"), canvas: $("source-picture"), button: $("wipe-open"),
+  opened: (isOpen) => link.askForSource(isOpen) });
+const keep = new Keep({ layer: $("kept"), button: $("keep-open"), bar: $("keep-bar"), add: $("keep-add"),
+  clear: $("keep-clear"), changed: (list) => change({ keep: list }) });
+const styles = new Styles({ section: $("styles"), cards: $("cards"), name: $("style-name"),
+  again: $("styles-again"), chosen: (style) => change({ style }) });
+const source = new Source($("source-pick"), (spec) => change({ source: spec }));
+const outputs = new Outputs({ list: $("sinks"), chosen: (sink) => change({ sink }) });
+const recording = new Recording({ button: $("record"), word: $("record-word"), line: $("recording"),
+  error: $("record-error") });
+const view = new View($("view"));
+const past = new Past({ section: $("past"), list: $("past-list"), picture: $("picture"), chosen(entry) {
+  $("prompt").value = entry.prompt;
+  change(entry);
+} });
+const drawing = new Drawing($("drawing"), drawn);
+const drawbar = new Drawbar({ surface: drawing.surface, canvas: $("drawing"), nib: $("nib"),
+  tools: $("draw-tools"), colours: $("draw-colours"), size: $("draw-size"), acts: $("draw-acts"),
+  file: $("draw-file"), failed: (line) => toast(line, true) });
+
+function show(newest) {
+  status = newest;
+  showFigures(status);
+  recording.show(status.recording);
+  plot.add(status.output?.latency_ms);
+  write($("prompt-note"), status.stylizer?.note ?? "");
+  if (status.output?.size) $("left").style.setProperty("--ratio", status.output.size[0] / status.output.size[1]);
+  showCanvas(status.canvas);
+  if (status.config && !changes.isAhead(status)) showSettings(status.config);
+  past.show(status);
 }
+
+function showSettings(config) {
+  const isOff = Boolean(config.off);
+  $("on").setAttribute("aria-checked", !isOff);
+  write($("on-word"), isOff ? "off" : "on");
+  $("badge").hidden = !isOff;
+  document.body.classList.toggle("is-off", isOff);
+  for (const [key, field] of fields)
+    if (!field.busy && key in config) field.show(config[key]);
+  if ($("prompt") !== document.activeElement) $("prompt").value = config.prompt ?? "";
+  styles.show({ style: config.style ?? null, changed: status.style_changed });
+  source.show(config.source);
+  keep.show(config.keep ?? [], status.output?.size);
+}
+
+function showCanvas(canvas) {
+  $("drawing-box").hidden = $("draw-bar").hidden = !canvas;
+  $("left").classList.toggle("draws", Boolean(canvas));
+  if (canvas) drawing.open();
+  else drawing.close();
+}
+
+/** Everything that livestyle says once: which settings there are, styles, sources, outputs. */
+async function load() {
+  ({ settings } = await ask("settings"));
+  fields.clear();
+  $("look-fields").replaceChildren();
+  $("advanced-fields").replaceChildren();
+  $("prompt-seed").replaceChildren();
+  for (const [key, setting] of Object.entries(settings)) {
+    const isAlone = OWN.includes(key) && key !== "seed";
+    const field = setting.applies && !isAlone && makeField(key, setting, change);
+    if (!field) continue;
+    fields.set(key, field);
+    field.show(setting.value);
+    const place = key === "seed" ? "prompt-seed" : LOOK.includes(key) ? "look-fields" : "advanced-fields";
+    $(place).append(field.element);
+  }
+  const applies = (key) => Boolean(settings[key]?.applies);
+  $("prompt-form").hidden = !applies("prompt");
+  $("look").hidden = !$("look-fields").children.length;
+  $("advanced").hidden = !$("advanced-fields").children.length;
+  $("keep-open").hidden = !applies("keep");
+  $("on").hidden = !applies("off");
+  await Promise.all([applies("style") && styles.load(), source.load(), outputs.load(), view.load()]);
+}
+
+const link = new Link({
+  opened(again) {
+    if (again && document.body.dataset.link !== "live") toast("Connected again");
+    document.body.dataset.link = "live";
+    quietly(load());
+  },
+  closed(reason) {
+    drawing.close();
+    if (document.body.dataset.link === reason) return; // said already
+    [$("notice-title").textContent, $("notice-text").textContent] = NOTICES[reason];
+    document.body.dataset.link = reason;
+    showState(null, "Not connected");
+  },
+  status: show,
+  picture: (each) => (each.kind === 0 ? picture : input).show(each),
+});
+
+// ---- What somebody does ----
+
+$("prompt").oninput = (event) =>
+  changes.change({ prompt: $("prompt").value }, TYPING_MS, event.timeStamp);
+$("prompt-form").onsubmit = (event) => event.preventDefault();
+$("on").onclick = () => change({ off: $("on").getAttribute("aria-checked") === "true" });
 $("full").onclick = () =>
   document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen();
-addEventListener("hashchange", () => location.hash && connect()); // a new address, the same tab
-// A page that nobody sees costs livestyle nothing.
-document.addEventListener("visibilitychange", () => (document.hidden ? leave() : connect()));
-connect();
+$("snapshot").onclick = () => quietly(saveSnapshot());
+
+/** A snapshot's settings again; any other picture is drawn, where there is a drawing. */
+async function take(file) {
+  if (!file) return;
+  const held = await settingsOf(file).catch(() => null);
+  if (held) {
+    const all = Object.entries(held).filter(([, value]) => value !== null);
+    const values = Object.fromEntries(all.filter(([key]) => settings[key]?.applies));
+    const left = all.filter(([key]) => !(key in values)).map(([key]) => key);
+    if ("prompt" in values) $("prompt").value = values.prompt;
+    change(values);
+    toast(`The snapshot's look again${left.length ? `, without ${left.join(", ")}` : ""}`);
+  } else if (status.canvas) await drawbar.put(file);
+  else toast("This picture holds no settings of livestyle: drop a snapshot", true);
+}
+
+$("snapshot-open").onclick = () => $("snapshot-file").click();
+$("snapshot-file").onchange = () => {
+  $("help").close();
+  quietly(take($("snapshot-file").files[0]));
+  $("snapshot-file").value = "";
+};
+addEventListener("paste", (event) => quietly(take(event.clipboardData.files[0])));
+addEventListener("dragover", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  $("drop").hidden = false;
+});
+addEventListener("dragleave", (event) => event.relatedTarget || ($("drop").hidden = true));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("drop").hidden = true;
+  quietly(take(event.dataTransfer.files[0]));
+});
+addEventListener("keydown", (event) => {
+  const undoes = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
+  if (!undoes || !status.canvas || event.target.closest("textarea, input")) return;
+  event.preventDefault();
+  const isRedo = event.key.toLowerCase() === "y" || event.shiftKey;
+  drawing.surface[isRedo ? "redo" : "undo"](event.timeStamp);
+});
+
+const press = (id) => () => $(id).hidden || $(id).disabled || $(id).click();
+const ifDrawn = (act) => () => status.canvas && act();
+
+const keys = new Keys({
+  dialog: $("help"), list: $("help-keys"), open: $("help-open"), close: $("help-close"), switched: $("keys-on"),
+  table: [
+    ["O", ["o"], "off, and on again", press("on")],
+    ["S", ["s"], "snapshot", press("snapshot")],
+    ["R", ["r"], "record, and stop", press("record")],
+    ["W", ["w"], "wipe: before and after", press("wipe-open")],
+    ["K", ["k"], "what is kept", press("keep-open")],
+    ["F", ["f"], "full screen", press("full")],
+    ["/", ["/"], "to the prompt", () => $("prompt").focus()],
+    ["1 … 9", [..."123456789"], "styles", (key) => styles.names[key - 1] && change({ style: styles.names[key - 1] })],
+    ["P E G", ["p", "e", "g"], "pen, eraser, fill", (key) =>
+      ifDrawn(() => drawbar.pick({ p: "pen", e: "eraser", g: "fill" }[key.toLowerCase()]))()],
+    ["Ctrl+Z", [], "undo, Ctrl+Y redo", () => {}],
+    ["?", ["?"], "these keys", () => keys.toggleHelp()],
+    ["Esc", ["escape"], "leave what is open", () => {
+      if (keep.isOpen) keep.toggle(false);
+      else if (wipe.isOpen) wipe.toggle(false);
+    }],
+  ],
+});
+$("prompt").addEventListener("keydown", (event) => event.key === "Escape" && $("prompt").blur());
+
+link.connect();

@@ -36,13 +36,13 @@ export class LatencyPlot {
     const now = performance.now();
     const x = (at) => width - 1 - ((now - at) / MINUTE_MS) * (width - 1 - GUTTER);
     this.drawScale(pen, { top, step, width, height, y });
-    for (const run of this.runs()) drawRun(pen, run, x, y);
+    for (const run of this.runs()) this.drawRun(pen, run, x, y);
   }
 
   drawScale(pen, { top, step, width, height, y }) {
     pen.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
-    pen.fillStyle = "#838b96";
-    pen.strokeStyle = "#23272d";
+    pen.fillStyle = this.colour("--soft");
+    pen.strokeStyle = this.colour("--line");
     pen.lineWidth = 1;
     pen.beginPath();
     for (let ms = 0; ms <= top; ms += step) {
@@ -68,20 +68,24 @@ export class LatencyPlot {
     }
     return runs;
   }
-}
 
-function drawRun(pen, run, x, y) {
-  pen.beginPath();
-  for (const point of run) pen.lineTo(x(point.at), y(point.p95));
-  for (const point of run.toReversed()) pen.lineTo(x(point.at), y(point.p50));
-  pen.fillStyle = "rgb(127 214 194 / 16%)";
-  pen.fill();
-  for (const [name, color, width] of [["p95", "#4b7d72", 1.25], ["p50", "#7fd6c2", 1.75]]) {
+  colour(name) {
+    return getComputedStyle(this.canvas).getPropertyValue(name);
+  }
+
+  drawRun(pen, run, x, y) {
     pen.beginPath();
-    for (const point of run) pen.lineTo(x(point.at), y(point[name]));
-    pen.strokeStyle = color;
-    pen.lineWidth = width;
-    pen.lineJoin = "round";
-    pen.stroke();
+    for (const point of run) pen.lineTo(x(point.at), y(point.p95));
+    for (const point of run.toReversed()) pen.lineTo(x(point.at), y(point.p50));
+    pen.fillStyle = this.colour("--band");
+    pen.fill();
+    for (const [name, colour, width] of [["p95", "--accent-soft", 1.25], ["p50", "--accent", 1.75]]) {
+      pen.beginPath();
+      for (const point of run) pen.lineTo(x(point.at), y(point[name]));
+      pen.strokeStyle = this.colour(colour);
+      pen.lineWidth = width;
+      pen.lineJoin = "round";
+      pen.stroke();
+    }
   }
 }
