@@ -291,6 +291,22 @@ class Config:
         values.number(0, 65535, int),
         metavar="N",
     )
+    listen: str = _setting(
+        "output",
+        "127.0.0.1",
+        "address of this machine that the page is served on; any but 127.0.0.1 shows it, and your "
+        "pictures, unencrypted to that network",
+        values.address,
+        metavar="ADDRESS",
+    )
+    page_host: tuple[str, ...] = _setting(
+        "output",
+        (),
+        "a name that the page answers to beside its address, as browsers call it, repeatable; with "
+        "NAME:PORT at another port, as behind a tunnel",
+        values.each(values.host),
+        metavar="NAME",
+    )
     recordings: str | None = _setting(
         "output",
         None,
@@ -403,7 +419,8 @@ def plain(config: Config) -> dict[str, Any]:
     for name in ("size", "output-size"):
         if values[name] is not None:
             values[name] = "{}x{}".format(*values[name])
-    values["sink"], values["lora"] = list(config.sink), list(config.lora)
+    for name in ("sink", "lora", "page-host"):
+        values[name] = list(values[name])
     values["keep"] = [_spelled(kept) for kept in config.keep]
     values["keep-sets"] = {
         name: [_spelled(rectangle) for rectangle in rectangles]

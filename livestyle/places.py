@@ -29,6 +29,15 @@ def cache_folder() -> Path:
     return _or_private(Path(platformdirs.user_cache_dir("livestyle")))
 
 
+def state_folder() -> Path:
+    """What livestyle keeps from one run to the next, of which nobody else has a copy; it need not
+    be there.
+    """
+    import platformdirs
+
+    return _or_private(Path(platformdirs.user_state_dir("livestyle")))
+
+
 def videos_folder() -> Path:
     """Where recordings go that nobody named a place for; it need not be there."""
     import platformdirs
@@ -72,7 +81,7 @@ def settle_home() -> list[str]:
         )
         home = place
     os.environ["HOME"] = home
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         if not os.path.isabs(os.environ.get(name, home)):  # by their own rules it counts not
             del os.environ[name]
     return told

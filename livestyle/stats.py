@@ -6,6 +6,8 @@ import copy
 import math
 from collections import deque
 
+from livestyle.pacing import SECOND
+
 MS = 1_000_000  # ns
 
 # Buckets grow by 1 % from 1 µs: a percentile is at most 1 % above the true value, from 1 µs to
@@ -97,23 +99,38 @@ class Recent:
 
 
 class Freezes:
-    """Counts the visible halts of a stream: WebRTC's definition of a freeze.
+    """The times that a viewer sees the picture stand still, though others were asked for.
 
-    A gap between two new frames is a freeze when it is at least max(3 * average, average + 150 ms),
-    the average being that of the last 30 gaps (W3C webrtc-stats, `freezeCount`).
+    A freeze: for more than a second no new picture came; at rates below 2 a second, for more than
+    two pictures' time. It begins when that is over and ends with the next new picture, whatever
+    is shown meanwhile (the same one again, or the card), and lasts from one new picture to the
+    next, as in WebRTC's `totalFreezesDuration` (W3C webrtc-stats). A picture that is held, since
+    the source has not changed, is new: it was looked at, and is the present one.
+
+    WebRTC's own `freezeCount` asks for three times the average gap, and 150 ms more than it: at
+    15 fps a gap of 217 ms is one, which nobody calls a standing picture, and where one comes
+    every 3 s none is. With a limit that no average moves, that is frozen all the time, as it looks.
+
+    count: freezes, one that goes on included. duration: of all of them, in ns.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._gaps: deque[int] = deque(maxlen=30)
-        self._last: int | None = None
+        self.duration = 0
+        self._longest = SECOND  # ns that a picture may stay
+        self._since = 0  # ns, when the newest picture was shown; 0: there was none yet
+        self._before = 0  # ns, the duration of those that are over
+        self._goes_on = False
 
-    def new_frame(self, now: int) -> None:
-        """A frame that differs from the last was shown at `now`, in ns."""
-        if self._last is not None:
-            gap = now - self._last
-            if self._gaps:
-                average = sum(self._gaps) / len(self._gaps)
-                self.count += gap >= max(3 * average, average + 150 * MS)
-            self._gaps.append(gap)
-        self._last = now
+    def follow(self, fps: float) -> None:
+        """So many pictures a second are asked for, or all that the source has."""
+        self._longest = max(SECOND, round(2 * SECOND / fps))
+
+    def tick(self, now: int, *, is_new: bool) -> None:
+        """A picture was shown at `now`, in ns: a new one, or no newer one than before."""
+        if self._since and now - self._since > self._longest:
+            self.count += not self._goes_on
+            self._goes_on = True
+            self.duration = self._before + now - self._since
+        if is_new:
+            self._since, self._before, self._goes_on = now, self.duration, False

@@ -5,6 +5,7 @@ They raise ValueError, saying what fits.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -176,6 +177,31 @@ def size(value: Any) -> Size:
     if not (64 <= parsed[0] <= 7680 and 64 <= parsed[1] <= 4320) or parsed[0] % 2 or parsed[1] % 2:
         raise ValueError(expected)
     return parsed
+
+
+@_of(type="string", minLength=2)
+def address(value: Any) -> str:
+    """An IP address, as it is usually spelled."""
+    expected = "an IP address of this machine is expected, as 192.168.1.20"
+    try:
+        parsed = ipaddress.ip_address(text(value))
+    except ValueError:
+        raise ValueError(expected) from None
+    if getattr(parsed, "scope_id", None) is not None:
+        raise ValueError(f"{expected}, without %SCOPE: no browser can name it")
+    return str(parsed)
+
+
+@_of(type="string", minLength=1)
+def host(value: Any) -> str:
+    """NAME or NAME:PORT, as browsers spell it."""
+    name, colon, port = text(value).lower().partition(":")
+    parts = name.split(".")
+    if not all(re.fullmatch("[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", part) for part in parts):
+        raise ValueError("a host's name is expected, as gaming-pc.lan, or NAME:PORT")
+    if colon and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
+        raise ValueError("after the name a port is expected, as in localhost:8080, or nothing")
+    return f"{name}{colon}{port}"
 
 
 @_of(type="string", pattern="^[0-9]+(,[0-9]+){3,4}$")

@@ -18,6 +18,7 @@ def nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A test that builds no engine finds none, and no settings, presets or recipes."""
     monkeypatch.setenv("LIVESTYLE_ENGINES", str(tmp_path / "no-engines"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no-state"))
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ class Running:
 
     source: str
     source_size: Size  # (0, 0): not known yet
+    source_fps: float | None  # its own rate, None where it is sampled as often as it is asked
     stylizer: str
     engine: str
     engine_why: str

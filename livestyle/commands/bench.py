@@ -223,7 +223,7 @@ def _bench_floor(arguments: argparse.Namespace, files: dict[str, Target]) -> dic
 def _bench_picture(arguments: argparse.Namespace, files: dict[str, Target]) -> dict[str, Any]:
     from livestyle.bench.picture.bench import Listener, Options, bench_picture
     from livestyle.bench.picture.sheet import ENDINGS
-    from livestyle.commands.status import progress_bar
+    from livestyle.commands.bars import progress_bar
 
     sheet = arguments.sheet or ""
     ending = Path(sheet).suffix.lower()
@@ -249,8 +249,8 @@ def _bench_picture(arguments: argparse.Namespace, files: dict[str, Target]) -> d
         if drawn:
             files["sheet"].write(drawn)
 
-    with progress_bar("picture") as advance:
-        return bench_picture(config, options, Listener(say, keep, advance))
+    with progress_bar("picture") as bar:
+        return bench_picture(config, options, Listener(say, keep, bar.advance))
 
 
 def _painting(text: str) -> tuple[str, str]:

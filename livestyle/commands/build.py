@@ -64,8 +64,8 @@ def call(arguments: argparse.Namespace) -> int:
     end_in_order()
     random = arguments.random_weights
     config = settle_turbo(config_of(arguments, _SETTINGS), say, with_model=not random)
+    from livestyle.commands.bars import build_bars
     from livestyle.commands.figures import describe_build
-    from livestyle.commands.status import build_bars
     from livestyle.engines.build import PHASES, build_engine, check_room
     from livestyle.engines.cache import user_cache
     from livestyle.engines.plan import plan_build, with_levers

@@ -55,6 +55,11 @@ class Job:
         """What the result is, as `.png`."""
         return Path(self.output).suffix.lower()
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is one, of the first frame, and no clip."""
+        return self.suffix in _PICTURES
+
 
 def examine(input: str, output: str) -> Job:
     """Look at a file and at what it shall become. Raises ConfigError for an ending that is not
@@ -81,13 +86,14 @@ def stylize_file(job: Job, config: Config, advance: Advance, say: NowAndThen) ->
     that have another shape than the first have bars in the clip. config: settled, see
     `settle_stylizer`. say: told what is being loaded and, at once, what is not as in the input.
 
-    Returns what was done, as JSON can hold it.
+    Returns what was done, as JSON can hold it; `seconds` with what was loaded, `fps` (of a clip)
+    without.
 
     Raises LivestyleError when a file can't be used.
     """
     started = time.monotonic()
     input, output, clip, size = job.input, job.output, job.clip, job.size
-    suffix, is_picture = job.suffix, job.suffix in _PICTURES
+    is_picture = job.is_picture
     target = Target("output", output, config.overwrite)
     if told := told_of(input, clip.range):
         say.at_once(told)
@@ -96,9 +102,9 @@ def stylize_file(job: Job, config: Config, advance: Advance, say: NowAndThen) ->
         if stylizer.note:
             say.at_once(stylizer.note)
         finishing = Finishing() if stylizer.is_plain else finishing_of(config)
-        count = 1
+        count, began = 1, time.monotonic()
         if is_picture:
-            target.write(_encoded(suffix, _styled_picture(stylizer, input, finishing)))
+            target.write(_encoded(job.suffix, _styled_picture(stylizer, input, finishing)))
             advance(1, 1)
         else:
             shown = Canvas(size, "stretch")
@@ -111,6 +117,7 @@ def stylize_file(job: Job, config: Config, advance: Advance, say: NowAndThen) ->
                 overwrite=config.overwrite,
             )
             count = _write_clip(encoder, frames, lambda done: advance(done, clip.frames or 0))
+        fps = count / (time.monotonic() - began)
         used = {name: getattr(stylizer, name) for name in ("name", "engine", "size")}
     return {
         "input": input,
@@ -118,6 +125,7 @@ def stylize_file(job: Job, config: Config, advance: Advance, say: NowAndThen) ->
         "size": list(size),
         "frames": count,
         "seconds": round(time.monotonic() - started, 3),
+        "fps": None if is_picture else round(fps, 2),
         "stylizer": used | {"style": config.style, "size": list(used["size"])},
     }
 

@@ -1,52 +1,72 @@
-"""What a terminal shows of a run: the live status line, the summary, a progress bar."""
+"""What a terminal shows of a run: the live status line, and the summary."""
 
 from __future__ import annotations
 
-import contextlib
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from livestyle.commands.terminal import say, spelled
 
 _PLAIN_EVERY = 5.0  # s between two lines where stderr is not a terminal
+_USUAL_COLUMNS = 80  # of a terminal that does not say
 
 
 def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}"
 
 
-def describe(status: dict[str, Any]) -> str:
-    """The live report in one line."""
+def describe(status: dict[str, Any], seconds: float) -> str:
+    """The live report in one line, what matters most first. seconds: since this state began."""
     source, stylizer, output = status["source"], status["stylizer"], status["output"]
     latency = output["latency_ms"]
     name = " ".join(filter(None, (stylizer["name"], stylizer["style"])))
-    state = status["state"] if status["state"] != "running" else ""
+    counts = f"superseded {stylizer['superseded']}, repeated {output['repeated']}, "
+    counts += f"late {output['late']}"
+    rate = f"{output['unique_fps']:.1f} unique fps, latency {_ms(latency['p50'])} ms"
     parts = [
-        ": ".join(filter(None, (state, status["message"]))),
-        source["name"],
-        f"{name} on {stylizer['engine'] or '…'}",
+        "" if status["state"] == "loading" else rate,
+        status["limit"],
+        *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
         stylizer["building"],
         stylizer["size_why"],
-        f"{output['unique_fps']:.1f} unique fps, {output['fps']:.1f} output fps",
-        f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} ms",
-        f"superseded {stylizer['superseded']}, late {output['late']}",
-        *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
+        f"{name} on {stylizer['engine'] or '…'}",
+        f"{output['fps']:.1f} output fps",
+        f"latency p95 {_ms(latency['p95'])} ms",
+        counts + (f", freezes {output['freezes']}" if output["freezes"] else ""),
+        source["name"],
     ]
-    return spelled(" · ".join(filter(None, parts)))
+    is_well = status["state"] == "running" and not status["message"]
+    begin = "running: " if is_well else f"{_trouble(status, seconds)} · "
+    return spelled(begin + " · ".join(filter(None, parts)))
+
+
+def _trouble(status: dict[str, Any], seconds: float) -> str:
+    """What else there is to the state than that it runs."""
+    state, message = status["state"], status["message"]
+    if not _is_loading(status):
+        return f"{state}: {message}"
+    loading = f"loading {seconds:.0f} s: {message.removeprefix('loading ')}".removesuffix(": ")
+    return loading if state == "loading" else f"{state}: {loading}"
+
+
+def _is_loading(status: dict[str, Any]) -> bool:
+    state, message = status["state"], str(status["message"])
+    return state == "loading" or message.startswith("loading ")
+
+
+def cut(line: str, columns: int) -> str:
+    """As many words of a line as there is room for: a number is shown whole or not at all."""
+    if cell_len(line) <= columns:
+        return line
+    kept = set_cell_size(line, columns + 1).rpartition(" ")[0].rstrip(" ·,:")
+    if not kept:
+        return set_cell_size(line, columns)
+    return f"{kept} …" if cell_len(kept) + 2 <= columns else kept
 
 
 def summary(report: dict[str, Any]) -> list[str]:
@@ -65,7 +85,8 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])} "
         f"p99 {_ms(latency['p99'])} ms; "
         f"{stylizer['superseded']} superseded, {output['repeated']} repeated, "
-        f"{output['late']} late, {report['worker_restarts']} worker restarts",
+        f"{output['late']} late, {output['freezes']} freezes ({output['frozen_s']:.1f} s), "
+        f"{report['worker_restarts']} worker restarts",
         *(
             [f"livestyle: restarted for: {report['worker_error']}"]
             if report["worker_error"]
@@ -84,13 +105,19 @@ def _spoilt(stylizer: dict[str, Any]) -> list[str]:
 
 
 class StatusLine:
-    """One line that stays in place on a terminal, or a line at changes and every 5 s elsewhere."""
+    """One line that stays in place on a terminal, or a line at changes and every 5 s elsewhere.
+
+    The cursor rests at its beginning. A terminal that becomes narrower either cuts the line or
+    wraps it, with the cursor where the line begins: from there on all is drawn anew.
+    """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._live: Live | None = None
+        console = Console(stderr=True)
+        is_able = not (console.is_dumb_terminal or console.legacy_windows)
+        self._in_place = is_able and sys.stderr.isatty()
         self._printed = 0.0
-        self._state = "", ""
+        self._began = 0.0
+        self._state: tuple[str, str] | None = None
         self._told: set[str] = set()
 
     def show(self, status: dict[str, Any]) -> None:
@@ -98,103 +125,56 @@ class StatusLine:
         another size inside, what would help a stylizer that can't keep up, and what ended for
         good, get a line of their own, once.
         """
-        stylizer = status["stylizer"]
-        engine, why = (stylizer.get(key) for key in ("engine", "engine_why"))
-        chosen = [f"engine {engine}: {why}"] if why else []
-        told = [told for told in (stylizer.get("note"), status["changed"]["refused"]) if told]
-        notes = {note: note for note in [*chosen, *told, *status["ended"]]}
-        if stylizer.get("size_why"):  # why there is none that helps changes all the time
-            notes[f"{stylizer['resizes']} resizes"] = stylizer["size_why"]
-        if status["advice"]:
-            notes["advice"] = status["advice"]
-        for key, note in notes.items():
+        now = time.monotonic()
+        message = "loading" if _is_loading(status) else status["message"]  # it says how far, too
+        is_other = (status["state"], message) != self._state
+        if is_other:
+            self._state, self._began = (status["state"], message), now
+        for key, note in _notes(status).items():
             if key not in self._told:
                 self._told.add(key)
-                self._console.print(Text(spelled(f"livestyle: {note}")), soft_wrap=True)
-        if self._live:
-            self._live.update(Text(describe(status)), refresh=True)
-            return
-        state = status["state"], status["message"]
-        if state != self._state or time.monotonic() - self._printed >= _PLAIN_EVERY:
-            self._state, self._printed = state, time.monotonic()
-            say(describe(status))
+                self._erase()
+                say(note)
+        line = describe(status, now - self._began)
+        if self._in_place:
+            self._write(cut(line, self._columns() - 1) + "\x1b[J")
+        elif is_other or now - self._printed >= _PLAIN_EVERY:
+            self._printed = now
+            say(line)
 
     def __enter__(self) -> StatusLine:
-        if self._console.is_terminal:
-            self._live = Live(Text(""), console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._live:
-            self._live.stop()
+        self._erase()
+
+    def _erase(self) -> None:
+        if self._in_place:
+            self._write("\x1b[J")
+
+    @staticmethod
+    def _write(line: str) -> None:
+        print(f"\r{line}\r", end="", file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _columns() -> int:
+        try:
+            return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+        except OSError:  # it was closed
+            return _USUAL_COLUMNS
 
 
-@contextlib.contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr; call what it gives with (how many are done, in all or 0)."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    disable = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=disable) as progress:
-        task = progress.add_task(what, total=None)
-
-        def advance(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total or None)
-
-        yield advance
-
-
-@contextlib.contextmanager
-def build_bars() -> Iterator[Callable[[str, float], None]]:
-    """A bar for each phase of a build, on stderr; call what it gives with (phase, part done).
-
-    Where stderr is not a terminal, a line for each.
-    """
-    columns = (TextColumn("{task.description:10}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-
-        def report(phase: str, part: float) -> None:
-            if phase not in bars:
-                for before in bars.values():
-                    progress.update(before, completed=1)
-                    progress.stop_task(before)
-                bars[phase] = progress.add_task(phase, total=1)
-                if not console.is_terminal:
-                    say(f"build: {phase}")
-            progress.update(bars[phase], completed=part)
-
-        yield report
-        for bar in bars.values():
-            progress.update(bar, completed=1)
-
-
-@contextlib.contextmanager
-def training_bar(
-    name: str, iterations: int
-) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
-    """A bar of iterations on stderr; call what it gives with (iterations done, losses or none)."""
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[losses]}"),
-    )  # fmt: skip
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=iterations, losses="")
-
-        def show(done: int, losses: Mapping[str, float]) -> None:
-            progress.update(task, completed=done)
-            if losses:
-                told = ", ".join(f"{key} {losses[key]:.3f}" for key in ("style", "content"))
-                progress.update(task, losses=told)
-                if not console.is_terminal and done % 100 == 0:
-                    say(f"{name}: {done} of {iterations}: {told}")
-
-        yield show
+def _notes(status: dict[str, Any]) -> dict[str, str]:
+    """What gets a line of its own, each by what is said once."""
+    stylizer = status["stylizer"]
+    notes = {}
+    if why := stylizer["engine_why"]:
+        by_auto = ", chosen by auto" if status["config"]["engine"] == "auto" else ""
+        notes[why] = f"engine {stylizer['engine']}{by_auto}: {why}"
+    told = [stylizer["note"], status["changed"]["refused"], *status["ended"]]
+    notes |= {note: f"livestyle: {note}" for note in told if note}
+    if stylizer["size_why"]:  # why there is none that helps changes all the time
+        notes[f"{stylizer['resizes']} resizes"] = f"livestyle: {stylizer['size_why']}"
+    if status["advice"]:
+        notes["advice"] = f"livestyle: {status['advice']}"
+    return notes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from livestyle import values
 from livestyle.commands.terminal import (
-    NowAndThen,
     add_config,
     add_json,
     config_of,
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Restyle the file."""
     check_memory()
+    from livestyle.commands.bars import progress_bar
     from livestyle.commands.offline import examine, stylize_file
-    from livestyle.commands.status import progress_bar
     from livestyle.encoder import SUFFIXES
     from livestyle.stylizers.settle import settle_stylizer
 
@@ -58,8 +58,17 @@ def call(arguments: argparse.Namespace) -> int:
     check_target("output", arguments.output, config.overwrite, grows=grows)
     job = examine(arguments.input, arguments.output)  # all of it before a model is fetched
     config = settle_stylizer(config, say)
-    with progress_bar("stylize") as advance:
-        figures = stylize_file(job, config, advance, NowAndThen())
+    with progress_bar("stylize") as bar:
+        figures = stylize_file(job, config, bar.advance, bar.loading)
+    say(_told_of(figures))
     if arguments.json:
         tell_json(figures)
     return 0
+
+
+def _told_of(figures: dict[str, Any]) -> str:
+    """What was written, in a line."""
+    count = "1 frame" if figures["frames"] == 1 else f"{figures['frames']} frames"
+    line = "{output}: {}x{}, {count} in {seconds:.1f} s"
+    line += "" if figures["fps"] is None else ", {fps:.1f} fps"
+    return line.format(*figures["size"], count=count, **figures)

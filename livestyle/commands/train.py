@@ -140,7 +140,7 @@ def _begun(arguments: argparse.Namespace, name: str, device: torch.device) -> Tr
 
 def _train(training: Training) -> None:
     """To its end, or until Ctrl-C; saved every minute."""
-    from livestyle.commands.status import training_bar
+    from livestyle.commands.bars import training_bar
 
     begun, record = training.trainer.reached, training.record
     iterations, saved = training.trainer.course.iterations, begun.seconds

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections import deque
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livestyle.control.reply import refusal as error_reply
+from livestyle.control.view import ROOT, View
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 MAX_BODY = 16384  # bytes; a prompt of 1000 characters is 6000 at most, a look with it some more
 MAX_SESSIONS = 64  # browsers that hold a cookie; the newest
 
@@ -35,21 +38,34 @@ class Key:
     carry the token, and what they carry opens nothing once this run has ended.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, listen: str = "127.0.0.1", names: Iterable[str] = ()) -> None:
+        """listen: the IP address that the page is served on. names: NAME or NAME:PORT, what else a
+        Host header may say.
+        """
         self.token = secrets.token_urlsafe(32)
         self.port = port
+        self._listen = ipaddress.ip_address(listen)
         self._sessions: deque[str] = deque(maxlen=MAX_SESSIONS)
+        self._hosts = {*map(self._at_port, LOOPBACK), *map(self._at_port, names)}
 
     @property
     def address(self) -> str:
         """Where the page is, without what opens it."""
-        return f"http://127.0.0.1:{self.port}/"
+        host = self._listen
+        if host.is_unspecified:  # on all of the machine's: by the one that it always has
+            host = ipaddress.ip_address("::1" if host.version == 6 else "127.0.0.1")
+        return f"http://{_literal(str(host))}:{self.port}/"
 
-    @property
-    def hosts(self) -> set[str]:
-        """What a Host header may say. A name that an attacker's DNS points here is not among it."""
-        suffix = "" if self.port == 80 else f":{self.port}"
-        return {f"{host}{suffix}" for host in ("127.0.0.1", "localhost", "[::1]")}
+    def answers_to(self, host: str | None, came_to: str) -> bool:
+        """Whether a Host header may say that: one of the names, or came_to, the address by which
+        the request came. A name that an attacker's DNS points here is neither.
+        """
+        return host in self._hosts or host == self._at_port(_literal(came_to))
+
+    def _at_port(self, host: str) -> str:
+        """As browsers spell it."""
+        has_port = ":" in host.rpartition("]")[2]
+        return host if has_port or self.port == 80 else f"{host}:{self.port}"
 
     @property
     def cookie(self) -> str:
@@ -86,13 +102,19 @@ class Refusal(Exception):
         self.status = status
 
 
+def _literal(address: str) -> str:
+    """An IP address as in a URL."""
+    return f"[{address}]" if ":" in address else address
+
+
 class Guard:
     """ASGI middleware: every request passes it first, every response leaves with its headers."""
 
-    def __init__(self, app: ASGIApp, key: Key, public: Set[str]) -> None:
+    def __init__(self, app: ASGIApp, key: Key, view: View, public: Set[str]) -> None:
         """public: paths that need no token: no pixels, no figures."""
         self.app = app
         self._key = key
+        self._view = view
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,12 +133,16 @@ class Guard:
     def _check(self, request: HTTPConnection) -> None:
         """Raise Refusal unless the request comes from our page, or from a script with the token."""
         websocket = request.scope["type"] == "websocket"
-        if request.headers.get("host") not in self._key.hosts:
+        path = request.scope["path"]
+        if not self._key.answers_to(request.headers.get("host"), request.scope["server"][0]):
             raise Refusal(421, _elsewhere(self._key))
         self._check_origin(request, changes=websocket or not _is_read(request))
         if not websocket and not _is_read(request):
             _check_body(request)
-        if request.scope["path"] not in self._public and not self._has_token(request):
+        if path.startswith(ROOT):
+            if not self._view.opens(path):
+                raise Refusal(404, "there is no such view: it was renewed, or taken back")
+        elif path not in self._public and not self._has_token(request):
             raise Refusal(401, "open the address that livestyle printed")
 
     def _check_origin(self, request: HTTPConnection, *, changes: bool) -> None:
@@ -126,7 +152,8 @@ class Guard:
         origin = request.headers.get("origin")
         if origin is not None and origin != f"http://{request.headers['host']}":
             raise Refusal(403, "asked by another page")
-        if changes and origin is None and not self._key.fits(_bearer(request)):
+        is_known = self._key.fits(_bearer(request)) or self._view.opens(request.scope["path"])
+        if changes and origin is None and not is_known:
             raise Refusal(403, "no Origin: scripts send Authorization: Bearer")
 
     def _has_token(self, request: HTTPConnection) -> bool:
@@ -149,7 +176,8 @@ def _elsewhere(key: Key) -> str:
         f"livestyle's page answers as {key.address} alone. Through a tunnel, use the same port at "
         f"both ends, as in: ssh -L {port}:127.0.0.1:{port} HOST; then open the address that "
         "livestyle printed. Where that port is taken on your side, run livestyle with --port and "
-        "one that is free on both."
+        "one that is free on both. A name of this machine is one that it answers to by "
+        "--page-host NAME."
     )
 
 

@@ -40,8 +40,25 @@ class _Figures(Collector):
         for name in STATES:
             state.add_metric([name], float(self._status.get("state") == name))
         yield state
+        yield from self._gauges()
         yield from self._counters()
         yield from self._durations()
+
+    def _gauges(self) -> Iterator[Metric]:
+        recording = self._status.get("recording") is not None
+        for name, meaning, value in (
+            ("off", "1 while the source is shown as it is.", self._figure("stylizer", "off")),
+            ("recording", "1 while a recording begun on the page goes on.", float(recording)),
+            ("recording_bytes", "How long it is.", self._figure("recording", "bytes")),
+            (
+                "change_pending",
+                "1 while the newest change of settings is not taken yet.",
+                self._figure("changed", "pending"),
+            ),
+        ):
+            gauge = GaugeMetricFamily(f"livestyle_{name}", meaning, labels=[])
+            _add(gauge, [], value)
+            yield gauge
 
     def _counters(self) -> Iterator[Metric]:
         frames = CounterMetricFamily(
@@ -59,9 +76,11 @@ class _Figures(Collector):
         yield dropped
         for name, meaning, path in (
             ("output_duplicates", "Frames sent again for want of newer.", ("output", "repeated")),
-            ("freezes", "Times the picture stood still.", ("output", "freezes")),
+            ("freezes", "Times that no new picture came for over 1 s.", ("output", "freezes")),
+            ("frozen_seconds", "How long those lasted together.", ("output", "frozen_s")),
             ("source_reconnects", "Times the source came back.", ("source", "reconnects")),
             ("resizes", "Times the picture inside was resized.", ("stylizer", "resizes")),
+            ("changes", "Changes of settings that were asked for.", ("change",)),
             ("worker_restarts", "Times the worker was started again.", ("worker_restarts",)),
         ):
             family = CounterMetricFamily(f"livestyle_{name}", meaning, labels=[])
@@ -94,6 +113,8 @@ class _Figures(Collector):
         return value if isinstance(value, int | float) else None
 
 
-def _add(family: CounterMetricFamily, labels: list[str], figure: float | None) -> None:
+def _add(
+    family: CounterMetricFamily | GaugeMetricFamily, labels: list[str], figure: float | None
+) -> None:
     if figure is not None:
         family.add_metric(labels, figure)

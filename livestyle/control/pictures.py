@@ -13,10 +13,11 @@ from starlette.responses import Response
 
 from livestyle.between.look import plain_look
 from livestyle.control import Controls
+from livestyle.control.feed import Feed
 from livestyle.control.operation import JPEG, PNG
 from livestyle.control.png import png_of, with_text
 from livestyle.control.policy import Policy
-from livestyle.control.preview import Feed, Preview
+from livestyle.control.preview import Preview
 from livestyle.control.reply import refusal
 from livestyle.control.turn import Turn
 from livestyle.errors import ConfigError, LivestyleError

@@ -3,84 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import struct
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from livestyle.between.slot import Slot
+from livestyle.control.feed import OUTPUT, SOURCE, Feed
+from livestyle.control.handover import Handover
 from livestyle.frame import Frame, Size
 from livestyle.pacing import SECOND
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
-MAX_WATCHERS = 8
-MAX_WIDTH = 960
+MAX_WIDTH = 960  # of what the page shows
 # 15 a second: a little less than 1/15 s, or a 30 fps clock would just miss every second tick.
 INTERVAL_SECONDS = 0.060
+WHOLE_SECONDS = 0.030  # the same of whole pictures, 30 a second
+AGAIN_SECONDS = 1.0
 HURRY_SECONDS = 1.0
 JPEG_QUALITY = 80
-OUTPUT, SOURCE = 0, 1  # kinds of pictures
-
-_HEADER = struct.Struct("<BxxxIQ")  # kind, change, seq
 _WANTED_SECONDS = 0.5  # without a word from here the worker makes no pictures of the source
 
 
-class Feed:
-    """The newest picture of one kind, for all that watch it; of the event loop alone."""
-
-    def __init__(self, kind: int, news: asyncio.Condition) -> None:
-        self.number = 0  # of the newest picture, from 1
-        self.jpeg = b""
-        self.message = b""  # the same behind the header of /api/v1/live
-        self.watched = asyncio.Event()
-        self._kind = kind
-        self._news = news
-        self._watchers = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether as many watch as may."""
-        return self._watchers >= MAX_WATCHERS
-
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Within, pictures are wanted."""
-        self._watchers += 1
-        self.watched.set()
-        try:
-            yield
-        finally:
-            self._watchers -= 1
-            if not self._watchers:
-                self.watched.clear()
-
-    async def newer(self, number: int) -> bytes:
-        """Wait for a JPEG newer than that of this number."""
-        async with self._news:
-            await self._news.wait_for(lambda: self.number > number)
-            return self.jpeg
-
-    async def publish(self, jpeg: bytes, change: int, seq: int) -> None:
-        """Give it to all that wait."""
-        async with self._news:
-            self.jpeg = jpeg
-            self.message = _HEADER.pack(self._kind, change, max(0, seq)) + jpeg
-            self.number += 1
-            self._news.notify_all()
-
-
 class Preview:
-    """One picture between the output clock and the server's event loop, then its JPEG for all.
+    """The newest pictures of a run, as JPEG for all that watch: of the output and of the source as
+    the page shows them, and of the output in its own size, whole.
 
-    `offer` belongs to the clock's thread, all else to the event loop. The buffer is the clock's
-    while `_wanted` is set and the loop's otherwise, so neither ever waits for the other.
+    `offer` belongs to the clock's thread, all else to the event loop. What takes long, encoding, is
+    done on a thread beside it.
     """
 
     def __init__(self, size: Size, slot: Slot | None) -> None:
@@ -92,33 +45,24 @@ class Preview:
         self.news = asyncio.Condition()
         self.output = Feed(OUTPUT, self.news)
         self.source = Feed(SOURCE, self.news)
+        self.whole = Feed(OUTPUT, asyncio.Condition())
         self._shape = height * 3 // 2, width
-        self._pixels = np.empty(self._shape, np.uint8)
         self._small = (MAX_WIDTH, max(1, round(height * MAX_WIDTH / width)))
         self._slot = slot
-        self._wanted = threading.Event()
-        self._taken = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._frame = Frame(self._pixels, 0, 0)  # what is in the buffer
-        self._due_at = self._hurried_until = 0  # ns
+        self._handover = Handover(size, INTERVAL_SECONDS)
+        self._whole_handover = Handover(size, WHOLE_SECONDS)
+        self._change = 0  # of the newest picture; of the clock's thread alone
+        self._hurried_until = 0  # ns
         self._stills: list[asyncio.Future[Pixels]] = []
 
     def offer(self, frame: Frame) -> None:
         """Copy the picture, I420 (H * 3 / 2, W), if one is due to somebody; else do nothing. One
         that shows a change for the first time is always due, and so is any while it hurries.
         """
-        if not self._wanted.is_set() or self._loop is None:
-            return
-        now = time.monotonic_ns()
-        is_changed = frame.change != self._frame.change
-        if now < self._due_at and not is_changed and now > self._hurried_until:
-            return
-        self._due_at = now + round(INTERVAL_SECONDS * SECOND)
-        np.copyto(self._pixels, frame.pixels)
-        self._frame = frame.with_pixels(self._pixels)
-        self._wanted.clear()
-        with suppress(RuntimeError):  # the loop has just been closed: the server stops
-            self._loop.call_soon_threadsafe(self._taken.set)
+        now = frame.change != self._change or time.monotonic_ns() < self._hurried_until
+        if self._handover.offer(frame, now=now):
+            self._change = frame.change
+        self._whole_handover.offer(frame)
 
     def hurry(self) -> None:
         """For a while take every picture: somebody draws, and waits for what comes of it."""
@@ -135,23 +79,35 @@ class Preview:
 
     async def run(self) -> None:
         """Encode what is wanted, until cancelled."""
-        self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._run_output())
+            tasks.create_task(self._run_whole())
             if self._slot is not None:
                 tasks.create_task(self._run_source(self._slot))
 
     async def _run_output(self) -> None:
         while True:
             await self.output.watched.wait()
-            self._wanted.set()
-            await self._taken.wait()
-            self._taken.clear()
+            frame = await self._handover.take()
             for wanted in self._stills:
                 if not wanted.done():
-                    wanted.set_result(self._pixels.copy())
-            frame = self._frame
-            await self.output.publish(self._encode(frame.pixels), frame.change, frame.seq)
+                    wanted.set_result(frame.pixels.copy())
+            jpeg = await asyncio.to_thread(self._encode, frame.pixels)
+            await self.output.publish(jpeg, frame.change, frame.seq)
+
+    async def _run_whole(self) -> None:
+        """What was sent already comes again, after a while alone: it costs much and brings nothing,
+        but that all is well.
+        """
+        while True:
+            await self.whole.watched.wait()
+            try:
+                async with asyncio.timeout(AGAIN_SECONDS):
+                    frame = await self._whole_handover.take(repeats=False)
+            except TimeoutError:
+                frame = await self._whole_handover.take()
+            jpeg = await asyncio.to_thread(_jpeg_of, frame.pixels)
+            await self.whole.publish(jpeg, frame.change, frame.seq)
 
     async def _run_source(self, slot: Slot) -> None:
         pixels = np.empty(self._shape, np.uint8)
@@ -162,7 +118,8 @@ class Preview:
             while self.source.watched.is_set():
                 slot.want(_WANTED_SECONDS)
                 if taken := slot.take(buffer):
-                    await self.source.publish(self._encode(pixels), taken.change, taken.seq)
+                    jpeg = await asyncio.to_thread(self._encode, pixels)
+                    await self.source.publish(jpeg, taken.change, taken.seq)
                 await asyncio.sleep(INTERVAL_SECONDS)
             slot.want(0)
 
@@ -173,5 +130,13 @@ class Preview:
             # Averaging looks better from twice the size on; below, it costs 8 times as much.
             method = cv2.INTER_AREA if width >= 2 * MAX_WIDTH else cv2.INTER_LINEAR
             picture = cv2.resize(picture, self._small, interpolation=method)
-        _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        return jpeg.tobytes()
+        return _jpeg(picture)
+
+
+def _jpeg_of(i420: Pixels) -> bytes:
+    return _jpeg(cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420))
+
+
+def _jpeg(bgr: cv2.typing.MatLike) -> bytes:
+    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return jpeg.tobytes()

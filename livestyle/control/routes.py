@@ -9,6 +9,7 @@ from livestyle.control.operation import JPEG, PNG, Answer, Operation, Socket, er
 from livestyle.control.pictures import Pictures
 from livestyle.control.run import Run
 from livestyle.control.schemas import (
+    ADDRESSES,
     CHANGED,
     RECORDING,
     SETTINGS,
@@ -21,6 +22,7 @@ from livestyle.control.schemas import (
     record,
     settings_schema,
 )
+from livestyle.control.viewing import Viewing
 
 SESSION = "/api/v1/session"
 _NONE = {"type": "object", "additionalProperties": False}
@@ -28,7 +30,7 @@ _SLOW = {503: error("no answer in time, or it can't be done now; says why")}
 _ABSENT = {503: error("there is no picture, or too many watch")}
 
 
-def operations(run: Run, changes: Changes, pictures: Pictures) -> list[Operation]:
+def operations(run: Run, changes: Changes, pictures: Pictures, viewing: Viewing) -> list[Operation]:
     """All that is no WebSocket."""
     return [
         Operation(
@@ -76,6 +78,7 @@ def operations(run: Run, changes: Changes, pictures: Pictures) -> list[Operation
         *_lists(run, pictures),
         *_pictures(pictures),
         *_recording(run),
+        *_view(viewing),
     ]
 
 
@@ -164,6 +167,34 @@ def _recording(run: Run) -> list[Operation]:
             "End the recording",
             run.stop_recording,
             {200: given("what it became", RECORDING), **_SLOW},
+        ),
+    ]
+
+
+def _view(viewing: Viewing) -> list[Operation]:
+    path = "/api/v1/view"
+    return [
+        Operation(
+            "GET",
+            path,
+            "The address that shows the picture alone, and opens nothing else",
+            viewing.show,
+            {200: given("of a page and of a stream; nulls where there is none", ADDRESSES)},
+        ),
+        Operation(
+            "POST",
+            path,
+            "Make one, in place of the one before; it stays through restarts",
+            viewing.renew,
+            {200: given("of a page and of a stream", ADDRESSES), **_SLOW},
+            body=_NONE,
+        ),
+        Operation(
+            "DELETE",
+            path,
+            "Take it back: whoever has it open sees nothing more",
+            viewing.revoke,
+            {200: given("nulls", ADDRESSES), **_SLOW},
         ),
     ]
 

@@ -52,19 +52,20 @@ class Run:
 
     async def metrics(self, _: Request) -> Response:
         """The figures for Prometheus."""
-        figures = exposition(self._controls.status())
-        return Response(figures, headers={"content-type": CONTENT_TYPE})
+        return Response(exposition(self._status()), headers={"content-type": CONTENT_TYPE})
 
     def figures(self) -> str:
         """The live report, with what the page adds to it, as JSON."""
+        # The name of this very sink is the page's address: the token in it stays here.
+        return json.dumps(self._status(), allow_nan=False).replace(self._key.token, "…")
+
+    def _status(self) -> dict[str, Any]:
         recording = self._controls.recording()
         draws = self._controls.config.source == "canvas" and self._board
-        told = self._controls.status() | {
+        return self._controls.status() | {
             "recording": recording and dataclasses.asdict(recording),
             "canvas": {"size": self._board} if draws else None,
         }
-        # The name of this very sink is the page's address: the token in it stays here.
-        return json.dumps(told, allow_nan=False).replace(self._key.token, "…")
 
     async def styles(self, _: Request) -> Response:
         """Those that may be chosen."""

@@ -70,6 +70,7 @@ def _changed() -> dict[str, Any]:
     return record(change=COUNT, pending=YES_OR_NO, settings=record(**values))
 
 
+ADDRESSES = record(page=or_null(TEXT), stream=or_null(TEXT))
 RECORDING = record(file=TEXT, seconds={"type": "number"}, bytes=COUNT)
 STATUS = {
     "type": "object",

@@ -26,6 +26,8 @@ from livestyle.control.preview import Preview
 from livestyle.control.reply import refusal, reply
 from livestyle.control.routes import operations, sockets
 from livestyle.control.run import Run
+from livestyle.control.view import ROOT, View
+from livestyle.control.viewing import Viewing
 from livestyle.frame import Size, canvas_size
 
 DESCRIPTION = "/api/openapi.json"
@@ -39,12 +41,14 @@ _KINDS = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_app(preview: Preview, size: Size, controls: Controls, key: Key) -> Guard:
+def control_app(preview: Preview, size: Size, controls: Controls, key: Key, view: View) -> Guard:
     """The application, behind its guard. size: (width, height) of the output."""
     policy, slot = Policy(controls), controls.slots.canvas
     board = Board(canvas_size(size)) if slot is not None else None
     run = Run(controls, key, board.size if board else None)
-    done = operations(run, Changes(controls, policy), Pictures(preview, controls, policy))
+    viewing = Viewing(preview, view, key)
+    pictures = Pictures(preview, controls, policy)
+    done = operations(run, Changes(controls, policy), pictures, viewing)
     drawing = Drawing(board, slot, preview) if board and slot else None
     opened = sockets(Live(preview, run.figures), drawing)
     description = describe(done, opened)
@@ -53,6 +57,7 @@ def control_app(preview: Preview, size: Size, controls: Controls, key: Key) -> G
         return reply(description)
 
     pages = {path: _static(content, kind) for path, content, kind in _files()}
+    shown = pages.pop("/view.html")
     public = {path: Route(path, page) for path, page in pages.items()}
     public[DESCRIPTION] = Route(DESCRIPTION, described)
     app = Starlette(
@@ -61,11 +66,14 @@ def control_app(preview: Preview, size: Size, controls: Controls, key: Key) -> G
             *_routes(done),
             *_socket_routes(opened),
             Route("/metrics", run.metrics),
+            Route(f"{ROOT}{{key}}", shown),
+            Route(f"{ROOT}{{key}}/stream.mjpg", viewing.stream),
+            WebSocketRoute(f"{ROOT}{{key}}/live", viewing.live),
         ],
         exception_handlers={HTTPException: _refused},
     )
     app.router.redirect_slashes = False
-    return Guard(app, key, {*public, *(each.path for each in done if each.public)})
+    return Guard(app, key, view, {*public, *(each.path for each in done if each.public)})
 
 
 def _files() -> Iterable[tuple[str, bytes, str]]:

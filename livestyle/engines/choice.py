@@ -182,11 +182,11 @@ def choose_engine(
     if entry := _built(wanted, names, device, cache):
         return entry, "it is built for this model, size and device"
     width, height = wanted.size
-    missing = f"no engine is built for {wanted.model.title} at {width}x{height} on {device.target}"
+    where = f"built for {wanted.model.title} at {width}x{height} on {device.target}"
     if engine == "auto" and wanted.precision != "fp8":
-        return None, f"{missing}; to build one: {build_command}"
+        return None, f"no other is {where}; to build one: {build_command}"
     raise MissingEngine(
-        f"--engine {engine}: {missing}; build it: {build_command} --engine {engine}"
+        f"--engine {engine}: no engine is {where}; build it: {build_command} --engine {engine}"
     )
 
 

@@ -10,7 +10,7 @@ from livestyle.errors import ConfigError
 from livestyle.files import Wanted, check_targets
 from livestyle.frame import Size, canvas_size
 from livestyle.front.sinks import with_chosen
-from livestyle.sinks import files_of
+from livestyle.sinks import exposed, files_of
 from livestyle.sources import choose_source, source_size
 from livestyle.stylizers.settle import settle_stylizer
 
@@ -37,11 +37,13 @@ def decide(config: Config, announce: Announce) -> Config:
         )
     if config.source == "auto":
         source, why = choose_source()
-        announce(f"source {source}: {why}")
+        announce(f"source {source}, chosen by auto: {why}")
         config = dataclasses.replace(config, source=source)
     config = settle_stylizer(config, announce)  # before a camera is opened in vain
     if "auto" in config.sink:
         config = dataclasses.replace(config, sink=with_chosen(config.sink, announce))
+    if told := exposed(config):
+        announce(told)
     return config
 
 

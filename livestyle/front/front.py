@@ -224,7 +224,9 @@ class Front:
         return Slots(styled, entered(Slot(frame_bytes)), entered(Slot(width * height * 4)))
 
     def _watch(self) -> None:
-        counts = self._clock.counts
+        counts, running = self._clock.counts, self._worker.running
+        if running and running.source_fps:
+            counts.freezes.follow(min(self.config.fps, running.source_fps))
         trouble = self._worker.state != "running" or self._worker.message
         away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
         if counts.newest_at and trouble and away:

@@ -30,7 +30,7 @@ class OutputCounts:
     """What the output clock has counted; written by its thread alone."""
 
     frames: int = 0
-    unique: int = 0  # new stylized frames among them
+    unique: int = 0  # new stylized frames among them; one that is held is new, too
     repeated: int = 0  # sent again for want of a newer one
     cards: int = 0  # the card, in place of a stylized frame
     superseded: int = 0  # stylized, but replaced before their tick
@@ -77,6 +77,7 @@ class OutputClock:
         self._sinks: tuple[Sink, ...] = ()
         self._choosing = threading.Lock()  # protects which there are
         self.fps = fps  # may be set on any thread
+        self.counts.freezes.follow(fps)
         width, height = size
         self._picture: Pixels = np.zeros((height * 3 // 2, width), np.uint8)
         self._size = size
@@ -196,6 +197,7 @@ class OutputClock:
         counts = self.counts
         counts.frames += 1
         counts.late += late
+        counts.freezes.tick(now, is_new=kind == "unique")
         if kind == "card":
             counts.cards += 1
         elif kind == "repeated":
@@ -205,7 +207,6 @@ class OutputClock:
             counts.first_at = counts.first_at or now
             counts.newest_at = now
             counts.latency.record(now - self._frame.captured_at)
-            counts.freezes.new_frame(now)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ class Reporter:
         self._output_rate = Rate()
         self._unique_rate = Rate()
         self._latency = Recent()
-        self._advice = Advice(worker.asked.config)
+        self._advice = Advice()
         self._looked_at: Config | None = None
         self._was_changed = False
 
@@ -49,10 +49,13 @@ class Reporter:
         fps = self._output_rate.update(now, counts.frames)
         unique_fps = self._unique_rate.update(now, counts.unique)
         latency = self._latency.update(now, counts.latency)
+        stylized = self._worker.counts().stylize
+        advice = self._advice.update(now, self._worker.asked.config, self._worker.running, stylized)
         return {
             "state": self._worker.state,
             "message": self._worker.message,
-            "advice": self._advice.update(now, self._worker.running, self._worker.counts().stylize),
+            "advice": advice,
+            "limit": self._advice.limit,
             **self._report(fps, unique_fps, latency),
         }
 
@@ -135,6 +138,7 @@ class Reporter:
             "late": counts.late,
             "lost": counts.lost,
             "freezes": counts.freezes.count,
+            "frozen_s": round(counts.freezes.duration / SECOND, 3),
             "first_frame_s": None if first is None else round(first, 3),
             "frame_ms": counts.frame.milliseconds(),
             "latency_ms": latency.milliseconds(),

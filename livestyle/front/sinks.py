@@ -78,6 +78,6 @@ def with_chosen(specs: tuple[str, ...], announce: Callable[[str], None]) -> tupl
     """The sinks, each once, with what "auto" stands for."""
     if "auto" in specs:
         chosen, why = choose_sink()
-        announce(f"sink {chosen}: {why}")
+        announce(f"sink {chosen}, chosen by auto: {why}")
         specs = tuple(chosen if spec == "auto" else spec for spec in specs)
     return tuple(dict.fromkeys(specs))

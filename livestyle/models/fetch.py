@@ -247,7 +247,9 @@ def _progress(name: str, say: Say) -> type[Any]:
 
         def display(self, *_: Any, **__: Any) -> None:
             if self.unit == "B" and self.total:
-                say(f"{name}: {self.n / GB:.2f} of {self.total / GB:.2f} GB fetched")
+                part = min(1.0, self.n / self.total)
+                gigabytes = f"{self.n / GB:.2f} of {self.total / GB:.2f} GB"
+                say(f"{part:.0%} of {name} fetched, {gigabytes}")
 
     return Progress
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -61,9 +62,9 @@ SINKS = (
 def open_sink(spec: str, size: Size, config: Config, controls: Controls) -> Sink:
     """Open the sink that `spec` names (one of SINKS but `auto`, see `choose_sink`).
 
-    size: (width, height) of every frame, both even. config: `write` is called at its fps, its port
-    is the page's, and by its overwrite a file that is there is replaced. controls: what the page
-    shows and does.
+    size: (width, height) of every frame, both even. config: `write` is called at its fps, its port,
+    address and names are the page's, and by its overwrite a file that is there is replaced.
+    controls: what the page shows and does.
 
     Raises ConfigError for an unknown or malformed `spec` or a file that is not to be written,
     SinkError when it can't be opened, LivestyleError when its file can't be made.
@@ -89,12 +90,30 @@ def open_sink(spec: str, size: Size, config: Config, controls: Controls) -> Sink
     if spec == "web":
         from livestyle.sinks.web import WebPreview
 
-        return WebPreview(size, port=config.port, controls=controls)
+        return WebPreview(
+            size,
+            port=config.port,
+            controls=controls,
+            listen=config.listen,
+            names=config.page_host,
+        )
     if spec == "null":
         from livestyle.sinks.null import Null
 
         return Null()
     raise ConfigError(f"unknown sink {spec!r}; choose from: {', '.join(SINKS)}")
+
+
+def exposed(config: Config) -> str:
+    """What to say of a page that others reach, or ""."""
+    if "web" not in config.sink or ipaddress.ip_address(config.listen).is_loopback:
+        return ""
+    port = config.port or 7878
+    return (
+        f"--listen {config.listen}: pictures, and what opens the page, travel unencrypted on that "
+        f"network; without it, `ssh -L {port}:127.0.0.1:{port} THIS_MACHINE` on the other machine "
+        "brings the page there encrypted"
+    )
 
 
 def files_of(specs: Iterable[str]) -> Iterator[Wanted]:
@@ -115,9 +134,9 @@ def choose_sink() -> tuple[str, str]:
         try:
             return "v4l2", f"the camera {find_camera()}"
         except LivestyleError as error:
-            return "web", str(error)
+            return "web", f"no camera to write to ({error})"
     try:
         import pyvirtualcam  # noqa: F401
     except ImportError:
-        return "web", f"no virtual camera; for one install OBS, and {adding('virtualcam')}"
+        return "web", f"no camera to write to (for one install OBS, and {adding('virtualcam')})"
     return "virtualcam", "pyvirtualcam is installed"

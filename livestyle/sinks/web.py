@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import threading
+from collections.abc import Iterable
 
 import h11
 import uvicorn
@@ -15,12 +16,14 @@ from livestyle.control import Controls
 from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
+from livestyle.control.view import View, view_file
 from livestyle.errors import SinkError, reason
 from livestyle.frame import Frame, Size
 
-ADDRESS = "127.0.0.1"  # pixels never leave this machine
+LOOPBACK = "127.0.0.1"
 USUAL_PORTS = range(7878, 7894)
-MAX_CONNECTIONS = 32
+MAX_CONNECTIONS = 64
+SEND_BUFFER = 2**18  # bytes on their way to a client: one that is slow sees what is new, not old
 MAX_MESSAGE = 2**22  # bytes that a WebSocket takes at once: all of a canvas, and not much more
 REQUEST_SECONDS = 5.0  # for a new client to have asked for something, its body included
 IDLE_SECONDS = 10.0  # the same, since the last answer; uvicorn closes one that is idle after 5
@@ -33,20 +36,30 @@ class WebPreview:
     The server runs on a thread of its own, from `with` to its end. `name` is the page's address.
     """
 
-    def __init__(self, size: Size, *, port: int | None, controls: Controls) -> None:
+    def __init__(
+        self,
+        size: Size,
+        *,
+        port: int | None,
+        controls: Controls,
+        listen: str = LOOPBACK,
+        names: Iterable[str] = (),
+    ) -> None:
         """size: (width, height) of every frame, both even. port: TCP port, 0 for any free one,
-        None for the first of USUAL_PORTS that is.
+        None for the first of USUAL_PORTS that is. listen: the IP address to serve on. names: see
+        `Key`.
 
-        Raises SinkError when the port can't be had.
+        Raises SinkError when they can't be had.
         """
-        self._socket = _listen(port)
-        key = Key(self._socket.getsockname()[1])
+        self._socket = _listen(listen, port)
+        here = self._socket.getsockname()[1]
+        key = Key(here, listen, names)
         self.name = f"{key.address}#token={key.token}"
         self.note = ""
         self._preview = Preview(size, controls.slots.source)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                control_app(self._preview, size, controls, key),
+                control_app(self._preview, size, controls, key, View(view_file(here))),
                 http=_Connection,
                 lifespan="off",
                 log_config=None,
@@ -105,11 +118,27 @@ class _Connection(H11Protocol):
         self._allow(REQUEST_SECONDS)
         if len(self.connections) > MAX_CONNECTIONS:
             asking = [each for each in self.connections if isinstance(each, _Connection)]
-            min(asking, key=lambda each: each.opened_at).drop()
+            min(asking, key=lambda each: (each.is_answered, each.opened_at)).drop()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is an answer on its way, as a stream is."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._allow(IDLE_SECONDS)  # it takes nothing
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._end_limit()
+        if not self._has_asked():
+            self._allow(IDLE_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._has_asked() or self.transport.get_protocol() is not self:  # a WebSocket by now
+        is_other = self.transport.get_protocol() is not self  # a WebSocket by now
+        if is_other or (self._has_asked() and not self.flow.write_paused):
             self._end_limit()
 
     def on_response_complete(self) -> None:
@@ -144,26 +173,41 @@ class _Connection(H11Protocol):
             self._limit.cancel()
 
 
-def _listen(port: int | None) -> socket.socket:
+def _listen(address: str, port: int | None) -> socket.socket:
     if port is None:
-        return _listen_usually()
+        return _listen_usually(address)
     try:
-        return socket.create_server((ADDRESS, port))
+        return _server(address, port)
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise SinkError(_not_here(address)) from error
         raise SinkError(
             f"the web preview can't use port {port} ({error.strerror}); "
             "choose another one with --port N (0: any free one)"
         ) from error
 
 
-def _listen_usually() -> socket.socket:
+def _listen_usually(address: str) -> socket.socket:
     for usual in USUAL_PORTS:
         try:
-            return socket.create_server((ADDRESS, usual))
+            return _server(address, usual)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SinkError(_not_here(address)) from error
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):  # the latter: kept for others
                 raise SinkError(f"the web preview can't be served: {reason(error)}") from error
     raise SinkError(
         f"the web preview's ports {USUAL_PORTS[0]} to {USUAL_PORTS[-1]} are taken; "
         "name another with --port N (0: any free one)"
     )
+
+
+def _server(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    opened = socket.create_server((address, port), family=family)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # of all that it accepts
+    return opened
+
+
+def _not_here(address: str) -> str:
+    return f"{address} is no address of this machine; name one of its own by --listen"

@@ -129,7 +129,7 @@ def choose_source() -> tuple[str, str]:
     try:
         return "screen", "a screen of {}x{}".format(*source_size("screen"))
     except SourceError as error:
-        return "testcard", str(error)
+        return "testcard", f"no screen to capture ({error})"
 
 
 T = TypeVar("T")

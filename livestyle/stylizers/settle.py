@@ -34,7 +34,7 @@ def settle_stylizer(config: Config, announce: Callable[[str], None]) -> Config:
         )
     if config.stylizer == "auto":
         name, why = choose_stylizer(config)
-        announce(f"stylizer {name}: {why}")
+        announce(f"stylizer {name}, chosen by auto: {why}")
         config = dataclasses.replace(config, stylizer=name)
     if config.stylizer == "lite" and find_blend(config.style):
         package_folder()
@@ -121,13 +121,13 @@ def choose_turbo(config: Config) -> str:
     """ "" where turbo would run well on this machine, else why it would not."""
     driver = "nvcuda" if sys.platform == "win32" else "cuda"
     if not ctypes.util.find_library(driver):
-        return "there is no CUDA GPU; --stylizer turbo runs on a CPU too, at seconds a frame"
+        return "no CUDA GPU for turbo (--stylizer turbo runs on a CPU too, at seconds a frame)"
     if lacking := _lacking():
-        return f"{lacking} is not installed; for turbo {adding('turbo')}"
+        return f"no {lacking} for turbo; to add it {adding('turbo')}"
     from livestyle.models.plan import plan_model
 
     if config.model is None and not plan_model(config).is_here():
-        return f"the model of {config.recipe} is not on this disk; --stylizer turbo fetches it"
+        return f"no model of {config.recipe} on this disk for turbo (--stylizer turbo fetches it)"
     return ""
 
 

@@ -137,6 +137,7 @@ class Pipeline:
         return Running(
             source=source.name,
             source_size=source.size,
+            source_fps=source.fps,
             stylizer=stylizer.name,
             engine=stylizer.engine,
             engine_why=stylizer.why,

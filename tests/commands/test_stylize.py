@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,4 +246,6 @@ def test_hdr_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
             made.mux(stream.encode(picture))
         made.mux(stream.encode(None))
     assert main(["stylize", "hdr.mkv", "out.mkv", "--stylizer", "passthrough"]) == 0
-    assert capsys.readouterr().err == "hdr.mkv is PQ; its colours are brought down to SDR\n"
+    told, written = capsys.readouterr().err.splitlines()
+    assert told == "hdr.mkv is PQ; its colours are brought down to SDR"
+    assert re.fullmatch(r"\S+: \d+x\d+, .+ s(, \d+\.\d fps)?", written)

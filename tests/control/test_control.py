@@ -197,6 +197,8 @@ def test_metrics(web: WebPreview) -> None:
     assert samples["livestyle_output_duplicates_total",] == 25
     assert samples["livestyle_source_reconnects_total",] == 1
     assert samples["livestyle_resizes_total",] == 3
+    assert samples["livestyle_freezes_total",] == 2
+    assert samples["livestyle_frozen_seconds_total",] == 3.5
     assert samples["livestyle_worker_restarts_total",] == 2
     assert samples["livestyle_state", "running"] == 1
     assert samples["livestyle_state", "failed"] == 0

@@ -12,6 +12,7 @@ from livestyle.front.pulse import FIRST_SILENCE, LOADING_SILENCE, PATIENCE, SILE
 FRESH = Running(
     source="screen:1",
     source_size=(640, 360),
+    source_fps=None,
     stylizer="turbo",
     engine="torch",
     engine_why="",

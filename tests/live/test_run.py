@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import psutil
 import pytest
 from display import Display
@@ -19,6 +20,7 @@ from display import Display
 from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.front import decide, front
+from livestyle.sources.testcard import draw
 
 Run = Callable[..., "Running"]
 
@@ -96,6 +98,14 @@ def _wait_for_styled(folder: Path) -> None:
     _wait_for(lambda: log.exists() and "unique" in log.read_text())
 
 
+def _frozen(lines: list[dict[str, str]]) -> list[float]:
+    """How long the picture stood still, in s, each time that it did so for more than one."""
+    new = [int(line["written_at_ns"]) for line in lines if line["kind"] == "unique"]
+    ends = [*new[1:], int(lines[-1]["written_at_ns"])]
+    gaps = [(end - start) / 1e9 for start, end in zip(new, ends, strict=True)]
+    return [gap for gap in gaps if gap > 1]
+
+
 def _report(file: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(file.read_text())
     return report
@@ -151,7 +161,11 @@ def test_killed_worker_costs_frames_but_not_the_output(run: Run, tmp_path: Path)
     report = _report(tmp_path / "r.json")
     assert report["worker_restarts"] == 1
     assert report["output"]["frames"] == 240
-    kinds = [line["kind"] for line in _log(tmp_path / "f.csv")]
+    lines = _log(tmp_path / "f.csv")
+    frozen = _frozen(lines)
+    assert report["output"]["freezes"] == len(frozen)
+    assert report["output"]["frozen_s"] == pytest.approx(sum(frozen), abs=0.01)
+    kinds = [line["kind"] for line in lines]
     gap = kinds.index("repeated", kinds.index("unique") + 1)
     assert "unique" in kinds[gap:]  # it came back
     # the last frame stayed up meanwhile: the card comes only after two seconds
@@ -159,6 +173,43 @@ def test_killed_worker_costs_frames_but_not_the_output(run: Run, tmp_path: Path)
     # the killed worker's frames are still counted, but for its last quarter of a second
     counted = report["output"]["unique"] + report["stylizer"]["superseded"]
     assert report["source"]["frames"] >= counted - 6
+
+
+def test_freezes_are_what_a_viewer_saw(run: Run, tmp_path: Path) -> None:
+    """Halts of the worker too short for a restart; the last goes on as the run ends."""
+    running = run(
+        *BASE, "--sink", "null", "--report", "r.json", "--frame-log", "f.csv",
+    )  # fmt: skip
+    worker = running.worker()
+    _wait_for_styled(tmp_path)
+    time.sleep(1)
+    for halt in (0.4, 1.8):
+        worker.send_signal(signal.SIGSTOP)
+        time.sleep(halt)
+        worker.send_signal(signal.SIGCONT)
+        time.sleep(1)
+    worker.send_signal(signal.SIGSTOP)
+    time.sleep(2)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.wait() == 130, running.said()
+    report = _report(tmp_path / "r.json")
+    output, frozen = report["output"], _frozen(_log(tmp_path / "f.csv"))
+    assert report["worker_restarts"] == 0
+    assert output["freezes"] == len(frozen) >= 2
+    assert output["frozen_s"] == pytest.approx(sum(frozen), abs=0.01)
+    assert f"{len(frozen)} freezes ({sum(frozen):.1f} s)" in running.said()
+
+
+def test_a_still_source_that_is_held_is_no_freeze(run: Run, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "still.png"), draw(3, (320, 180))[:, :, :3])
+    running = run(
+        "run", "--source", "file:still.png", "--stylizer", "lite", "--sink", "null", "--fps", "10",
+        "--seconds", "8", "--report", "r.json", "--frame-log", "f.csv",
+    )  # fmt: skip
+    assert running.wait() == 0, running.said()
+    report = _report(tmp_path / "r.json")
+    assert report["stylizer"]["held"] > 10
+    assert report["output"]["freezes"] == len(_frozen(_log(tmp_path / "f.csv"))) == 0
 
 
 def test_hung_worker_is_replaced_and_the_card_shown(run: Run, tmp_path: Path) -> None:

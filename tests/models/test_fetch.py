@@ -97,7 +97,9 @@ class Newcomer:
 
 
 # What is said every few seconds, so on a slow machine alone.
-_PROGRESS = re.compile(r"the model .+|checking \S+|\S+: \d+\.\d\d of \d+\.\d\d GB fetched")
+_PROGRESS = re.compile(
+    r"the model .+|checking \S+|\d+% of \S+ fetched, \d\.\d\d of \d\.\d\d GB|out\.png: .+ s"
+)
 
 
 def _told(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -198,7 +200,7 @@ def test_without_a_model_and_a_network_it_is_one_line(newcomer: Newcomer) -> Non
 def test_auto_says_why_it_is_not_turbo(newcomer: Newcomer) -> None:
     done = newcomer.stylize("http://127.0.0.1:9", "--stylizer", "auto")
     assert done.returncode == 0
-    assert "stylizer lite: there is no CUDA GPU; --stylizer turbo runs on a CPU too" in done.stderr
+    assert "stylizer lite, chosen by auto: no CUDA GPU for turbo (--stylizer turbo" in done.stderr
 
 
 @pytest.mark.parametrize("revision", ["", "@c0ffee" + 34 * "0"])

@@ -31,7 +31,7 @@ from web_client import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from livestyle.control.preview import MAX_WATCHERS
+from livestyle.control.feed import MAX_WATCHERS
 from livestyle.errors import SinkError
 from livestyle.frame import Frame
 from livestyle.sinks.web import (
@@ -358,16 +358,22 @@ def test_usual_ports_that_are_all_taken_are_named_as_that(
     )
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOBUFS])
 def test_where_no_port_can_be_had_none_is_called_taken(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> Any:
+    def refuse(*_: Any, **__: Any) -> Any:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("livestyle.sinks.web.socket.create_server", refuse)
     with pytest.raises(SinkError, match=f"can't be served: {os.strerror(number)}"):
         WebPreview(SIZE, port=None, controls=FakeRun(figures, ignore))
+
+
+@pytest.mark.parametrize("chosen", [None, 0])
+def test_an_address_that_is_not_here_is_named(chosen: int | None) -> None:
+    with pytest.raises(SinkError, match=r"192\.0\.2\.1 is no address of this machine.*--listen"):
+        WebPreview(SIZE, port=chosen, controls=FakeRun(figures, ignore), listen="192.0.2.1")
 
 
 def test_it_stops_in_time_and_frees_its_port() -> None:

@@ -72,6 +72,6 @@ def test_it_is_a_style_of_lite_alone() -> None:
     settled = settle_stylizer(Config(style="a.jpg:1,b.PNG:2"), told.append)
     assert (settled.stylizer, settled.style) == ("lite", "a.jpg:1,b.PNG:2")
     assert settled.detail == 0.8
-    assert told == ["stylizer lite: it alone takes a picture as a style"]
+    assert told == ["stylizer lite, chosen by auto: it alone takes a picture as a style"]
     with pytest.raises(ConfigError, match="style 'a.jpg': a picture is a style of lite alone"):
         settle_stylizer(Config(stylizer="turbo", style="a.jpg"), print)
