@@ -11,7 +11,6 @@ from typing import Any
 from livestyle.errors import MissingPackage, ModelError
 from livestyle.models.checkpoint import ModelFile
 from livestyle.models.folder import autoencoder_class, variant
-from livestyle.models.lora import apply_lora
 from livestyle.models.plan import Choice
 from livestyle.models.precision import DTYPES, choose_precision
 
@@ -20,6 +19,8 @@ try:
     import torch
     import transformers
     from safetensors import SafetensorError
+
+    from livestyle.models.fold import apply_lora
 except ImportError as missing:
     raise MissingPackage(missing.name or "diffusers", "turbo") from missing
 

@@ -36,8 +36,11 @@ def find_blend(style: str | None) -> tuple[Part, ...]:
             raise ConfigError(f"style {style!r}: {file!r} is no picture; {_FORM}")
         if not (share > 0 and math.isfinite(share)):
             raise ConfigError(f"style {style!r}: share {share:g} of {file!r} is not above 0")
-        if not os.path.isfile(os.path.expanduser(file)):
+        path = os.path.expanduser(file)
+        if not os.path.exists(path):
             raise ConfigError(f"style {style!r}: there is no file {file!r}; check the name")
+        if not os.path.isfile(path):
+            raise ConfigError(f"style {style!r}: {file!r} is no regular file; name a picture")
     whole = sum(share for _, share in named)
     return tuple(Part(Path(file).expanduser(), share / whole) for file, share in named)
 

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 import openvino as ov
 
-from livestyle.errors import ConfigError, StylizerError, reason
+from livestyle.errors import ConfigError, StylizerError
 from livestyle.installation import adding
+from livestyle.still import read_still
 from livestyle.stylizers.blend import Part, package_folder
 
 if TYPE_CHECKING:
@@ -73,15 +74,9 @@ def predict_style(blend: Sequence[Part]) -> Floats:
 def _read_picture(file: Path) -> Pixels:
     """A picture file as RGB (H, W, 3)."""
     try:
-        encoded = np.fromfile(file, np.uint8)
-    except OSError as error:
-        raise ConfigError(f"cannot read style {str(file)!r}: {reason(error)}") from error
-    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    if picture is None:
-        raise ConfigError(
-            f"cannot read style {str(file)!r}: it is damaged, or no picture; name another"
-        )
-    return np.ascontiguousarray(picture[..., ::-1])
+        return read_still(file)
+    except ValueError as error:
+        raise ConfigError(f"cannot read style {str(file)!r}: {error}; name another") from error
 
 
 def _square(picture: Pixels) -> Floats:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from livestyle.errors import PictureError
+from livestyle.still import read_still
 from livestyle.training.panels import draw_panel
 
 FLAT = 8
@@ -124,10 +125,12 @@ class Crops:
 
 def read_picture(path: Path) -> np.ndarray:
     """A picture file. Raises PictureError for what is none."""
-    picture = _read(path)
-    if picture is None:
-        raise PictureError(f"cannot read the picture {str(path)!r}; name a JPEG, PNG or WebP file")
-    return picture
+    try:
+        return read_still(path)
+    except ValueError as error:
+        raise PictureError(
+            f"cannot read the picture {str(path)!r}: {error}; name a JPEG, PNG or WebP file"
+        ) from error
 
 
 def read_folder(folder: Path, height: int = 720) -> list[np.ndarray]:
@@ -137,19 +140,17 @@ def read_folder(folder: Path, height: int = 720) -> list[np.ndarray]:
     """
     found = []
     for path in sorted(folder.iterdir()) if os.path.isdir(folder) else []:
-        picture = _read(path)
-        if picture is None or picture.std() < FLAT:
+        try:
+            picture = read_still(path)
+        except ValueError:  # a folder may hold other things too
+            continue
+        if picture.std() < FLAT:
             continue
         scale = min(1, height / picture.shape[0])
         found.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     if not found:
         raise PictureError(f"no pictures in {str(folder)!r}; name a folder of JPEG or PNG files")
     return found
-
-
-def _read(path: Path) -> np.ndarray | None:
-    picture = cv2.imread(str(path))
-    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:

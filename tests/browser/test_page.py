@@ -232,7 +232,7 @@ def test_by_thumb_everything_is_large_enough(browser: Browser, source: str) -> N
 
 SMALL = """() => [...document.querySelectorAll("button, select, textarea, summary, input")]
   .filter((each) => each.checkVisibility())
-  .map((each) => [each, (each.type === "checkbox" ? each.closest("label, .field") : each)])
-  .map(([each, area]) => [each.id || each.className || each.textContent, area.getBoundingClientRect()])
+  .map((each) => [each, each.type === "checkbox" ? each.closest("label, .field") : each])
+  .map(([each, area]) => [each.id || each.textContent, area.getBoundingClientRect()])
   .filter(([, box]) => box.width < 38 || box.height < 38)
   .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""

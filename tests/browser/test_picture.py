@@ -150,8 +150,9 @@ def png_with(settings: dict[str, Any] | None, *, packed: bool = False) -> bytes:
 DROP = """(content) => {
   const held = new DataTransfer();
   held.items.add(new File([new Uint8Array(content)], "dropped.png", { type: "image/png" }));
+  const how = { dataTransfer: held, bubbles: true, cancelable: true };
   for (const kind of ["dragover", "drop"])
-    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: held, bubbles: true, cancelable: true }));
+    document.body.dispatchEvent(new DragEvent(kind, how));
 }"""
 
 

@@ -1,4 +1,4 @@
-"""A stream run from the page: `livestyle run` on a real game, from opening it to a killed worker."""
+"""A stream run from the page: `livestyle run` on a real game, till its worker is killed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,13 @@ from test_picture import drag, drop
 
 FPS = 15
 T = TypeVar("T")
-PIXELS = """(canvas) => [...canvas.getContext("2d")
-  .getImageData(0, 0, canvas.width, canvas.height).data.filter((_, at) => at % 4 === 1)]"""
+WIDTH, HEIGHT = 160, 90
+PIXELS = f"""(canvas) => {{
+  const pen = new OffscreenCanvas({WIDTH}, {HEIGHT}).getContext("2d");
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(canvas, 0, 0, {WIDTH}, {HEIGHT});
+  return [...pen.getImageData(0, 0, {WIDTH}, {HEIGHT}).data.filter((_, at) => at % 4 === 1)];
+}}"""
 
 
 @pytest.fixture
@@ -172,10 +177,8 @@ def _log(folder: Path) -> list[dict[str, str]]:
 
 
 def _pixels(page: Page, canvas: str) -> np.ndarray:
-    """Green: (height, width) of the picture."""
-    element = page.locator(canvas)
-    flat = np.array(element.evaluate(PIXELS), np.float32)
-    return flat.reshape(int(element.get_attribute("height") or 0), -1)
+    """Green of the picture, small: (HEIGHT, WIDTH)."""
+    return np.array(page.locator(canvas).evaluate(PIXELS), np.float32).reshape(HEIGHT, WIDTH)
 
 
 def _differences(page: Page) -> tuple[float, float]:
@@ -184,9 +187,8 @@ def _differences(page: Page) -> tuple[float, float]:
     """
     output, source = _pixels(page, "#picture"), _pixels(page, "#source-picture")
     apart = np.abs(output - source)
-    height, width = apart.shape
-    inside = apart[int(0.25 * height) : int(0.55 * height), int(0.35 * width) : int(0.65 * width)]
-    return float(np.median(inside)), float(np.median(apart[int(0.7 * height) :]))
+    inside = apart[HEIGHT // 4 : HEIGHT // 2, 2 * WIDTH // 5 : 3 * WIDTH // 5]
+    return float(np.median(inside)), float(np.median(apart[7 * HEIGHT // 10 :]))
 
 
 def _worker(front: int) -> psutil.Process:

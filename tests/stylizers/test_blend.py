@@ -1,5 +1,6 @@
 """Pictures as a style: how they are named, and where they can't be."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def test_a_colon_may_belong_to_the_name(folder: Path) -> None:
     [
         ("no.jpg", "there is no file 'no.jpg'; check the name"),
         ("a.jpg:0.5,no.jpg:0.5", "there is no file 'no.jpg'; check the name"),
+        ("fifo.png", "'fifo.png' is no regular file; name a picture"),
+        ("a.jpg,folder.webp", "'folder.webp' is no regular file; name a picture"),
         ("a.jpg:0.5,comic:0.5", "'comic' is no picture; FILE.jpg, or FILE.jpg:SHARE,"),
         ("a.jpg,", "'' is no picture; FILE.jpg, or FILE.jpg:SHARE,"),
         ("a.jpg:0", "share 0 of 'a.jpg' is not above 0"),
@@ -53,6 +56,8 @@ def test_a_colon_may_belong_to_the_name(folder: Path) -> None:
 )
 @pytest.mark.usefixtures("folder")
 def test_what_is_no_blend_is_named(style: str, message: str) -> None:
+    os.mkfifo("fifo.png")
+    os.mkdir("folder.webp")
     with pytest.raises(ConfigError) as raised:
         find_blend(style)
     assert f"style {style!r}: {message}" in str(raised.value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from livestyle.errors import ConfigError, MissingPackage
+from livestyle.still import read_still
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +32,12 @@ class Painting:
     def open(self) -> Callable[[Pixels], float]:
         """What gives a picture's distance, RGB (H, W, 3). Raises ConfigError, MissingPackage."""
         try:
+            painted = read_still(Path(self.file))
+        except ValueError as error:
+            raise ConfigError(
+                f"--painting {self.file!r} can't be read as a picture: {error}; name another"
+            ) from error
+        try:
             import torch
 
             from livestyle.training.features import Features
@@ -45,10 +53,7 @@ class Painting:
                 found: Mapping[str, Tensor] = vgg(planes[None])
             return found
 
-        painted = cv2.imread(self.file)
-        if painted is None:
-            raise ConfigError(f"--painting {self.file!r} can't be read as a picture; name another")
-        painting = features(np.ascontiguousarray(painted[..., ::-1], np.uint8))
+        painting = features(painted)
         return lambda picture: style_distance(features(picture), painting)
 
 
