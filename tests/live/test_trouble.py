@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -429,16 +430,28 @@ def test_looks_wait_for_no_worker(start: Start, tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     worker = _worker(process.pid)
     os.kill(worker, signal.SIGSTOP)
-    slowest = 0.0
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as page:
-        for number in range(3000):
-            began = time.monotonic()
-            page.request("POST", "/api/look", f'{{"detail": {number % 100 / 100}}}', headers)
-            assert page.getresponse().read() == b""
-            slowest = max(slowest, time.monotonic() - began)
-        page.request("POST", "/api/look", '{"detail": 0.25, "mix": 0.5}', headers)
-        assert page.getresponse().status == 204
-    assert slowest < 1
+    numbers, waits = iter(range(1000)), list[float]()
+
+    def change(body: str) -> None:
+        began = time.monotonic()
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as page:
+            page.request("PATCH", "/api/v1/settings", body, headers)
+            assert page.getresponse().status == 200
+        waits.append(time.monotonic() - began)
+
+    def change_all() -> None:
+        """Each is answered when the next comes, for the worker says nothing."""
+        for number in numbers:
+            change(f'{{"detail": {number % 100 / 100}}}')
+
+    threads = [threading.Thread(target=change_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(waits) == 1000
+    assert sorted(waits)[-5] < 1, "but for the last ones, whose answer nobody knew"
+    change('{"detail": 0.25, "mix": 0.5}')
     _until(lambda: _worker(process.pid, other_than=worker))
     process.terminate()
     assert process.wait(30) == 130
