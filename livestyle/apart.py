@@ -23,7 +23,7 @@ from typing import Any
 
 from livestyle.errors import LivestyleError
 from livestyle.leash import Leash, end_with_parent
-from livestyle.machine import peak_memory_gib
+from livestyle.machine import leave_machine_to_others, peak_memory_gib
 from livestyle.streams import leave_stdout
 
 # It looks for modules where its parent does, which need not have livestyle installed. -P: and so
@@ -131,9 +131,9 @@ def serve() -> None:
 
         work: Work = pickle.load(sys.stdin.buffer)
         end_with_parent(functools.partial(os.read, 0, 1))  # nothing more comes
-        if work.background and hasattr(os, "nice"):
-            os.nice(19)
-            # by Linux' autogroups it would count in its session alone, and that has this process
+        if work.background:
+            leave_machine_to_others()
+            # by Linux' autogroups that counts in its session alone, which has no other process
             with contextlib.suppress(OSError):
                 Path("/proc/self/autogroup").write_text("19")
         module, _, name = work.function.partition(":")

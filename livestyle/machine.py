@@ -124,3 +124,9 @@ def _memory_gib() -> float | None:
     if not hasattr(os, "sysconf"):
         return None
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def leave_machine_to_others() -> None:
+    """Have this process compute when nobody else wants to, as far as the system knows of that."""
+    if hasattr(os, "nice"):
+        os.nice(19)

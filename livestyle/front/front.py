@@ -92,6 +92,7 @@ class Front:
         self._sinks.begin(config)
         self._opened.callback(self._clock.stop)
         self._opened.callback(self._recordings.close)
+        self._opened.callback(self._gallery.close)
         if config.frame_log is not None:
             self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written

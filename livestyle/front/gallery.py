@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from livestyle.apart import Work, run_apart
 from livestyle.aside import Aside
 from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.control import StyleChoice
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
+from livestyle.front.child import Child
 from livestyle.stylizers.preset import list_presets
 from livestyle.stylizers.style import find_style, list_styles
+from livestyle.worker.gallery import serve_gallery
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
@@ -24,13 +28,14 @@ if TYPE_CHECKING:
 _FRESH = 10.0  # s for which the pictures are good
 _PATIENCE = 5.0  # s for which a picture of the source is waited for
 _SECONDS = 120.0  # for all of them
+_IDLE = 20.0  # s after which nobody is asking any more
 _LOOK_EVERY = 0.05  # s
 
 
 class Gallery:
     """Pictures of lite's styles, by a process apart that leaves the machine to the run, one style
-    after the other; it ends with the last. They are made when somebody asks, all of them, and again
-    when somebody asks later than _FRESH.
+    after the other. They are made when somebody asks, all of them, and again when somebody asks
+    later than _FRESH; the process ends when nobody has asked for _IDLE.
 
     Turbo's presets have none: a second model beside that of the run is more memory, and seconds of
     its time, than a list is worth.
@@ -41,10 +46,11 @@ class Gallery:
         self._slot = slot
         self._size = size
         self._new = threading.Condition()  # protects what is below
-        self._pictures: dict[str, bytes] = {}  # JPEG, by style
+        self._made: dict[str, bytes | str] = {}  # by style: JPEG, or why there is none
         self._seen_at = float("-inf")  # s, monotonic: when what they show was captured
-        self._is_making = False
+        self._is_making = self._is_served = self._is_closed = False
         self._failure = ""  # why the last round ended early
+        self._child: Child | None = None
 
     def styles(self, config: Config) -> list[StyleChoice]:
         """Those of the run's stylizer, the user's own among them. Raises LivestyleError."""
@@ -69,40 +75,89 @@ class Gallery:
             raise LivestyleError(f"style {name!r}: there are pictures of lite's styles alone")
         find_style(name)
         with self._new:
-            if self._is_fresh and name in self._pictures:
-                return self._pictures[name]
-            if not self._is_making:
+            is_old = time.monotonic() - self._seen_at > _FRESH
+            if not self._is_making and (is_old or name not in self._made):
                 self._is_making = True
-                self._pictures, self._failure = {}, ""
-                Aside(lambda: self._make(self._slot), "gallery").start()  # type: ignore[arg-type]
-            self._new.wait_for(lambda: name in self._pictures or not self._is_making)
-            if name in self._pictures:
-                return self._pictures[name]
-        raise LivestyleError(f"style {name!r}: no picture was made: {self._failure}")
+                self._made, self._failure = {}, ""
+                self._begin(self._slot)
+            self._new.wait_for(lambda: name in self._made or not self._is_making)
+            made = self._made.get(name, self._failure or "it has just been removed")
+        if isinstance(made, str):
+            raise LivestyleError(f"style {name!r}: no picture is made: {made}")
+        return made
 
-    @property
-    def _is_fresh(self) -> bool:
-        return time.monotonic() - self._seen_at < _FRESH
+    def close(self) -> None:
+        """End the process, and what waits for its pictures."""
+        with self._new:
+            self._is_closed = True
+            self._new.notify_all()
+            if self._child is not None:
+                self._child.kill()
 
-    def _make(self, slot: Slot) -> None:
-        failure = "it has none"
+    def _begin(self, slot: Slot) -> None:
+        if self._is_served:
+            self._new.notify_all()
+        else:
+            self._is_served = True
+            Aside(lambda: self._serve(slot), "gallery").start()
+
+    def _serve(self, slot: Slot) -> None:
+        """Make one round after the other, by one process, while there is somebody who asks."""
+        failure = ""
         try:
-            source = self._source(slot)
-            names = [style.name for style in list_styles()]
-            work = Work(
-                "livestyle.worker.gallery:paint_styles",
-                (source, names),
-                "the gallery",
-                background=True,
-                seconds=_SECONDS,
-            )
-            run_apart(work, self._take)
+            with self._started() as pipe:
+                while self._is_wanted():
+                    self._make(slot, pipe)
+                return
         except LivestyleError as error:
             failure = str(error)
+        except (OSError, EOFError):
+            failure = "its process has ended"
+        with self._new:
+            self._is_making = self._is_served = False
+            self._failure = failure
+            self._new.notify_all()
+
+    def _is_wanted(self) -> bool:
+        """Waits until another round is, or none was for _IDLE: then this serves no more."""
+        with self._new:
+            self._new.wait_for(lambda: self._is_making or self._is_closed, _IDLE)
+            if self._is_making and not self._is_closed:
+                return True
+            self._is_making = self._is_served = False
+            return False
+
+    @contextlib.contextmanager
+    def _started(self) -> Iterator[Connection]:
+        child = Child("livestyle-gallery", serve_gallery)
+        with self._new:
+            self._child = child
+            if self._is_closed:
+                child.kill()
+        try:
+            yield child.pipe
         finally:
+            child.pipe.close()
             with self._new:
-                self._is_making, self._failure = False, failure
+                if self._child is child:
+                    self._child = None
+            child.end()
+
+    def _make(self, slot: Slot, pipe: Connection) -> None:
+        """One round. Raises LivestyleError, and OSError or EOFError where the process is gone."""
+        until = time.monotonic() + _SECONDS
+        pipe.send((self._source(slot), [style.name for style in list_styles()]))
+        while pipe.poll(max(0.0, until - time.monotonic())):
+            made = pipe.recv()
+            with self._new:
+                if made is None:
+                    self._is_making = False
+                else:
+                    self._made[made[0]] = made[1]
                 self._new.notify_all()
+            if made is None:
+                return
+        raise LivestyleError(f"the machine had no time for it within {_SECONDS:g} s")
 
     def _source(self, slot: Slot) -> Pixels:
         """The source as it is now, I420 (H * 3 / 2, W). Raises LivestyleError."""
@@ -118,9 +173,3 @@ class Gallery:
                 return picture
             time.sleep(_LOOK_EVERY)
         raise LivestyleError("the source gives no picture now; try again once it does")
-
-    def _take(self, made: tuple[str, bytes]) -> None:
-        name, jpeg = made
-        with self._new:
-            self._pictures[name] = jpeg
-            self._new.notify_all()

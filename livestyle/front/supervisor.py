@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import pickle
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
 
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
 from livestyle.between.slot import Slots
@@ -19,10 +15,8 @@ from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
+from livestyle.front.child import Child
 from livestyle.front.pulse import Pulse
-from livestyle.leash import Leash, run_leashed
-from livestyle.places import leave_removed_folder
-from livestyle.worker.process import WorkerProcess
 from livestyle.worker.process import main as run_worker
 
 _DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
@@ -49,9 +43,7 @@ class Supervisor:
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
         self._arguments = output_size, slots
         self._past = Counts()  # of the workers that are gone
-        self._process: WorkerProcess | None = None
-        self._leash: Leash
-        self._front: Connection
+        self._child: Child | None = None
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
         self._spoke = False  # any worker, ever
@@ -60,36 +52,18 @@ class Supervisor:
 
     def start(self) -> None:
         """Start a worker process. Raises WorkerError when the system refuses one."""
-        try:
-            ours, theirs = multiprocessing.Pipe()
-            leash = Leash()
-        except OSError as error:
-            raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         with self._changing:
-            self._front = ours
             begins = self.asked.change_now
             self._told = begins.number
             self._answered = True
         self._cause = ""
-        process = WorkerProcess(
-            target=run_leashed,
-            # where one has run before, the source was there: it may be away for now
-            args=(leash.held, run_worker, theirs, begins, *self._arguments, self.restarts > 0),
-            name="livestyle-worker",
-            daemon=True,
-        )
         try:
-            leave_removed_folder()
-            with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
-                process.start()
-                leash.tie(process.ident or 0)
+            # where one has run before, the source was there: it may be away for now
+            is_patient = self.restarts > 0
+            child = Child("livestyle-worker", run_worker, begins, *self._arguments, is_patient)
         except OSError as error:
-            ours.close()
-            leash.close()
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
-        finally:
-            theirs.close()  # so that a dead worker is the end of the pipe
-        self._process, self._leash = process, leash
+        self._child = child
         self._pulse.begin(time.monotonic())
 
     def change(self, config: Config) -> None:
@@ -116,14 +90,14 @@ class Supervisor:
         Raises WorkerError when the first worker failed before it ever ran: that is a problem of
         the settings or of the installation, and another try would not help.
         """
-        if self._process is None:
+        if self._child is None:
             time.sleep(min(timeout, max(0.0, self._restart_at - time.monotonic())))
             if time.monotonic() >= self._restart_at:
                 self._restart()
             return
         try:
-            while self._front.poll(timeout):
-                self._hear(self._front.recv())
+            while self._child.pipe.poll(timeout):
+                self._hear(self._child.pipe.recv())
                 timeout = 0
         except (EOFError, OSError, pickle.UnpicklingError):  # it may die in the middle of a word
             if not self._spoke:
@@ -140,14 +114,14 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the worker: ask, and after 2 s kill."""
-        if self._process is None:
+        if self._child is None:
             return
         with contextlib.suppress(OSError):
-            self._front.send(Stop())
+            self._child.pipe.send(Stop())
         with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
             until = time.monotonic() + 2
-            while self._front.poll(max(0.0, until - time.monotonic())):
-                last = self._front.recv()
+            while self._child.pipe.poll(max(0.0, until - time.monotonic())):
+                last = self._child.pipe.recv()
                 if isinstance(last, Running):  # what it fails of no longer matters, its counts do
                     self.running = last
         self._reap()
@@ -183,17 +157,17 @@ class Supervisor:
                 self.state, self.message, self._cause = "recovering", error, error
 
     def _tell(self) -> None:
-        if self.state == "running" and self._told != self.asked.number and self._answered:
-            change = self.asked.change_now
+        child, asked = self._child, self.asked
+        if child and self.state == "running" and self._told != asked.number and self._answered:
+            change = asked.change_now
             with contextlib.suppress(OSError):  # it is gone: the next one begins with these
-                self._front.send(change)
+                child.pipe.send(change)
             self._told = change.number
             self._answered = False
 
     def _exit_reason(self) -> str:
-        assert self._process is not None
-        self._process.join(1)
-        code = self._process.exitcode or 0
+        assert self._child is not None
+        code = self._child.exit_code()
         if code >= 0:
             return f"the worker ended with code {code}"
         with contextlib.suppress(ValueError):  # there are some without a name
@@ -218,29 +192,9 @@ class Supervisor:
         self._restart_at = now + delay
 
     def _reap(self) -> None:
-        if self._process is None:
+        if self._child is None:
             return
-        self._process.join(0.5)
-        self._process.kill()
-        self._process.join()
-        if self._process.exitcode is not None:  # else multiprocessing looks again at each start
-            self._process.close()
-        self._process = None
-        self._leash.close()
+        child, self._child = self._child, None
+        child.end()
         with self._changing:
-            self._front.close()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """SIGINT waits until the end; a process started here never gets it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # multiprocessing's tracker, where the first process starts it, lets SIGINT through again
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            child.pipe.close()

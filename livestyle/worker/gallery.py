@@ -1,8 +1,10 @@
-"""What the gallery's process does: one picture in each of lite's styles."""
+"""What the gallery's process does: pictures in each of lite's styles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import signal
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,7 +15,9 @@ from livestyle.config import Config
 from livestyle.errors import LivestyleError
 from livestyle.finish.picture import PictureFinish
 from livestyle.frame import Frame, even, within
-from livestyle.stylizers import open_stylizer
+from livestyle.machine import leave_machine_to_others
+from livestyle.streams import leave_stdout
+from livestyle.stylizers import Stylizer, open_stylizer
 from livestyle.stylizers.settle import settle_stylizer
 
 if TYPE_CHECKING:
@@ -24,29 +28,53 @@ _SHOWN = 320, 180
 _QUALITY = 85
 
 
-def paint_styles(
-    source: Pixels, names: list[str], report: Callable[[tuple[str, bytes]], None]
-) -> None:
-    """Tell each style's name with its JPEG; one that can't be opened is left out.
+class Painter:
+    """Paints pictures in lite's styles, and keeps those that it has opened."""
 
-    source: I420 (H * 3 / 2, W).
-    """
-    rgb: Any = cv2.cvtColor(source, cv2.COLOR_YUV2RGB_I420)
-    rgb = scale(rgb, even(within((rgb.shape[1], rgb.shape[0]), _STYLED)))
-    for name in names:
-        try:
-            report((name, _jpeg(_painted(rgb, name))))
-        except LivestyleError:  # of the user's own there may be one that is damaged
-            continue
+    def __init__(self) -> None:
+        self._opened: dict[str, tuple[Stylizer, PictureFinish]] = {}
 
-
-def _painted(rgb: Pixels, name: str) -> Pixels:
-    config = settle_stylizer(Config(stylizer="lite", style=name, hold=0.0), lambda _: None)
-    canvas = Canvas((rgb.shape[1], rgb.shape[0]), "stretch")
-    bgra: Any = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
-    with open_stylizer(config, canvas, lambda _: None) as stylizer:
-        finish = PictureFinish(rgb, finishing_of(config))
+    def paint(self, rgb: Pixels, name: str) -> Pixels:
+        """RGB (H, W, 3) in that style, the caller's own. Raises LivestyleError."""
+        stylizer, finish = self._open(rgb, name)
+        bgra: Any = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
+        finish.forget()
         return finish(rgb, lambda: stylizer.stylize(Frame(bgra, 0, 0)).pixels)
+
+    def _open(self, rgb: Pixels, name: str) -> tuple[Stylizer, PictureFinish]:
+        if name not in self._opened:
+            settings = Config(stylizer="lite", style=name, hold=0.0)
+            config = settle_stylizer(settings, lambda _: None)
+            canvas = Canvas((rgb.shape[1], rgb.shape[0]), "stretch")
+            stylizer = open_stylizer(config, canvas, lambda _: None)
+            self._opened[name] = stylizer, PictureFinish(rgb, finishing_of(config))
+        return self._opened[name]
+
+
+def serve_gallery(front: Connection) -> None:
+    """What the process runs, until the front is gone: it hears a picture of one run's source, I420
+    (H * 3 / 2, W), and names of styles; it tells each name with its JPEG, or with why there is
+    none, and then None.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the front's to decide
+    leave_stdout()  # which may carry the front's pictures
+    leave_machine_to_others()
+    painter = Painter()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            source, names = front.recv()
+            whole: Any = cv2.cvtColor(source, cv2.COLOR_YUV2RGB_I420)
+            rgb = scale(whole, even(within((whole.shape[1], whole.shape[0]), _STYLED)))
+            for name in names:
+                front.send((name, _made(painter, rgb, name)))
+            front.send(None)
+
+
+def _made(painter: Painter, rgb: Pixels, name: str) -> bytes | str:
+    try:
+        return _jpeg(painter.paint(rgb, name))
+    except LivestyleError as error:  # of the user's own there may be one that is damaged
+        return str(error)
 
 
 def _jpeg(rgb: Pixels) -> bytes:

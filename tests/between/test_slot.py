@@ -119,3 +119,17 @@ def test_all_of_the_memory_is_there_from_the_start() -> None:
     with Slot(FRAME_BYTES) as slot:
         status = os.fstat(slot._memory._descriptor)
         assert status.st_blocks * 512 >= status.st_size >= 3 * FRAME_BYTES
+
+
+def test_a_look_takes_nothing() -> None:
+    picture, beside = bytearray(4), bytearray(4)
+    with Slot(4) as slot:
+        assert slot.look(memoryview(beside)) is None
+        slot.put(7, 1, lambda into: into.__setitem__(slice(None), b"abcd"))
+        for _ in range(2):
+            seen = slot.look(memoryview(beside))
+            assert seen is not None and seen.seq == 7 and beside == b"abcd"
+        taken = slot.take(memoryview(picture))
+        assert taken is not None and taken.superseded == 0
+        assert slot.take(memoryview(picture)) is None
+        assert slot.look(memoryview(beside)) is not None

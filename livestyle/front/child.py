@@ -1,0 +1,75 @@
+"""A child: a process of ours that ends with this one, and the pipe to it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+
+from livestyle.leash import Leash, run_leashed
+from livestyle.places import leave_removed_folder
+from livestyle.worker.process import WorkerProcess
+
+
+class Child:
+    """Runs a function with its end of a pipe and the arguments. `pipe`: our end, for whoever uses
+    it to close.
+    """
+
+    def __init__(self, name: str, function: Callable[..., object], *arguments: object) -> None:
+        """Raises OSError where the system refuses a process."""
+        self.pipe: Connection
+        self.pipe, theirs = multiprocessing.Pipe()
+        with contextlib.ExitStack() as undo:
+            undo.callback(theirs.close)  # also so that a dead child is the end of the pipe
+            with contextlib.ExitStack() as failing:
+                failing.callback(self.pipe.close)
+                self._leash = Leash()
+                failing.callback(self._leash.close)
+                self._process = WorkerProcess(
+                    target=run_leashed,
+                    args=(self._leash.held, function, theirs, *arguments),
+                    name=name,
+                    daemon=True,
+                )
+                leave_removed_folder()
+                with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
+                    self._process.start()
+                    self._leash.tie(self._process.ident or 0)
+                failing.pop_all()
+
+    def exit_code(self) -> int:
+        """What it ended with; below 0 a signal. It is waited for a moment."""
+        self._process.join(1)
+        return self._process.exitcode or 0
+
+    def kill(self) -> None:
+        """Have it end now; not to be called after `end`."""
+        self._process.kill()
+
+    def end(self, patience: float = 0.5) -> None:
+        """Wait for its end so long, s, then kill it."""
+        self._process.join(patience)
+        self._process.kill()
+        self._process.join()
+        if self._process.exitcode is not None:  # else multiprocessing looks again at each start
+            self._process.close()
+        self._leash.close()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """SIGINT waits until the end; a process started here never gets it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # multiprocessing's tracker, where the first process starts it, lets SIGINT through again
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
