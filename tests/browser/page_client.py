@@ -50,6 +50,7 @@ class Run(FakeRun):
         self.asked = 0
         self.state: dict[str, Any] = {"state": "running", "message": "", "limit": ""}
         self.stylizer: dict[str, Any] = {}
+        self.output: dict[str, Any] = {}
 
     def _take(self, values: dict[str, Any]) -> None:
         self.changes.append(values)
@@ -113,6 +114,7 @@ class Run(FakeRun):
                 "late": 0,
                 "freezes": 1,
                 "latency_ms": milliseconds,
+                **self.output,
             },
             "sinks": [{"name": "/dev/video20", "note": ""}],
             "worker_restarts": 0,

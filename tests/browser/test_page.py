@@ -78,11 +78,8 @@ def test_it_says_what_is_on_and_what_limits_it(page: Page) -> None:
     [
         ("starting", "Starting"),
         ("loading", "Loading"),
-        ("degraded", "Degraded"),
-        ("standby", "Standby"),
         ("recovering", "Recovering"),
         ("failed", "Failed"),
-        ("off", "Off"),
     ],
 )
 def test_it_says_how_the_run_is(page: Page, state: str, word: str) -> None:
@@ -168,6 +165,23 @@ def test_a_page_that_nobody_sees_watches_nothing(page: Page) -> None:
         )
         page.wait_for_timeout(1500)
         assert run.asked > asked
+
+
+def test_a_run_that_runs_says_what_there_is_to_it(page: Page) -> None:
+    run = Run()
+    state = page.locator("#state")
+    with preview(run) as web:
+        page.goto(web.name)
+        expect(state).to_have_text("Running")
+        run.state |= {"message": "the source is slow"}
+        expect(state).to_have_text("Degraded")
+        run.output |= {"unique_fps": 0.0}
+        expect(state).to_have_text("Standby")
+        run.state |= {"message": "loading turbo"}
+        expect(state).to_have_text("Loading")
+        run.state |= {"message": ""}
+        run.config = dataclasses.replace(run.config, off=True)
+        expect(state).to_have_text("Off")
 
 
 @pytest.mark.parametrize("width", [320, 360, 820, 1440, 3840])

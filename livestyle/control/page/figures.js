@@ -46,7 +46,16 @@ export function showFigures(status) {
   write($("output"), join(size(output?.size), ""));
   write($("source-note"), source?.size ? `${source.name} · ${size(source.size)}` : "");
   write($("sentence"), sentence(status));
-  showState(status.state, STATES[status.state] ?? status.state);
+  const state = stateOf(status);
+  showState(state, STATES[state] ?? state);
+}
+
+/** The run's state, and of one that runs what there is to it. */
+function stateOf({ state, message, stylizer, output }) {
+  if (state !== "running") return state;
+  if (message?.startsWith("loading ")) return "loading"; // something else stands in meanwhile
+  if (message) return output?.unique_fps ? "degraded" : "standby"; // there is a card for standby
+  return stylizer?.off ? "off" : "running";
 }
 
 export function showState(state, word) {
@@ -58,7 +67,7 @@ export function showState(state, word) {
 /** What is on, on what, how fast, and what limits it. */
 export function sentence({ state, message, advice, limit, source, stylizer, output, config }) {
   if (message) return message;
-  if (!source?.name || !stylizer?.name || !["running", "degraded", "off"].includes(state)) return "";
+  if (!source?.name || !stylizer?.name || state !== "running") return "";
   const rate = output?.unique_fps;
   const speed = typeof rate === "number" ? `${rate.toFixed(1)} of ${config?.fps ?? output.fps} fps` : "";
   const what = stylizer.off

@@ -3,8 +3,6 @@
 import { ask } from "/ask.js";
 import { write } from "/figures.js";
 
-const PAUSE_MS = 100; // between two pictures: each takes time from what is styled live
-
 const spoken = (name) => name.replaceAll("_", " ");
 
 export class Styles {
@@ -12,13 +10,11 @@ export class Styles {
   constructor({ section, cards, name, again, chosen }) {
     Object.assign(this, { section, cards, name, again, chosen });
     this.names = [];
-    this.waiting = new Set(); // cards in sight without a picture
-    this.sight = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) {
-        if (isIntersecting && !target.dataset.at) this.waiting.add(target);
-        else this.waiting.delete(target);
-      }
-      this.paint();
+    this.round = 0;
+    this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) return;
+      this.sight.disconnect();
+      this.renew();
     });
     again.onclick = () => this.renew();
     cards.onkeydown = (event) => {
@@ -39,34 +35,23 @@ export class Styles {
     this.cards.replaceChildren(...styles.map(card));
     for (const each of this.cards.children) each.onclick = () => this.chosen(each.dataset.style);
     this.show(this.shown ?? {});
-    this.renew();
+    this.sight.observe(this.section); // pictures cost time: none before somebody sees them
   }
 
-  /** Pictures of the input as it is now, for the cards in sight; for the others when they are. */
-  renew() {
-    this.sight.disconnect();
+  /** Pictures of the input as it is now, one after the other: more at once would take the browser's
+   *  few connections from all else. A newer round ends this one. */
+  async renew() {
+    this.round += 1;
+    const mine = this.round;
     for (const each of this.cards.children) {
-      delete each.dataset.at;
-      if (each.dataset.picture) this.sight.observe(each);
+      if (!each.dataset.picture) continue;
+      const reply = await fetch(each.dataset.picture).catch(() => null);
+      if (mine !== this.round) return;
+      if (!reply?.ok) continue; // the card stays, its name says what it is
+      const image = each.querySelector("img");
+      URL.revokeObjectURL(image.src);
+      image.src = URL.createObjectURL(await reply.blob());
     }
-  }
-
-  /** One after the other: more at once would take the browser's few connections from all else. */
-  async paint() {
-    if (this.painting) return;
-    this.painting = true;
-    for (const next of this.waiting) {
-      this.waiting.delete(next);
-      const reply = await fetch(next.dataset.picture).catch(() => null);
-      if (reply?.ok) {
-        const image = next.querySelector("img");
-        URL.revokeObjectURL(image.src);
-        image.src = URL.createObjectURL(await reply.blob());
-      }
-      next.dataset.at = performance.now();
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-    this.painting = false;
   }
 
   /** style: the one that runs, or null; changed: whether something of it is other than its own. */
