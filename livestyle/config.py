@@ -249,8 +249,8 @@ class Config:
     sink: tuple[str, ...] = _setting(
         "output",
         ("auto",),
-        "where the result goes, repeatable: auto (a camera, if any, and the page), v4l2[:DEVICE], virtualcam, web, "
-        "record:FILE.mp4, raw:FILE_OR_-, null",
+        "where the result goes, repeatable: auto (a camera, if any, and the page), v4l2[:DEVICE], "
+        "virtualcam, web, record:FILE.mp4, raw:FILE_OR_-, null",
         values.each(values.spec),
         metavar="K",
         live=ALL,

@@ -22,7 +22,7 @@ def read_toml(file: Traversable, what: str) -> dict[str, Any]:
             content = opened.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise ValueError(f"it is larger than {_LARGEST} bytes")
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))  # Windows' editors write a mark
     except OSError as error:
         raise ConfigError(f"cannot read {what}: {reason(error)}") from error
     except RecursionError as error:

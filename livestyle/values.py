@@ -204,14 +204,17 @@ def host(value: Any) -> str:
     return f"{name}{colon}{port}"
 
 
+_WHOLE = number(-(2**53), 2**53, int)
+
+
 @_of(type="string", pattern="^[0-9]+(,[0-9]+){3,4}$")
 def rectangle(value: Any) -> Rectangle:
     """(left, top, width, height, feather) from "X,Y,W,H" or "X,Y,W,H,FEATHER", or as it is."""
     parts = value if isinstance(value, tuple | list) else str(value).split(",")
     expected = "X,Y,W,H or X,Y,W,H,FEATHER is expected, in pixels, as in 0,640,320,80"
     try:
-        left, top, width, height, feather = map(int, [*parts, 0][:5])
-    except (TypeError, ValueError):
+        left, top, width, height, feather = map(_WHOLE, [*parts, 0][:5])
+    except ValueError:
         raise ValueError(expected) from None
     if len(parts) > 5 or min(left, top, feather) < 0 or min(width, height) < 1:
         raise ValueError(expected)

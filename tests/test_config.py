@@ -253,6 +253,13 @@ def test_bad_flag_is_named_with_its_value(argv: list[str], said: str) -> None:
         ("steps = 1.9", "steps 1.9: a number from 1 to 8 is expected, a whole one"),
         ("size = [640, 360]", "size [640, 360]: WIDTHxHEIGHT"),
         ("source = 3", "source 3: text"),
+        ("keep = [[inf, 0, 10, 10]]", "keep [[inf, 0, 10, 10]]: X,Y,W,H or"),
+        ("keep = [[0, 0, 1e400, 10, -inf]]", "keep [[0, 0, inf, 10, -inf]]: X,Y,W,H or"),
+        ("keep = [[0, 0, 10, nan]]", "keep [[0, 0, 10, nan]]: X,Y,W,H or"),
+        ("keep = [[0.9, 0, 10.7, 10]]", "keep [[0.9, 0, 10.7, 10]]: X,Y,W,H or"),
+        ("keep = [[true, false, 1, 1]]", "keep [[True, False, 1, 1]]: X,Y,W,H or"),
+        ("keep-sets.hud = [[0, 0, inf, 1]]", "keep-sets {'hud': [[0, 0, inf, 1]]}: X,Y,W,H or"),
+        ("keep = ['0,0,1e3,10']", "keep ['0,0,1e3,10']: X,Y,W,H or"),
     ],
 )
 def test_bad_file_is_named_with_its_key(tmp_path: Path, text: str, said: str) -> None:
@@ -262,6 +269,14 @@ def test_bad_file_is_named_with_its_key(tmp_path: Path, text: str, said: str) ->
         load_config({}, str(file))
     assert said in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['source = "testcard"\n', "# ü\nfps = 25\n"])
+def test_a_mark_of_utf_8_is_no_text(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plain.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "marked.toml").write_text(text, encoding="utf-8-sig")
+    marked, plain = (load_config({}, str(tmp_path / f"{x}.toml")) for x in ("marked", "plain"))
+    assert marked == plain != Config()
 
 
 @pytest.mark.parametrize("prompt", ["a cat\n in the rain\t\r\n", "猫 🎉🐈", "été", ""])

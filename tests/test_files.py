@@ -382,6 +382,27 @@ def test_the_file_that_stdout_leads_to_is_not_replaced(flags: list[str], tmp_pat
     assert os.listdir(tmp_path) == ["o.mp4"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stylize", "in.png", "o.png"],
+        ["stylize", "in.png", "o.mp4"],
+        ["bench", "lite", "--report", "o.json"],
+        ["bench", "picture", "--sheet", "o.jpg"],
+    ],
+    ids=" ".join,
+)
+def test_nor_is_it_by_other_commands(words: list[str], tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), np.zeros((64, 64, 3), np.uint8))
+    command = [sys.executable, "-m", "livestyle", *words, "--json", "--overwrite"]
+    with (tmp_path / words[-1]).open("wb") as out:
+        done = subprocess.run(command, cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, text=True)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.endswith(f"{words[-1]!r}: --json is to be there, too; name another")
+    assert not (tmp_path / words[-1]).stat().st_size
+
+
 def test_the_null_device_has_room_for_all(tmp_path: Path) -> None:
     flags = ["--sink", "raw:/dev/null", "--sink", "raw:/dev/null", "--sink", "raw:-", "--json"]
     command = [sys.executable, "-m", "livestyle", *RUN, *flags]

@@ -63,12 +63,19 @@ def test_a_reader_that_has_ended_is_one_line(command: str, environment: dict[str
     assert done.returncode == 1
 
 
+CLOSED = "to stdout: it is closed; give it a file or a pipe"
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["styles"], "to stdout: it is closed; give it a file or a pipe"),
-        (["--version"], "to stdout: it is closed; give it a file or a pipe"),
-        ([*RUN, "--sink", "null", "--json"], "to stdout: it is closed; give it a file or a pipe"),
+        (["styles"], CLOSED),
+        (["--version"], CLOSED),
+        ([*RUN, "--sink", "null", "--json"], CLOSED),
+        (["stylize", "/dev/null", "o.png", "--json"], CLOSED),
+        (["bench", "lite"], CLOSED),
+        (["build", "sdxl-turbo"], CLOSED),
+        (["train", "x.png", "--on", "x", "--json"], CLOSED),
         ([*RUN, "--sink", "raw:-"], "raw video to stdout: it is closed; name a file"),
     ],
 )

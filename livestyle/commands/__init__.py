@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -76,13 +77,18 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = sys.argv[1:] if args is None else list(args)
-        for word in words[: words.index("--") if "--" in words else None]:
-            if word.startswith("--") and word.endswith("=--"):  # argparse makes an empty list of it
+        flags = words[: words.index("--") if "--" in words else None]
+        # argparse would make empty lists of both
+        if words.count("--") > 1:
+            raise ConfigError("'--' is given twice; a file of that name is written as './--'")
+        for word in flags:
+            if word.startswith("--") and word.endswith("=--"):
                 raise ConfigError(f"{word[:-3]}: '--' is no value")
         return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
-        if message.startswith("argument -"):  # a flag's value, not the form of the command
+        # a value, not the form of the command
+        if message.startswith("argument -") or re.match("argument [^:]*: (?!invalid c)", message):
             raise ConfigError(message.removeprefix("argument "))
         super().error(message)
 

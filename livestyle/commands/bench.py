@@ -12,6 +12,8 @@ from livestyle.commands.terminal import (
     NowAndThen,
     add_config,
     add_json,
+    check_stdout,
+    check_written,
     config_of,
     say,
     tell,
@@ -20,7 +22,7 @@ from livestyle.commands.terminal import (
 )
 from livestyle.config import FINISH, STYLIZER, Config, key
 from livestyle.errors import ConfigError
-from livestyle.files import Target, Wanted, check_targets
+from livestyle.files import Target, Wanted
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
@@ -147,6 +149,7 @@ def call(arguments: argparse.Namespace) -> int:
     """Measure, then tell; 1 where a contestant failed."""
     _check(arguments)
     check_memory()
+    check_stdout()
     files = _files(arguments)
     benches = {
         "lite": _bench_lite,
@@ -191,7 +194,8 @@ def _files(arguments: argparse.Namespace) -> dict[str, Target]:
     }
     overwrite = _config(arguments).overwrite
     files = {flag: file for flag, file in named.items() if file is not None}
-    check_targets([Wanted(f"--{flag}", file) for flag, file in files.items()], overwrite)
+    wanted = [Wanted(f"--{flag}", file) for flag, file in files.items()]
+    check_written(wanted, overwrite, json=arguments.json)
     return {flag: Target(f"--{flag}", file, overwrite) for flag, file in files.items()}
 
 

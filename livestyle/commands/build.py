@@ -7,6 +7,7 @@ import argparse
 from livestyle.commands.terminal import (
     add_config,
     add_json,
+    check_stdout,
     config_of,
     end_in_order,
     say,
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Build it, showing each phase."""
     check_memory()
+    check_stdout()
     from livestyle.stylizers.settle import settle_turbo
 
     end_in_order()

@@ -11,7 +11,7 @@ from livestyle.commands.terminal import (
     INTERRUPTED,
     add_config,
     add_json,
-    check_stdout,
+    check_written,
     config_of,
     end_in_order,
     say,
@@ -20,7 +20,6 @@ from livestyle.commands.terminal import (
 )
 from livestyle.config import Config, key, plain, settings
 from livestyle.errors import SinkError
-from livestyle.files import Wanted, check_targets
 from livestyle.machine import check_memory
 from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
@@ -55,7 +54,9 @@ def call(arguments: argparse.Namespace) -> int:
         return 0
     check_memory()
     if arguments.json:
-        _check_stdout_is_free(config)
+        from livestyle.front.front import wanted
+
+        check_written(wanted(config), config.overwrite, json=True)
     end_in_order()
     code, report = _run(config)
     if arguments.json:
@@ -85,11 +86,3 @@ def _run(config: Config) -> tuple[int, dict[str, Any]]:
     say(*summary(report))
     front.write_report(report)
     return code, report
-
-
-def _check_stdout_is_free(config: Config) -> None:
-    """For the report: better refused before the run than after it."""
-    from livestyle.front.decide import wanted
-
-    check_stdout()
-    check_targets([Wanted("--json", "-", "stream"), *wanted(config)], config.overwrite)

@@ -10,6 +10,7 @@ from livestyle import values
 from livestyle.commands.terminal import (
     add_config,
     add_json,
+    check_written,
     config_of,
     end_in_order,
     say,
@@ -17,7 +18,7 @@ from livestyle.commands.terminal import (
     typed,
 )
 from livestyle.config import FINISH, STYLIZER
-from livestyle.files import check_target
+from livestyle.files import Wanted
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 
@@ -55,7 +56,8 @@ def call(arguments: argparse.Namespace) -> int:
     end_in_order()
     config = config_of(arguments, _SETTINGS)
     grows = Path(arguments.output).suffix.lower() in SUFFIXES
-    check_target("output", arguments.output, config.overwrite, grows=grows)
+    output = Wanted("output", arguments.output, "part" if grows else "whole")
+    check_written([output], config.overwrite, json=arguments.json)
     job = examine(arguments.input, arguments.output)  # all of it before a model is fetched
     config = settle_stylizer(config, say)
     with progress_bar("stylize") as bar:

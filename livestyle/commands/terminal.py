@@ -13,6 +13,7 @@ from typing import Any
 from livestyle import values
 from livestyle.config import Config
 from livestyle.errors import LivestyleError, reason
+from livestyle.files import Wanted, check_targets
 from livestyle.settings import load_config
 
 INTERRUPTED = 130
@@ -94,6 +95,16 @@ def check_stdout() -> None:
     """Raise LivestyleError where there is none."""
     if sys.stdout is None:
         raise LivestyleError("cannot write to stdout: it is closed; give it a file or a pipe")
+
+
+def check_written(targets: Iterable[Wanted], overwrite: bool, *, json: bool) -> None:
+    """Raise where what a command is to write can't be: a file, see `check_targets`, or with json
+    its stdout, which must be there and be none of the files. Better before the work than after it.
+    """
+    if json:
+        check_stdout()
+        targets = [Wanted("--json", "-", "stream"), *targets]
+    check_targets(targets, overwrite)
 
 
 def add_json(parser: argparse._ActionsContainer, what: str = "it") -> None:

@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livestyle import values
-from livestyle.commands.terminal import add_json, end_in_order, say, tell_json, typed
+from livestyle.commands.terminal import (
+    add_json,
+    check_stdout,
+    check_written,
+    end_in_order,
+    say,
+    tell_json,
+    typed,
+)
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
+from livestyle.files import Wanted
 from livestyle.installation import command
 from livestyle.machine import check_memory
 from livestyle.places import is_there
@@ -78,6 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Train it, or go on; Ctrl-C ends it with the style as it is by then."""
     check_memory()
+    if arguments.json:
+        check_stdout()
     end_in_order()
     name = _name(arguments)
     try:
@@ -87,9 +98,12 @@ def call(arguments: argparse.Namespace) -> int:
         raise MissingPackage(missing.name or "torch", "train") from missing
     _check_free(name, arguments.overwrite)
     training = _begun(arguments, name, choose_device(arguments.device))
+    style = user_styles() / name
+    if arguments.json:
+        files = [*_files(style), _checkpoint(name), training.record.sheet]
+        check_written([Wanted("style", str(file)) for file in files], overwrite=True, json=True)
     _train(training)
     training.record.save()
-    style = user_styles() / name
     words = _words(name, arguments.picture) | {"detail": training.trainer.course.detail}
     export_style(*training.style(), style, words)
     say(f"livestyle: use it with: {command(f'run --style {name}')}")
@@ -176,12 +190,17 @@ def _check_free(name: str, overwrite: bool) -> None:
     style = user_styles() / name
     if overwrite or is_there(_checkpoint(name)):
         return
-    for file in (style.with_suffix(suffix) for suffix in (".toml", ".xml", ".bin")):
+    for file in _files(style):
         if os.path.lexists(file):
             raise ConfigError(
                 f"style {name!r}: {str(file)!r} is there already; give another --name, or replace "
                 "it by --overwrite"
             )
+
+
+def _files(style: Path) -> list[Path]:
+    """What a style is in."""
+    return [style.with_suffix(suffix) for suffix in (".toml", ".xml", ".bin")]
 
 
 def _checkpoint(name: str) -> Path:

@@ -34,6 +34,25 @@ def test_usage_error_is_two(argv: list[str], capsys: pytest.CaptureFixture[str])
     assert "usage: livestyle" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["stylize", "--", "in.png", "--"], "'--' is given twice; a file of that name is written"),
+        (["stylize", "in.png", "--", "out.png", "--"], "'--' is given twice; a file of that"),
+        (["bench", "--", "lite", "--"], "'--' is given twice; a file of that name is written"),
+        (["stylize", "in.png", ""], "OUT: '': a file's name is expected"),
+        (["stylize", "", "out.png"], "IN: '': a file's name is expected"),
+        (["train", "a\0.png", "--on", "x"], "PICTURE: 'a\\x00.png': no file's name has a"),
+    ],
+)
+def test_a_value_that_can_t_be_is_told_in_a_line(
+    argv: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"livestyle: {line}") and told.count("\n") == 1
+
+
 HOSTILE = [
     "\x1b[2J\x1b]0;all is well\x07a.png",
     "b\rlivestyle: all is well.png",
