@@ -54,7 +54,7 @@ def call(arguments: argparse.Namespace) -> int:
         return 0
     check_memory()
     if arguments.json:
-        from livestyle.front.front import wanted
+        from livestyle.front.decide import wanted
 
         check_written(wanted(config), config.overwrite, json=True)
     end_in_order()
