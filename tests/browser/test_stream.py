@@ -56,6 +56,7 @@ def stream(make_display: Callable[..., Display], tmp_path: Path) -> Iterator[sub
 def test_a_stream_is_run_from_the_page(
     stream: subprocess.Popen[str], page: Page, tmp_path: Path
 ) -> None:
+    expect.set_options(timeout=30_000)  # of a machine that does all this at once
     said: list[str] = []
     page.on("console", lambda message: said.append(_told(message)))
     page.set_viewport_size({"width": 1440, "height": 900})
