@@ -80,9 +80,7 @@ class Gallery:
                 self._is_making = True
                 self._made, self._failure = {}, ""
                 self._begin(self._slot)
-            self._new.wait_for(
-                lambda: name in self._made or not self._is_making or self._is_closed
-            )
+            self._new.wait_for(lambda: name in self._made or not self._is_making or self._is_closed)
             why = "the run ends" if self._is_closed else self._failure
             made = self._made.get(name, why or "it has just been removed")
         if isinstance(made, str):
