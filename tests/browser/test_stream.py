@@ -20,7 +20,7 @@ from display import Display
 from game import running_game
 from page_client import colours
 from playwright.sync_api import ConsoleMessage, Page, expect
-from test_picture import drag, drop
+from test_page_picture import drag, drop
 
 FPS = 15
 T = TypeVar("T")

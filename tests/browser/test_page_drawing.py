@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from page_client import HEIGHT, LITE, TURBO, WIDTH, Run, is_live, preview
 from playwright.sync_api import Page, expect
-from test_picture import drag, drop
+from test_page_picture import drag, drop
 
 CANVAS = dataclasses.replace(LITE, source="canvas")
 
