@@ -36,6 +36,7 @@ PIXELS = f"""(canvas) => {{
 @pytest.fixture
 def stream(make_display: Callable[..., Display], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`livestyle run` on the game, started as a user does."""
+    (tmp_path / "home").mkdir()
     with running_game(make_display, tmp_path) as display:
         command = [sys.executable, "-m", "livestyle", "run", "--source", "screen:1"]
         command += ["--stylizer", "lite", "--style", "comic", "--fps", str(FPS), "--port", "0"]

@@ -26,6 +26,7 @@ from web_client import (
     token,
 )
 
+import livestyle.control
 from livestyle.control.guard import Guard, Key
 from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
@@ -59,7 +60,7 @@ OPERATIONS = {  # what is asked for, and whether it needs no token
 # Whoever knows the key in the address may see it, and nothing else.
 VIEWS = ("GET /view/KEY", "GET /view/KEY/stream.mjpg", "GET /view/KEY/live")
 SOCKETS = ("GET /api/v1/live", "GET /api/v1/canvas")
-STATIC = ("page.js", "plot.js", "page.css", "icon.svg", "view.js", "view.css")
+PAGE = Path(livestyle.control.__file__).parent / "page"
 ORIGINS = ("absent", "own", "null", "other port", "other name")
 KEYS = ("none", "wrong", "other cookie", "cookie", "bearer", "wrong beside the cookie")
 FITTING = ("cookie", "bearer")
@@ -189,7 +190,7 @@ def test_every_route_stands_in_the_table() -> None:
         for method in getattr(route, "methods", ["GET"])
         if method != "HEAD"
     }
-    static = {f"GET /{name}" for name in STATIC}
+    static = {f"GET /{file.name}" for file in PAGE.iterdir() if file.suffix != ".html"}
     assert found - static == named
 
 
