@@ -59,7 +59,7 @@ def test_a_stream_is_run_from_the_page(
 ) -> None:
     expect.set_options(timeout=30_000)  # of a machine that does all this at once
     said: list[str] = []
-    page.on("console", lambda message: said.append(_told(message)))
+    page.on("console", lambda message: message.type == "error" and said.append(_told(message)))
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(_address(tmp_path / "stderr"))
     state = page.locator("#state")
@@ -149,7 +149,7 @@ def test_a_stream_is_run_from_the_page(
 
 
 def _told(message: ConsoleMessage) -> str:
-    return f"{message.type}: {message.text} {message.location.get('url')}"
+    return f"{message.text} {message.location.get('url')}"
 
 
 def _address(file: Path) -> str:
