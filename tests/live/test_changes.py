@@ -36,8 +36,9 @@ class Tick:
 class Live:
     """A run, what is asked of it, and what the frame log says in the end."""
 
-    def __init__(self, front: Front, log: Path) -> None:
+    def __init__(self, front: Front, running: threading.Thread, log: Path) -> None:
         self.front = front
+        self._running = running
         self.report: dict[str, Any] = {}
         self._log = log
 
@@ -65,7 +66,13 @@ class Live:
         ]
         return worker
 
+    def stop(self) -> None:
+        """As the end of its time does."""
+        self.front._clock.stop()
+        self._running.join(30)
+
     def end(self) -> list[Tick]:
+        self.stop()
         self.report = self.front.finish()
         with self._log.open() as opened:
             return [Tick(line) for line in csv.DictReader(opened)]
@@ -95,12 +102,12 @@ def _live(folder: Path, **settings: Any) -> Iterator[Live]:
     with Front(config, lambda _: None) as front:
         running = threading.Thread(target=run, args=(front,), daemon=True)
         running.start()
+        live = Live(front, running, log)
         try:
             _until(lambda: front._clock.counts.first_at or failures)
-            yield Live(front, log)
+            yield live
         finally:
-            front._clock.stop()
-            running.join(30)
+            live.stop()
     assert not failures
 
 
