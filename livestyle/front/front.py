@@ -253,6 +253,6 @@ class Front:
         ended = [*self._clock.notes, *self._sinks.ended, *self._recordings.ended]
         if self._log and self._log.note:
             ended.append(self._log.note)
-        if isinstance(self._clock.failure, SinkError):  # of the only sink that was left
+        if self._is_finished and isinstance(self._clock.failure, SinkError):  # of the only one left
             ended.append(str(self._clock.failure))
         return ended
