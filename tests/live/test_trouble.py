@@ -405,7 +405,7 @@ def test_the_last_error_stays(start: Start, tmp_path: Path) -> None:
     first = _worker(process.pid)
     os.kill(first, signal.SIGABRT)
     aborted = "the worker ended with signal 6 (SIGABRT)"
-    _until(lambda: f"loading passthrough, after: {aborted}" in said.read_text())
+    _until(lambda: f": passthrough, after: {aborted}" in said.read_text())
     _until(lambda: "recovering" not in said.read_text().splitlines()[-1])
     second = _worker(process.pid, other_than=first)
     os.kill(second, signal.SIGSEGV)
