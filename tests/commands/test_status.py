@@ -100,11 +100,11 @@ def _status(**other: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "state": "running",
         "message": "",
-        "limit": "",
+        "limit": "", "style_changed": False,
         "source": {"name": "screen:1"},
         "stylizer": {
             "name": "lite", "style": "comic", "engine": "opencv", "building": "", "size_why": "",
-            "superseded": 3,
+            "superseded": 3, "off": False,
         },
         "output": {
             "fps": 30.0, "unique_fps": 29.9, "latency_ms": {"p50": 13.4, "p95": 16.2},
