@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
     from livestyle.sources.film import Decoded
 
+_SHRINKS = 16384  # px, the longest side that FFmpeg shrinks to two pixels
+
 
 class Converter:
     """Makes BGRA of decoded frames, by the matrix, range and curve that each of them names.
@@ -78,6 +80,8 @@ class Converter:
 
     def _turn(self, picture: VideoFrame) -> Turn:
         """Each frame's own: of one clip they may differ."""
+        if max(picture.width, picture.height) > _SHRINKS:
+            return turn_of(picture)
         # looking at what is attached to a frame keeps its memory until Python collects garbage;
         # to a smaller one the same is attached
         return turn_of(
