@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -414,6 +414,24 @@ def settings() -> dict[str, tuple[dataclasses.Field[Any], Setting]]:
 def live_settings() -> dict[str, tuple[str, Setting]]:
     """Those that may change while a run goes on: their field's name and what they are, by key."""
     return {key(name): (name, setting) for name, (_, setting) in settings().items() if setting.live}
+
+
+def live_values(given: Mapping[str, Any], names: Container[str] | None = None) -> dict[str, Any]:
+    """Values of live settings by their keys, parsed, by their fields' names.
+
+    names: the fields that may change; None: all that are live.
+
+    Raises ConfigError for a key that is none of them, or a value out of its limits.
+    """
+    live = {
+        key: name for key, (name, _) in live_settings().items() if names is None or name in names
+    }
+    if unknown := sorted(set(given) - set(live)):
+        raise ConfigError(
+            f"{', '.join(map(values.shown, unknown))} can't change while running; "
+            f"what can: {', '.join(live)}"
+        )
+    return {live[key]: check(live[key], value, key) for key, value in given.items()}
 
 
 def key(name: str) -> str:

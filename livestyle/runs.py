@@ -10,9 +10,6 @@ import contextlib
 import json
 import os
 import socket
-import stat
-import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +17,7 @@ from urllib.parse import urlsplit
 from livestyle.errors import LivestyleError
 from livestyle.files import write
 from livestyle.places import make_folder, runtime_folder
+from livestyle.private import folder_flaw, read_private
 from livestyle.version import __version__
 
 _LARGEST = 4096  # bytes; one has 150
@@ -87,7 +85,7 @@ def list_runs() -> list[Run]:
 def _read_all(folder: Path) -> list[Run]:
     """What is written there, by ports; nothing where the folder is not this user's own."""
     try:
-        if _flaw(os.lstat(folder), stat.S_ISDIR, 0o022):
+        if folder_flaw(folder):
             return []
         names = os.listdir(folder)
     except OSError:
@@ -104,21 +102,8 @@ def _is_of_port(name: str) -> bool:
 
 def _read(file: Path) -> Run | None:
     """What one says; None where it is none that a run of this user wrote."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(file, flags)
-    except OSError:
-        return None
-    try:
-        if _flaw(os.fstat(descriptor), stat.S_ISREG, 0o077) or os.path.islink(file):
-            return None
-        content = os.read(descriptor, _LARGEST)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
     with contextlib.suppress(ValueError, TypeError, RecursionError):
-        run = Run(**json.loads(content))
+        run = Run(**json.loads(read_private(file, _LARGEST)))
         texts = (run.address, run.token, run.version)
         if all(isinstance(each, str) for each in texts) and _file(file.parent, run) == file:
             return run
@@ -136,16 +121,5 @@ def _unlink(folder: Path, run: Run) -> None:
 
 def _make_private(folder: Path) -> None:
     make_folder(folder)
-    if flaw := _flaw(os.lstat(folder), stat.S_ISDIR, 0o022):
+    if flaw := folder_flaw(folder):
         raise LivestyleError(f"the folder {str(folder)!r} {flaw}; remove it")
-
-
-def _flaw(found: os.stat_result, is_kind: Callable[[int], bool], others: int) -> str:
-    """Why it is not this user's own, or "". others: what they may not, as in its mode."""
-    if not is_kind(found.st_mode):
-        return "is something else, or a link"
-    if sys.platform == "win32":  # the folder lies in the user's profile
-        return ""
-    if found.st_uid != os.getuid():
-        return "is another user's"
-    return "is open to others" if found.st_mode & others else ""

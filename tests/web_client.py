@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -88,19 +89,30 @@ def quarters(jpeg: bytes) -> np.ndarray:
 @contextmanager
 def clock(web: WebPreview, pixels: Pixels, fps: float = 30) -> Iterator[list[Frame]]:
     """Write `pixels` again and again, like the output clock; yields what has been written."""
-    stop = threading.Event()
     written: list[Frame] = []
 
     def write() -> None:
-        while not stop.wait(1 / fps):
-            frame = Frame(pixels, len(written), time.monotonic_ns())
-            web.write(frame)
-            written.append(frame)
+        frame = Frame(pixels, len(written), time.monotonic_ns())
+        web.write(frame)
+        written.append(frame)
 
-    thread = threading.Thread(target=write)
+    with ticking(write, fps):
+        yield written
+
+
+@contextmanager
+def ticking(tick: Callable[[], None], fps: float) -> Iterator[None]:
+    """Within, it is called so many times a second, on a thread."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(1 / fps):
+            tick()
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield written
+        yield
     finally:
         stop.set()
         thread.join(5)
@@ -119,26 +131,19 @@ def captures(run: FakeRun, pixels: Pixels) -> Iterator[list[int]]:
     """Put a picture of the source, I420, into its slot 30 times a second while it is wanted, like
     the worker; yields the numbers of those that were.
     """
-    stop = threading.Event()
     put: list[int] = []
+    numbers = itertools.count(1)
     slot = run.slots.source
     assert slot is not None
 
     def capture() -> None:
-        seq = 0
-        while not stop.wait(1 / 30):
-            seq += 1
-            if slot.is_wanted:
-                slot.put(seq, time.monotonic_ns(), lambda into: _copy(pixels, into))
-                put.append(seq)
+        seq = next(numbers)
+        if slot.is_wanted:
+            slot.put(seq, time.monotonic_ns(), lambda into: _copy(pixels, into))
+            put.append(seq)
 
-    thread = threading.Thread(target=capture)
-    thread.start()
-    try:
+    with ticking(capture, 30):
         yield put
-    finally:
-        stop.set()
-        thread.join(5)
 
 
 def _copy(pixels: Pixels, into: memoryview) -> None:

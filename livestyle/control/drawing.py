@@ -12,10 +12,9 @@ from livestyle.between.slot import Slot
 from livestyle.control.board import Board
 from livestyle.control.png import png_of
 from livestyle.control.preview import Preview
-from livestyle.control.reply import refusal
+from livestyle.control.reply import SEND_SECONDS, refusal
 
 MAX_PAGES = 8
-SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
 PUT_SECONDS = 1 / 120  # between two pictures for the worker; a fast pen sends more
 
 

@@ -11,10 +11,9 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from livestyle.control.preview import Preview
-from livestyle.control.reply import refusal
+from livestyle.control.reply import SEND_SECONDS, refusal
 
 STATUS_SECONDS = 0.25
-SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
 MAX_WISH = 1024  # bytes
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from livestyle.config import check, live_settings
+from livestyle.config import live_settings, live_values
 from livestyle.control import Controls
 from livestyle.errors import ConfigError
 from livestyle.values import shown
@@ -28,15 +28,9 @@ class Policy:
         Raises ConfigError for settings that can't change, a malformed value, or one that may not be
         set from a page.
         """
-        live = live_settings()
         if not values:
-            raise ConfigError(f"name a setting to change: {', '.join(live)}")
-        if unknown := sorted(set(values) - set(live)):
-            raise ConfigError(
-                f"{', '.join(map(shown, unknown))} can't change while running; "
-                f"what can: {', '.join(live)}"
-            )
-        parsed = {key: check(live[key][0], value, key) for key, value in values.items()}
+            raise ConfigError(f"name a setting to change: {', '.join(live_settings())}")
+        parsed = live_values(values)
         if "style" in parsed:
             self._check_style(parsed["style"])
         if "source" in parsed:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 BODY_SECONDS = 2.0
+SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
 
 
 def reply(content: Any, status: int = 200) -> Response:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import secrets
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from livestyle.errors import LivestyleError, reason
 from livestyle.files import write
 from livestyle.places import make_folder, state_folder
+from livestyle.private import read_private
 
 ROOT = "/view/"
 _LENGTH = 43  # characters of a key: 32 bytes
@@ -93,21 +92,5 @@ class View:
 
 def _read(file: Path) -> str | None:
     """The key that was kept; None where there is none, or none that is this user's secret."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(file, flags)
-    except OSError:
-        return None
-    try:
-        content = os.read(descriptor, _LENGTH + 1) if _is_private(os.fstat(descriptor)) else b""
-    finally:
-        os.close(descriptor)
-    key = content.decode("ascii", errors="replace")
+    key = read_private(file, _LENGTH + 1).decode("ascii", errors="replace")
     return key if re.fullmatch(f"[A-Za-z0-9_-]{{{_LENGTH}}}", key) else None
-
-
-def _is_private(found: os.stat_result) -> bool:
-    if not stat.S_ISREG(found.st_mode):
-        return False
-    # on Windows the folder lies in the user's profile
-    return os.name == "nt" or (found.st_uid == os.getuid() and not found.st_mode & 0o077)

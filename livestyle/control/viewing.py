@@ -14,11 +14,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from livestyle.control.guard import Key
 from livestyle.control.preview import Preview
-from livestyle.control.reply import body_of, refusal, reply
+from livestyle.control.reply import SEND_SECONDS, body_of, refusal, reply
 from livestyle.control.view import ROOT, View
 from livestyle.errors import LivestyleError
 
-SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
 CLOSED = 1008  # WebSocket: it may not be seen any more
 BOUNDARY = "picture"
 MULTIPART = f"multipart/x-mixed-replace; boundary={BOUNDARY}"

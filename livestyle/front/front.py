@@ -160,9 +160,7 @@ class Front:
             if after.fps != before.fps and (self._sinks.has_file or self._recordings.state()):
                 raise ConfigError("fps can't change while a recording goes on; end that first")
             if after.sink != before.sink:
-                if (
-                    len(values) > 1
-                ):  # the rest may be refused later on, and what is closed is closed
+                if len(values) > 1:  # the rest may be refused later on; a sink is closed for good
                     raise ConfigError("sink changes alone; send the other settings before or after")
                 after = dataclasses.replace(after, sink=self._sinks.change(after))
             self._clock.fps = after.fps

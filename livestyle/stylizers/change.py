@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Container, Mapping
 from typing import Any
 
-from livestyle.config import FINISH, Config, check, live_settings
+from livestyle.config import FINISH, Config, key, live_values, settings
 from livestyle.errors import ConfigError
 from livestyle.stylizers.blend import find_blend, package_folder
 from livestyle.stylizers.preset import find_preset
@@ -27,17 +27,9 @@ def changed(
     Raises ConfigError for another key, one that the stylizer has no use for, or a value out of its
     limits.
     """
-    live = {
-        key: named for key, named in live_settings().items() if names is None or named[0] in names
-    }
-    if unknown := sorted(set(values) - set(live)):
-        raise ConfigError(
-            f"{', '.join(map(repr, unknown))} can't change while running; "
-            f"what can: {', '.join(live)}"
-        )
-    for key in values:
-        _check_use(config, key, live[key][1].live)
-    checked = {live[key][0]: check(live[key][0], value, key) for key, value in values.items()}
+    checked = live_values(values, names)
+    for name in checked:
+        _check_use(config, name)
     if "style" in checked:
         own = _of_style(config, checked["style"])
         if config.stylizer == "lite" and is_style_changed(config):  # somebody chose the detail
@@ -63,12 +55,12 @@ def is_style_changed(config: Config) -> bool:
     return any(getattr(config, name) != value for name, value in own.items())
 
 
-def _check_use(config: Config, key: str, stylizers: tuple[str, ...]) -> None:
-    if config.stylizer in stylizers:
+def _check_use(config: Config, name: str) -> None:
+    if config.stylizer in settings()[name][1].live:
         return
     if config.stylizer == "passthrough":
         raise ConfigError("stylizer 'passthrough' shows the source as it is; use lite or turbo")
-    raise ConfigError(f"stylizer {config.stylizer!r} has no {key}; use --stylizer turbo")
+    raise ConfigError(f"stylizer {config.stylizer!r} has no {key(name)}; use --stylizer turbo")
 
 
 def _of_style(config: Config, style: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from playwright.sync_api import Page, expect
+from web_client import ticking
 
 from livestyle.between.slot import Slot, Slots
 from livestyle.config import Config, plain
@@ -132,7 +132,6 @@ def preview(run: Run, port: int = 0) -> Iterator[WebPreview]:
     """A preview to which pictures are written 30 times a second: four quarters, or what is drawn;
     of the source, where it is wanted, the negative.
     """
-    stop = threading.Event()
     quarters = _quarters(WIDTH, HEIGHT)
     styled = cv2.cvtColor(quarters, cv2.COLOR_BGR2YUV_I420)
     source = cv2.cvtColor(255 - quarters, cv2.COLOR_BGR2YUV_I420)
@@ -145,27 +144,20 @@ def preview(run: Run, port: int = 0) -> Iterator[WebPreview]:
 
     def write() -> None:
         nonlocal mark
-        while not stop.wait(1 / 30):
-            run.frames += 1
-            now = time.monotonic_ns()
-            pixels, seq = styled, run.frames
-            if run.config.source == "canvas":
-                if taken := run.slots.canvas.take(drawn.reshape(-1).data):
-                    mark = taken.seq
-                bgr = np.ascontiguousarray(drawn[..., :3])
-                pixels, seq = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), mark
-            if run.slots.source.is_wanted:
-                run.slots.source.put(run.frames, now, fill, run.number)
-            web.write(Frame(pixels, seq, now, run.number))
+        run.frames += 1
+        now = time.monotonic_ns()
+        pixels, seq = styled, run.frames
+        if run.config.source == "canvas":
+            if taken := run.slots.canvas.take(drawn.reshape(-1).data):
+                mark = taken.seq
+            bgr = np.ascontiguousarray(drawn[..., :3])
+            pixels, seq = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), mark
+        if run.slots.source.is_wanted:
+            run.slots.source.put(run.frames, now, fill, run.number)
+        web.write(Frame(pixels, seq, now, run.number))
 
-    with WebPreview((WIDTH, HEIGHT), port=port, controls=run) as web:
-        clock = threading.Thread(target=write)
-        clock.start()
-        try:
-            yield web
-        finally:
-            stop.set()
-            clock.join(5)
+    with WebPreview((WIDTH, HEIGHT), port=port, controls=run) as web, ticking(write, 30):
+        yield web
 
 
 def address(web: WebPreview) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import psutil
@@ -22,8 +21,11 @@ from page_client import colours
 from playwright.sync_api import ConsoleMessage, Page, expect
 from test_page_picture import drag, drop
 
+from tests import waiting
+
+until = functools.partial(waiting.until, every=0.2)
+
 FPS = 15
-T = TypeVar("T")
 WIDTH, HEIGHT = 160, 90
 PIXELS = f"""(canvas) => {{
   const pen = new OffscreenCanvas({WIDTH}, {HEIGHT}).getContext("2d");
@@ -71,9 +73,7 @@ def test_a_stream_is_run_from_the_page(
     expect(page.locator("#source-picture")).to_be_visible(timeout=20_000)
     for canvas in ("#picture", "#source-picture"):
         first = _pixels(page, canvas)
-        _wait_for(
-            lambda canvas=canvas, first=first: not np.array_equal(_pixels(page, canvas), first)
-        )
+        until(lambda canvas=canvas, first=first: not np.array_equal(_pixels(page, canvas), first))
     apart = np.abs(_pixels(page, "#picture") - _pixels(page, "#source-picture")).mean()
     assert apart > 4  # one of them is styled
 
@@ -107,17 +107,17 @@ def test_a_stream_is_run_from_the_page(
     page.keyboard.press("k")
     drag(page, page.locator("#kept"), (0.3, 0.2), (0.7, 0.6))
     expect(page.locator("#kept button")).to_have_count(1)
-    _wait_for(lambda: _differences(page)[0] * 3 < _differences(page)[1])
+    until(lambda: _differences(page)[0] * 3 < _differences(page)[1])
     page.get_by_role("button", name="Remove all").click()
     page.keyboard.press("Escape")
 
     # off is the source as it is, and on again
     page.keyboard.press("o")
     expect(page.locator("#badge")).to_be_visible()
-    _wait_for(lambda: _differences(page)[1] < 3)
+    until(lambda: _differences(page)[1] < 3)
     page.keyboard.press("o")
     expect(page.locator("#badge")).to_be_hidden()
-    _wait_for(lambda: _differences(page)[1] > 3)
+    until(lambda: _differences(page)[1] > 3)
     page.keyboard.press("w")
 
     # a recording
@@ -133,11 +133,11 @@ def test_a_stream_is_run_from_the_page(
     # what is drawn is the source
     page.get_by_label("Source", exact=True).select_option("canvas")
     expect(page.locator("#drawing")).to_be_visible(timeout=20_000)
-    _wait_for(lambda: colours(page).min() > 230)
+    until(lambda: colours(page).min() > 230)
     page.get_by_label("Size").fill("60")
     drag(page, page.locator("#drawing"), (0.25, 0.25), (0.26, 0.25))
     expect(page.locator("#draw-delay")).to_contain_text("pen to picture")
-    _wait_for(lambda: colours(page)[0].max() < 100)
+    until(lambda: colours(page)[0].max() < 100)
     page.get_by_label("Source", exact=True).select_option("screen:1")
     expect(page.locator("#drawing")).to_be_hidden(timeout=20_000)
 
@@ -156,19 +156,11 @@ def _address(file: Path) -> str:
     def find() -> re.Match[str] | None:
         return re.search(r"http://127\.0\.0\.1:\d+/#token=[\w-]+", file.read_text())
 
-    return _wait_for(find).group()
+    return until(find).group()
 
 
 def _wait_until_styled(folder: Path) -> None:
-    _wait_for(lambda: any(line["kind"] == "unique" for line in _log(folder)))
-
-
-def _wait_for(condition: Callable[[], T], timeout: float = 60) -> T:
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.2)
-    return value
+    until(lambda: any(line["kind"] == "unique" for line in _log(folder)))
 
 
 def _log(folder: Path) -> list[dict[str, str]]:

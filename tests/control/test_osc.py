@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from web_client import figures, ignore
 from livestyle.control.osc import Osc
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage
 from livestyle.values import endpoint
+from tests import waiting
 from tests.controls import FakeRun
+
+until = functools.partial(waiting.until, limit=10)
 
 SECRET = "a prompt that is nobody's business"
 
@@ -27,13 +31,6 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         return int(bound.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], seconds: float = 10) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "timed out"
-        time.sleep(0.01)
 
 
 def datagram(address: str, *values: Any) -> bytes:

@@ -18,6 +18,7 @@ from livestyle.errors import ConfigError, LivestyleError
 from livestyle.front import gallery
 from livestyle.front.gallery import Gallery
 from livestyle.sources.testcard import draw
+from tests.waiting import until
 
 SIZE = (320, 180)
 LITE = Config(stylizer="lite", style="comic")
@@ -134,3 +135,20 @@ def test_turbo_has_words_and_passthrough_has_nothing(slot: Slot) -> None:
         made.picture(TURBO, "oil_painting")
     with pytest.raises(ConfigError, match="unknown style 'foo'"):
         made.picture(LITE, "foo")
+
+
+def test_who_waits_for_a_picture_hears_that_the_run_ends() -> None:
+    with Slot(SIZE[0] * SIZE[1] * 3 // 2) as empty:  # the source gives no picture
+        made, told = Gallery(empty, SIZE), list[str]()
+
+        def ask() -> None:
+            with pytest.raises(LivestyleError) as refused:
+                made.picture(LITE, "ink")
+            told.append(str(refused.value))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        until(lambda: empty.is_wanted)
+        made.close()
+        asking.join(2)
+        assert told == ["style 'ink': no picture is made: the run ends"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock
 from livestyle.front.recordings import Recordings
 from livestyle.sinks.null import Null
+from tests import waiting
+
+until = functools.partial(waiting.until, limit=10)
 
 BEGAN = Config(
     source="file:mine.mp4", stylizer="lite", style="comic", sink=("web", "raw:pipe"), port=0
@@ -150,12 +153,5 @@ def test_a_look_that_hangs_is_looked_for_once(tmp_path: Path) -> None:
     known = Known(look, 0)
     assert [known.now() for _ in range(3)] == [0] * 3
     let_go.set()
-    _until(lambda: known.now() == 1)
+    until(lambda: known.now() == 1)
     assert len(looks) == 1
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

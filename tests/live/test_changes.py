@@ -7,7 +7,7 @@ import csv
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from display import Display
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.front.front import Front
+from tests.waiting import until
 
 SECOND = 1_000_000_000
 
@@ -45,18 +46,18 @@ class Live:
     def change(self, **values: Any) -> int:
         """All of them at once; waits until it is taken. Returns its number."""
         number = self.front.change({key.replace("_", "-"): to for key, to in values.items()})
-        assert _until(lambda: self.front.answer() is not None)
+        assert until(lambda: self.front.answer() is not None)
         assert self.front.answer() == "", self.front.answer()
         return number
 
     def refused(self, **values: Any) -> str:
         self.front.change({key.replace("_", "-"): to for key, to in values.items()})
-        _until(lambda: self.front.answer() is not None)
+        until(lambda: self.front.answer() is not None)
         return self.front.answer() or ""
 
     def shows(self, number: int) -> None:
         """Waits until a change is in what is shown."""
-        _until(lambda: self.front._clock._frame.change >= number)
+        until(lambda: self.front._clock._frame.change >= number)
 
     def worker(self) -> psutil.Process:
         (worker,) = [
@@ -78,14 +79,6 @@ class Live:
             return [Tick(line) for line in csv.DictReader(opened)]
 
 
-def _until(condition: Callable[[], Any], limit: float = 60) -> Any:
-    deadline = time.monotonic() + limit
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.02)
-    return value
-
-
 @contextlib.contextmanager
 def _live(folder: Path, **settings: Any) -> Iterator[Live]:
     given = {"source": "testcard", "stylizer": "lite", "sink": ("null",), "fps": 30.0} | settings
@@ -104,7 +97,7 @@ def _live(folder: Path, **settings: Any) -> Iterator[Live]:
         running.start()
         live = Live(front, running, log)
         try:
-            _until(lambda: front._clock.counts.first_at or failures)
+            until(lambda: front._clock.counts.first_at or failures)
             yield live
         finally:
             live.stop()
@@ -165,7 +158,7 @@ def test_a_display_that_hangs_is_left_for_another_source(
     monkeypatch.setenv("DISPLAY", display.environment["DISPLAY"])
     with _live(tmp_path, source="screen", stylizer="passthrough") as live:
         display.pause()
-        _until(lambda: "has given nothing" in live.front.status()["message"])
+        until(lambda: "has given nothing" in live.front.status()["message"])
         live.shows(live.change(source="testcard"))
         assert live.front.status()["worker_restarts"] == 0
         display.resume()
@@ -231,7 +224,7 @@ def test_sinks_are_opened_and_closed(tmp_path: Path) -> None:
     try:
         settings = {"stylizer": "passthrough", "output_size": (320, 180)}
         with _live(tmp_path, sink=("null", f"raw:{raw}"), **settings) as live:
-            _until(lambda: taken)
+            until(lambda: taken)
             with pytest.raises(ConfigError, match="fps can't change while a recording goes on"):
                 live.front.change({"fps": 20})
             with pytest.raises(ConfigError, match="sink changes alone"):
@@ -240,7 +233,7 @@ def test_sinks_are_opened_and_closed(tmp_path: Path) -> None:
             live.change(fps=20)
             size = len(taken)
             live.change(sink=["null", f"raw:{raw}"])
-            _until(lambda: len(taken) > size + 320 * 180 * 3)
+            until(lambda: len(taken) > size + 320 * 180 * 3)
             with pytest.raises(ConfigError, match="is named where the run is started"):
                 live.front.change({"sink": ["null", f"record:{tmp_path}/o.mp4"]})
             states = {one.spec: one.state for one in live.front.sinks()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from livestyle.client import Client, connect
 from livestyle.config import live_settings
 from livestyle.errors import ConfigError, LivestyleError, NotRunning, RunError
 from livestyle.runs import list_runs
+from tests import waiting
+
+until = functools.partial(waiting.until, limit=30)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +51,6 @@ def client(one: Client) -> Iterator[Client]:
     """The same, as it was."""
     yield one
     one.set(style="comic", off=False, keep=[], mix=0, hold=0.5, colour=0, aspect="fit")
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    ends = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < ends, "timed out"
-        time.sleep(0.05)
-    return value
 
 
 def text_in(png: bytes) -> dict[str, Any]:
@@ -262,7 +258,7 @@ def test_where_none_runs_the_command_that_starts_one_is_told(alone: Steered) -> 
 
 def test_several_are_told_apart_by_their_ports(alone: Steered) -> None:
     with alone.running(), alone.running():
-        until(lambda: len(list_runs()) == 2, 60)
+        until(lambda: len(list_runs()) == 2, limit=60)
         ports = [run.port for run in list_runs()]
         with pytest.raises(RunError, match=f"on ports {ports[0]}, {ports[1]}; name one by its"):
             connect()

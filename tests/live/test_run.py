@@ -21,6 +21,7 @@ from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.front import decide, front
 from livestyle.sources.testcard import draw
+from tests.waiting import until
 
 Run = Callable[..., "Running"]
 
@@ -85,17 +86,9 @@ def _log(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(opened))
 
 
-def _wait_for(condition: Callable[[], Any], timeout: float = 60) -> Any:
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.05)
-    return value
-
-
 def _wait_for_styled(folder: Path) -> None:
     log = folder / "f.csv.part"
-    _wait_for(lambda: log.exists() and "unique" in log.read_text())
+    until(lambda: log.exists() and "unique" in log.read_text())
 
 
 def _frozen(lines: list[dict[str, str]]) -> list[float]:
@@ -221,7 +214,7 @@ def test_hung_worker_is_replaced_and_the_card_shown(run: Run, tmp_path: Path) ->
     time.sleep(1)
     worker.send_signal(signal.SIGSTOP)
     running.worker(other_than=worker.pid)
-    _wait_for(lambda: "unique" in _kinds_after_gap(tmp_path / "f.csv.part"))
+    until(lambda: "unique" in _kinds_after_gap(tmp_path / "f.csv.part"))
     running.process.send_signal(signal.SIGTERM)
     assert running.wait() == 130
     assert _report(tmp_path / "r.json")["worker_restarts"] == 1
@@ -277,8 +270,8 @@ def test_killed_front_takes_the_worker_and_the_memory_with_it(run: Run) -> None:
     time.sleep(2)
     running.process.kill()
     running.process.wait(10)
-    _wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
-    _wait_for(lambda: set(os.listdir("/dev/shm")) <= before)
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: set(os.listdir("/dev/shm")) <= before)
 
 
 def test_raw_on_stdout_is_pictures_alone(run: Run) -> None:
@@ -351,9 +344,9 @@ def test_screen_that_dies_and_returns_at_another_size(
     part = tmp_path / "f.csv.part"
     _wait_for_styled(tmp_path)
     display.kill()
-    _wait_for(lambda: "card" in _kinds_after_gap(part))
+    until(lambda: "card" in _kinds_after_gap(part))
     display.start((800, 600))
-    _wait_for(lambda: "unique" in _kinds_after_gap(part))
+    until(lambda: "unique" in _kinds_after_gap(part))
     running.process.send_signal(signal.SIGTERM)
     assert running.wait() == 130
     report = _report(tmp_path / "r.json")

@@ -23,6 +23,7 @@ import pytest
 from display import Display
 
 import livestyle
+from tests.waiting import until
 
 LIVESTYLE = [sys.executable, "-m", "livestyle"]
 RUN = [*LIVESTYLE, "run", "--source", "testcard", "--stylizer", "passthrough"]
@@ -44,14 +45,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
             return process
 
         yield begin
-
-
-def _until(condition: Callable[[], Any], limit: float = 60) -> Any:
-    deadline = time.monotonic() + limit
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.05)
-    return value
 
 
 def _worker(front: int, other_than: int = 0) -> int:
@@ -77,16 +70,16 @@ def test_a_frame_log_on_a_full_disk_ends_alone(
 
 def test_a_worker_that_cannot_be_started_again_is_tried_again(start: Start, tmp_path: Path) -> None:
     process = start([*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"])
-    worker = _until(lambda: _worker(process.pid))
-    _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    worker = until(lambda: _worker(process.pid))
+    until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
     usual = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
     opened = len(os.listdir(f"/proc/{process.pid}/fd"))
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (opened - 2, usual[1]))
     os.kill(worker, signal.SIGKILL)
-    _until(lambda: "can't be started: Too many open files" in (tmp_path / "said").read_text())
+    until(lambda: "can't be started: Too many open files" in (tmp_path / "said").read_text())
     assert process.poll() is None
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, usual)
-    _until(lambda: _worker(process.pid, other_than=worker))
+    until(lambda: _worker(process.pid, other_than=worker))
     process.send_signal(signal.SIGHUP)
     assert process.wait(30) == 130
     report = json.loads((tmp_path / "r.json").read_text())
@@ -99,7 +92,7 @@ def test_a_worker_that_cannot_be_started_again_is_tried_again(start: Start, tmp_
 def test_a_pause_of_both_costs_no_worker(start: Start, tmp_path: Path, seconds: float) -> None:
     """As Ctrl-Z and fg, docker pause, or a suspended machine."""
     process = start([*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"])
-    _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
     worker = _worker(process.pid)
     for stop, pause in ((signal.SIGSTOP, seconds), (signal.SIGCONT, 4)):
         for stopped in (process.pid, worker):
@@ -117,11 +110,11 @@ def test_a_folder_that_is_removed_costs_no_worker(start: Start, tmp_path: Path) 
     gone.mkdir()
     command = ["sh", "-c", 'cd gone; exec "$@"', "sh", *RUN, "--sink", "null", "--seconds", "60"]
     process = start([*command, "--report", "r.json"])
-    _until(lambda: "passthrough on opencv" in said.read_text())
+    until(lambda: "passthrough on opencv" in said.read_text())
     gone.rmdir()
     psutil.Process(first := _worker(process.pid)).kill()
-    _until(lambda: _worker(process.pid, other_than=first), 10)
-    _until(lambda: said.read_text().count("passthrough on opencv") > 1, 20)
+    until(lambda: _worker(process.pid, other_than=first), 10)
+    until(lambda: said.read_text().count("passthrough on opencv") > 1, 20)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 1  # for there is nowhere to put the report
     lines = [line for line in said.read_text().splitlines() if line.startswith("livestyle:")]
@@ -132,15 +125,15 @@ def test_a_folder_that_is_removed_costs_no_worker(start: Start, tmp_path: Path) 
 def test_a_front_that_is_killed_leaves_nothing(start: Start, tmp_path: Path, state: str) -> None:
     there = set(os.listdir("/dev/shm"))
     process = start([*RUN, "--sink", "null", "--seconds", "60"], start_new_session=True)
-    worker = _until(lambda: _worker(process.pid))
+    worker = until(lambda: _worker(process.pid))
     if state != "loading":
-        _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+        until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
     if state == "stopped":
         os.kill(worker, signal.SIGSTOP)
     process.kill()
     process.wait()
-    _until(lambda: not _lives(worker), 5)
-    _until(lambda: not set(os.listdir("/dev/shm")) - there, 5)
+    until(lambda: not _lives(worker), 5)
+    until(lambda: not set(os.listdir("/dev/shm")) - there, 5)
 
 
 @pytest.mark.parametrize("after", [0, 0.02, 0.1, 0.3])
@@ -156,7 +149,7 @@ def test_a_worker_stopped_at_its_birth_ends_with_its_front(start: Start, after: 
     process.kill()
     process.wait()
     try:
-        _until(lambda: not _lives(worker), 5)
+        until(lambda: not _lives(worker), 5)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
@@ -175,7 +168,7 @@ def test_a_stream_that_others_made_non_blocking_takes_no_core(start: Start) -> N
         while True:
             os.write(theirs, bytes(4096))
     process = start([*RUN, "--fps", "5", "--sink", "null", "--seconds", "60"], stderr=theirs)
-    _until(lambda: _worker(process.pid))
+    until(lambda: _worker(process.pid))
     time.sleep(2)
     before = sum(psutil.Process(process.pid).cpu_times()[:2])
     time.sleep(2)
@@ -201,10 +194,10 @@ def test_a_terminal_that_does_not_read_holds_nothing_up(
         os.set_blocking(theirs, True)
     command = [*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"]
     process = start(command, stderr=theirs, start_new_session=True)
-    worker = _until(lambda: _worker(process.pid))
+    worker = until(lambda: _worker(process.pid))
     time.sleep(2)
     os.kill(worker, signal.SIGKILL)
-    _until(lambda: _worker(process.pid, other_than=worker), 5)
+    until(lambda: _worker(process.pid, other_than=worker), 5)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 130
@@ -301,7 +294,7 @@ def test_what_nohup_starts_outlives_its_terminal(start: Start, tmp_path: Path) -
         start_new_session=True,
         stdin=subprocess.DEVNULL,
     )
-    _until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
     worker = _worker(process.pid)
     os.killpg(process.pid, signal.SIGHUP)
     time.sleep(1)
@@ -347,12 +340,12 @@ def test_a_display_that_hangs_later_is_named_and_covered(
     flags += ["--seconds", "300", "--frame-log", "f.csv", "--report", "r.json"]
     process = start([*LIVESTYLE, "run", *flags], env=display.environment)
     log = tmp_path / "f.csv.part"
-    _until(lambda: log.exists() and "unique" in log.read_text())
+    until(lambda: log.exists() and "unique" in log.read_text())
     display.pause()
-    _until(lambda: "screen:1 has given nothing for" in (tmp_path / "said").read_text())
-    _until(lambda: "card" in log.read_text()[-100:])
+    until(lambda: "screen:1 has given nothing for" in (tmp_path / "said").read_text())
+    until(lambda: "card" in log.read_text()[-100:])
     display.resume()
-    _until(lambda: "unique" in log.read_text()[-100:])
+    until(lambda: "unique" in log.read_text()[-100:])
     process.terminate()
     assert process.wait(30) == 130
     report = json.loads((tmp_path / "r.json").read_text())
@@ -369,16 +362,16 @@ def test_a_display_that_is_away_while_the_worker_is_restarted(
     flags += ["--frame-log", "f.csv", "--report", "r.json"]
     process = start([*LIVESTYLE, "run", *flags], env=display.environment)
     log, said = tmp_path / "f.csv.part", tmp_path / "said"
-    _until(lambda: log.exists() and "unique" in log.read_text())
+    until(lambda: log.exists() and "unique" in log.read_text())
     worker = _worker(process.pid)
     display.kill()
     os.kill(worker, signal.SIGKILL)
-    _until(lambda: "card" in log.read_text()[-100:])
-    _until(lambda: f"display {display.name} cannot be opened" in said.read_text())
+    until(lambda: "card" in log.read_text()[-100:])
+    until(lambda: f"display {display.name} cannot be opened" in said.read_text())
     time.sleep(5)  # it is tried every second by now
     display.start(size)
     came_back = time.monotonic()
-    _until(lambda: "unique" in log.read_text()[-100:])
+    until(lambda: "unique" in log.read_text()[-100:])
     assert time.monotonic() - came_back < 2
     process.terminate()
     assert process.wait(30) == 130
@@ -401,18 +394,18 @@ def test_a_source_that_is_away_at_the_start_is_an_error_at_once(
 def test_the_last_error_stays(start: Start, tmp_path: Path) -> None:
     process = start([*RUN, "--sink", "null", "--report", "r.json"])
     said = tmp_path / "said"
-    _until(lambda: "passthrough on opencv" in said.read_text())
+    until(lambda: "passthrough on opencv" in said.read_text())
     first = _worker(process.pid)
     os.kill(first, signal.SIGABRT)
     aborted = "the worker ended with signal 6 (SIGABRT)"
-    _until(lambda: f": passthrough, after: {aborted}" in said.read_text())
-    _until(lambda: "recovering" not in said.read_text().splitlines()[-1])
+    until(lambda: f": passthrough, after: {aborted}" in said.read_text())
+    until(lambda: "recovering" not in said.read_text().splitlines()[-1])
     second = _worker(process.pid, other_than=first)
     os.kill(second, signal.SIGSEGV)
-    third = _until(lambda: _worker(process.pid, other_than=second))
+    third = until(lambda: _worker(process.pid, other_than=second))
     os.kill(third, signal.SIGKILL)  # before it says what it is about
     killed = "the worker ended with signal 9 (SIGKILL)"
-    _until(lambda: f"after: {killed}" in said.read_text())
+    until(lambda: f"after: {killed}" in said.read_text())
     assert "; restart in 0 s; restart" not in said.read_text()
     process.terminate()
     assert process.wait(30) == 130
@@ -425,7 +418,7 @@ def test_looks_wait_for_no_worker(start: Start, tmp_path: Path) -> None:
     flags = ["--stylizer", "lite", "--sink", "web", "--port", "0", "--report", "r.json"]
     process = start([*RUN, *flags, "--frame-log", "f.csv"])
     said, log = tmp_path / "said", tmp_path / "f.csv.part"
-    _until(lambda: log.exists() and "unique" in log.read_text())
+    until(lambda: log.exists() and "unique" in log.read_text())
     address, token = said.read_text().partition("output: http://")[2].split()[0].split("/#token=")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     worker = _worker(process.pid)
@@ -452,7 +445,7 @@ def test_looks_wait_for_no_worker(start: Start, tmp_path: Path) -> None:
     assert len(waits) == 1000
     assert sorted(waits)[-5] < 1, "but for the last ones, whose answer nobody knew"
     change('{"detail": 0.25, "mix": 0.5}')
-    _until(lambda: _worker(process.pid, other_than=worker))
+    until(lambda: _worker(process.pid, other_than=worker))
     process.terminate()
     assert process.wait(30) == 130
     config = json.loads((tmp_path / "r.json").read_text())["config"]

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from livestyle.models.folder import ModelFolder
 from livestyle.models.plan import Choice
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
+from tests.waiting import until
 
 SIZE = (64, 64)
 FRAME = Frame(draw(3, SIZE), 0, 0)
@@ -76,14 +77,6 @@ def _shown(turbo: Turbo) -> np.ndarray:
     return turbo.stylize(FRAME).pixels.copy()
 
 
-def _until(true: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
-
-
 @pytest.mark.parametrize("wait", [True, False])
 def test_a_prompt_that_fails_leaves_the_look_as_it_was(model: Model, wait: bool) -> None:
     with _opened(model) as turbo:
@@ -94,7 +87,7 @@ def test_a_prompt_that_fails_leaves_the_look_as_it_was(model: Model, wait: bool)
                 turbo.change(bad, wait=True)
         else:
             turbo.change(bad)
-        refusal = _until(lambda: turbo.refusal)
+        refusal = until(lambda: turbo.refusal)
         assert (refusal.look, refusal.kept) == (bad, _look("a cat"))
         assert np.array_equal(_shown(turbo), before) and turbo.is_settled
         turbo.change(_look("winter"), wait=True)
@@ -221,8 +214,8 @@ def test_a_run_answers_400_and_goes_on(folder: Path, tmp_path: Path, supervise: 
         process = subprocess.Popen([*command, supervise], cwd=tmp_path, stderr=said)
         try:
             ask = _Ask(tmp_path / "said")
-            _until(lambda: ask("status") and json.loads(ask("status")[1]).get("output"))
-            _until(lambda: json.loads(ask("status")[1])["output"]["unique"] > 3)
+            until(lambda: ask("status") and json.loads(ask("status")[1]).get("output"))
+            until(lambda: json.loads(ask("status")[1])["output"]["unique"] > 3)
             for prompt in ("zebra", "two zebra"):
                 code, text = ask("settings", {"prompt": prompt, "strength": 0.9, "mix": 0.5})
                 why = json.loads(text)["error"]
@@ -231,7 +224,7 @@ def test_a_run_answers_400_and_goes_on(folder: Path, tmp_path: Path, supervise: 
             assert settings["prompt"]["value"] == "a cat"  # all or nothing
             assert (settings["strength"]["value"], settings["mix"]["value"]) == (0.5, 0)
             assert ask("settings", {"prompt": LONG + " (cat:1.8)"})[0] == 200
-            status = _until(
+            status = until(
                 lambda: (found := json.loads(ask("status")[1]))["stylizer"]["note"] and found
             )
             assert "'(cat:1.8)' is read as it stands" in status["stylizer"]["note"]
@@ -251,7 +244,7 @@ class _Ask:
     """What a run's page answers."""
 
     def __init__(self, said: Path) -> None:
-        found = _until(lambda: re.search(r"(http://[^/]+)/#token=(\S+)", said.read_text()))
+        found = until(lambda: re.search(r"(http://[^/]+)/#token=(\S+)", said.read_text()))
         self._address, self._token = found.groups()
 
     def __call__(self, what: str, change: dict[str, Any] | None = None) -> tuple[int, str]:

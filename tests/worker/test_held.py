@@ -1,9 +1,9 @@
 """The finish in the pipeline: what is held, when it is not, and that nothing waits for it."""
 
 import contextlib
+import functools
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -20,7 +20,10 @@ from livestyle.frame import Frame, Size
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.passthrough import Passthrough
 from livestyle.worker.pipeline import Pipeline
+from tests import waiting
 from tests.pipelines import pipeline_of
+
+until = functools.partial(waiting.until, limit=30)
 
 SIZE = (320, 180)
 BYTES = SIZE[0] * SIZE[1] * 3 // 2
@@ -58,13 +61,6 @@ class Inverts(Passthrough):
         return super().stylize(frame.with_pixels(self.white ^ frame.pixels))
 
 
-def _until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def _shown(slot: Slot) -> np.ndarray:
     picture = np.zeros(BYTES, np.uint8)
     slot.take(picture.data)
@@ -93,23 +89,23 @@ def _running(stylizer: Inverts, finishing: Finishing) -> Iterator[tuple[Pipeline
 def test_an_idle_source_is_styled_once_and_frames_go_on() -> None:
     stylizer = Inverts(Canvas(SIZE, "fit"))
     with _running(stylizer, Finishing(hold=0.5)) as (pipeline, source, slot):
-        _until(lambda: pipeline.progress().counts.held > 20)
+        until(lambda: pipeline.progress().counts.held > 20)
         counts = pipeline.progress().counts
         assert stylizer.frames == 1 == counts.stylize.count
         assert counts.stylized > 20
         assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
         source.picture = draw(90, SIZE)[::-1].copy()
-        _until(lambda: stylizer.frames > 1)
-        _until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
+        until(lambda: stylizer.frames > 1)
+        until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
         stylizer.is_settled = False  # another look waits: it may be taken in any frame
         before = stylizer.frames
-        _until(lambda: stylizer.frames > before + 5)
+        until(lambda: stylizer.frames > before + 5)
         stylizer.is_settled = True
         pipeline.change(_change(1, hold=0.5, mix=1.0))
-        _until(lambda: (_shown(slot) == _i420(source.picture)).all())
+        until(lambda: (_shown(slot) == _i420(source.picture)).all())
         successor = Inverts(Canvas(SIZE, "fit"))
         pipeline.swap(successor)
-        _until(lambda: successor.frames == 1)
+        until(lambda: successor.frames == 1)
 
 
 def _change(number: int, **finishing: float) -> Change:
@@ -119,14 +115,14 @@ def _change(number: int, **finishing: float) -> Change:
 def test_off_and_on_again_shows_the_look_of_now() -> None:
     stylizer = Inverts(Canvas(SIZE, "fit"))
     with _running(stylizer, Finishing(hold=0.5)) as (pipeline, source, slot):
-        _until(lambda: pipeline.progress().counts.held > 5)
+        until(lambda: pipeline.progress().counts.held > 5)
         pipeline.change(_change(1))
-        _until(lambda: stylizer.frames > 5)
+        until(lambda: stylizer.frames > 5)
         stylizer.white = 15
         pipeline.change(_change(2, hold=0.5))
-        _until(lambda: (_shown(slot) == _i420(15 ^ source.picture)).all())
+        until(lambda: (_shown(slot) == _i420(15 ^ source.picture)).all())
         held = pipeline.progress().counts.held
-        _until(lambda: pipeline.progress().counts.held > held + 5)
+        until(lambda: pipeline.progress().counts.held > held + 5)
         assert (_shown(slot) == _i420(15 ^ source.picture)).all()
 
 
@@ -142,16 +138,16 @@ def test_what_was_shown_stays_while_frames_are_spoilt(hold: float) -> None:
 
     stylizer = Spoils(Canvas(SIZE, "fit"))
     with _running(stylizer, Finishing(hold=hold)) as (pipeline, source, slot):
-        _until(lambda: (_shown(slot) == _i420(255 - draw(3, SIZE))).all())
+        until(lambda: (_shown(slot) == _i420(255 - draw(3, SIZE))).all())
         stylizer.spoils = True
         source.picture = draw(90, SIZE)[::-1].copy()
-        _until(lambda: pipeline.progress().trouble == "NaN")
+        until(lambda: pipeline.progress().trouble == "NaN")
         _shown(slot)  # what came before
         spoilt = pipeline.progress().counts.spoilt
-        _until(lambda: pipeline.progress().counts.spoilt > spoilt + 3)  # none of them is held
+        until(lambda: pipeline.progress().counts.spoilt > spoilt + 3)  # none of them is held
         assert not _shown(slot).any()
         stylizer.spoils = False
-        _until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
+        until(lambda: (_shown(slot) == _i420(255 - source.picture)).all())
         running = pipeline.progress()
         assert (running.trouble, running.spoilt_why) == ("", "NaN")
 
@@ -162,7 +158,7 @@ def test_what_is_plain_is_shown_as_it_is() -> None:
 
     everything = Finishing(1.0, 1.0, 1.0, 1.0)
     with _running(Plain(Canvas(SIZE, "fit")), everything) as (pipeline, _, slot):
-        _until(lambda: pipeline.progress().counts.stylized > 10)
+        until(lambda: pipeline.progress().counts.stylized > 10)
         assert pipeline.progress().counts.held == 0
         assert (_shown(slot) == _i420(255 - draw(3, SIZE))).all()
 

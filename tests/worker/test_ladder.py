@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,10 @@ from livestyle.stylizers.passthrough import Passthrough
 from livestyle.stylizers.style import find_style
 from livestyle.worker.ladder import Ladder
 from livestyle.worker.pipeline import Pipeline
+from tests import waiting
 from tests.pipelines import pipeline_of
+
+until = functools.partial(waiting.until, every=0.005)
 
 SHOWN = (640, 360)
 BYTES = SHOWN[0] * SHOWN[1] * 3 // 2
@@ -94,20 +98,13 @@ def slot() -> Iterator[Slot]:
         yield opened
 
 
-def _until(true: Callable[[], Any], limit: float = 60) -> None:
-    deadline = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def _is_prepared() -> bool:
     return "ladder" not in {thread.name for thread in threading.enumerate()}
 
 
 def _shown(slot: Slot) -> np.ndarray:
     picture = np.zeros(BYTES, np.uint8)
-    _until(lambda: slot.take(picture.data))
+    until(lambda: slot.take(picture.data))
     return picture.reshape(SHOWN[1] * 3 // 2, SHOWN[0])
 
 
@@ -123,13 +120,13 @@ def test_a_swap_of_a_real_network_drops_no_frame(slot: Slot) -> None:
     pipeline = _pipeline(slot, lite, NEVER, fps=min(4, 0.2 / times[10]))
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().counts.stylized > 2)
-        _until(_is_prepared)
+        until(lambda: pipeline.progress().counts.stylized > 2)
+        until(_is_prepared)
         before = pipeline.progress().counts
         lost = before.superseded, before.missed, before.deferred
-        _until(lambda: pipeline.progress().counts.resizes)
+        until(lambda: pipeline.progress().counts.resizes)
         resized = pipeline.progress().counts.captured
-        _until(lambda: pipeline.progress().counts.captured > resized + 4)
+        until(lambda: pipeline.progress().counts.captured > resized + 4)
         after = pipeline.progress()
     finally:
         pipeline.stop()
@@ -177,8 +174,8 @@ def test_it_goes_down_and_the_finish_forgets(slot: Slot) -> None:
     )
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().counts.resizes)
-        _until(lambda: (_shown(slot)[:360, 600:] == _luma(stylizer.level)).all())
+        until(lambda: pipeline.progress().counts.resizes)
+        until(lambda: (_shown(slot)[:360, 600:] == _luma(stylizer.level)).all())
         assert stylizer.size == (264, 144)
     finally:
         pipeline.stop()
@@ -206,11 +203,11 @@ def test_all_sizes_are_prepared_on_a_thread_that_ends_and_only_then_is_judged(sl
     pipeline = _pipeline(slot, stylizer, ALWAYS)
     pipeline.start()
     try:
-        _until(lambda: len(stylizer.prepared) == 5)
-        _until(_is_prepared)
+        until(lambda: len(stylizer.prepared) == 5)
+        until(_is_prepared)
         sizes = [SHOWN, (512, 288), (408, 232), (328, 184), (264, 144)]
         assert stylizer.prepared == [(size, "ladder") for size in sizes]
-        _until(lambda: pipeline.progress().counts.stylized > 100)
+        until(lambda: pipeline.progress().counts.stylized > 100)
         assert pipeline.progress().counts.resizes == 0
         assert pipeline.progress().size_why == ""
     finally:
@@ -222,7 +219,7 @@ def test_without_the_setting_nothing_is_prepared(slot: Slot) -> None:
     pipeline = pipeline_of(Moving, stylizer, slot, SHOWN, fps=60)
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().counts.stylized > 10)
+        until(lambda: pipeline.progress().counts.stylized > 10)
     finally:
         pipeline.stop()
     assert stylizer.prepared == []
@@ -243,7 +240,7 @@ def test_what_was_prepared_for_another_source_is_prepared_anew(slot: Slot) -> No
     pipeline = _pipeline(slot, stylizer, NEVER)
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().counts.resizes)
+        until(lambda: pipeline.progress().counts.resizes)
         assert len(stylizer.prepared) == 10
         assert stylizer.size == (264, 144)
     finally:
@@ -257,9 +254,9 @@ def test_a_size_that_cannot_be_prepared_is_said_and_the_run_goes_on(slot: Slot) 
     pipeline = _pipeline(slot, stylizer, NEVER)
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().size_why)
+        until(lambda: pipeline.progress().size_why)
         stylized = pipeline.progress().counts.stylized
-        _until(lambda: pipeline.progress().counts.stylized > stylized + 100)
+        until(lambda: pipeline.progress().counts.stylized > stylized + 100)
         progress = pipeline.progress()
     finally:
         pipeline.stop()
@@ -272,7 +269,7 @@ def test_a_fault_in_preparing_ends_the_run(slot: Slot) -> None:
     stylizer.fails = {(408, 232): ZeroDivisionError()}
     pipeline = _pipeline(slot, stylizer, NEVER)
     pipeline.start()
-    _until(lambda: pipeline.failure)
+    until(lambda: pipeline.failure)
     pipeline.stop()
     assert isinstance(pipeline.failure, ZeroDivisionError)
 
@@ -282,11 +279,11 @@ def test_a_stylizer_that_takes_over_has_sizes_of_its_own(slot: Slot) -> None:
     pipeline = _pipeline(slot, first, NEVER)
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().counts.resizes == 1)
+        until(lambda: pipeline.progress().counts.resizes == 1)
         pipeline.swap(second)
-        _until(lambda: first.closed)
+        until(lambda: first.closed)
         assert second.size == SHOWN
-        _until(lambda: pipeline.progress().counts.resizes == 2)
+        until(lambda: pipeline.progress().counts.resizes == 2)
         assert second.size == (264, 144) == pipeline.progress().stylizer_size
     finally:
         pipeline.stop()
@@ -297,7 +294,7 @@ def test_a_stylizer_of_one_size_says_so(slot: Slot) -> None:
     pipeline = _pipeline(slot, Passthrough(Canvas(SHOWN, "fit")), 30)
     pipeline.start()
     try:
-        _until(lambda: pipeline.progress().counts.stylized > 10)
+        until(lambda: pipeline.progress().counts.stylized > 10)
         why = pipeline.progress().size_why
     finally:
         pipeline.stop()
@@ -314,9 +311,9 @@ def test_a_source_that_gives_fewer_asks_for_no_more(slot: Slot) -> None:
     pipeline = pipeline_of(Film, stylizer, slot, SHOWN, fps=200, hold_fps=200)
     pipeline.start()
     try:
-        _until(_is_prepared)
+        until(_is_prepared)
         stylized = pipeline.progress().counts.stylized
-        _until(lambda: pipeline.progress().counts.stylized > stylized + 15)
+        until(lambda: pipeline.progress().counts.stylized > stylized + 15)
         assert pipeline.progress().counts.resizes == 0
     finally:
         pipeline.stop()
