@@ -51,11 +51,12 @@ class Playlist:
 
 
 def run_open_loop(
-    stylizer: Stylizer, pictures: Sequence[Pixels], fps: float, seconds: float
+    stylizer: Stylizer, pictures: Sequence[Pixels], config: Config, seconds: float
 ) -> dict[str, Any]:
-    """Run the pipeline of `livestyle run` on pictures, at `fps` in and out, and count.
+    """Run the pipeline of `livestyle run` on pictures, at the settings' fps in and out, and count.
 
-    stylizer: one that gives I420 of the pictures' size; it is closed at the end.
+    stylizer: of these settings, one that gives I420 of the pictures' size; it is closed at the end.
+    config: settled.
 
     Returns the figures of the run report: unique fps, latency from capture to the write, what was
     dropped. Raises what ended a stage.
@@ -64,9 +65,8 @@ def run_open_loop(
     width, height = source.size
     with Slot(width * height * 3 // 2) as slot:
         finish = LiveFinish(Canvas(source.size, "fit"), Finishing())
-        begins = Change(0, Config(stylizer=stylizer.name, fps=fps))
-        pipeline = Pipeline(lambda: source, stylizer, Slots(slot), begins, finish)
-        clock = OutputClock(slot, source.size, fps)
+        pipeline = Pipeline(lambda: source, stylizer, Slots(slot), Change(0, config), finish)
+        clock = OutputClock(slot, source.size, config.fps)
         clock.add(Null())
         pipeline.start()
         clock.start(seconds)
@@ -80,7 +80,7 @@ def run_open_loop(
         raise failure
     written, counted = clock.counts, pipeline.progress().counts
     return {
-        "fps": fps,
+        "fps": config.fps,
         "seconds": round(clock.seconds, 3),
         "unique_fps": round(written.unique / clock.seconds, 2),
         "latency_ms": written.latency.milliseconds(),

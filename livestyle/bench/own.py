@@ -191,4 +191,4 @@ def _seconds(figures: Figures) -> float:
 def _open_loop(model: Model, task: Task, seconds: float) -> Figures:
     canvas = Canvas(task.size, task.config.aspect, i420=True)
     turbo = run_aside(lambda: Turbo(model, canvas, lambda size: size, look_of(task.config)), "load")
-    return run_open_loop(turbo, task.pictures(), task.config.fps, seconds)
+    return run_open_loop(turbo, task.pictures(), task.config, seconds)

@@ -171,7 +171,9 @@ def test_an_open_loop_drops_what_comes_too_fast() -> None:
             return super().stylize(frame)
 
     pictures = [draw(seq, SIZE) for seq in range(2)]
-    figures = run_open_loop(Slow(Canvas(SIZE, "fit", i420=True)), pictures, 60, 2.0)
+    figures = run_open_loop(
+        Slow(Canvas(SIZE, "fit", i420=True)), pictures, Config(stylizer="passthrough", fps=60), 2.0
+    )
     assert 10 < figures["unique_fps"] < 21  # 20 a second is all it can do
     assert figures["repeated"] > 60
     assert figures["latency_ms"]["p50"] > 50
@@ -184,7 +186,7 @@ def test_an_open_loop_says_why_a_stylizer_failed() -> None:
 
     canvas = Canvas(SIZE, "fit", i420=True)
     with pytest.raises(StylizerError, match="out of paint"):
-        run_open_loop(Broken(canvas), [draw(0, SIZE)], 30, 60.0)
+        run_open_loop(Broken(canvas), [draw(0, SIZE)], Config(stylizer="passthrough", fps=30), 60.0)
 
 
 def test_the_state_of_a_gpu_is_read() -> None:

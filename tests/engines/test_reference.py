@@ -57,6 +57,10 @@ def test_a_picture_of_one_colour_is_refused_at_full_size(precision: str, exact: 
         found.require(precision, "a grey wall")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(
+    1800
+)  # a CPU that has no half precision of its own takes minutes for a picture
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_a_decoder_in_half_precision_is_near_enough_at_full_size(
     precision: str, exact: Tensor
