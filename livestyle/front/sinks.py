@@ -59,9 +59,9 @@ class Sinks:
         return any(spec.startswith(("record:", "raw:")) for spec in self.open)
 
     def close(self) -> None:
-        """Close all of them; the clock has stopped."""
-        for spec in reversed(list(self.open)):
-            self._close(self.open.pop(spec))
+        """Close all of them; the clock has stopped. Their notes may still be read."""
+        for sink in reversed(list(self.open.values())):
+            self._close(sink)
 
     def _take(self, spec: str, sink: Sink) -> None:
         self.open[spec] = sink

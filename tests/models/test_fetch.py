@@ -253,7 +253,7 @@ def _assert_alike(picture: bytes, other: bytes) -> None:
         cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
         for png in (picture, other)
     )
-    assert np.abs(one - two).max() <= 1
+    assert np.abs(one - two).max() <= 4 and np.abs(one - two).mean() < 0.1
 
 
 def test_a_checkpoint_file_gives_what_its_folder_gives(

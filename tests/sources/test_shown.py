@@ -138,7 +138,7 @@ def test_no_frame_outlives_its_turn(tmp_path, orientations):
 
 
 def _alive():
-    return sum(isinstance(one, VideoFrame) and one.width > 2 for one in gc.get_objects())
+    return sum(type(one) is VideoFrame and one.width > 2 for one in gc.get_objects())
 
 
 CLEAR = {
