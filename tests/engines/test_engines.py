@@ -421,6 +421,7 @@ def test_an_engine_that_disagrees_is_refused(folder: Path, copied: Entry) -> Non
         open_engine(entry, model)
 
 
+@pytest.mark.slow
 def test_a_lora_is_in_the_engine_and_in_its_key(folder: Path, root: Path, tmp_path: Path) -> None:
     import diffusers
     from peft import LoraConfig
@@ -512,6 +513,7 @@ def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_engine_is_built_beside_a_run_and_takes_over(
     folder: Path, root: Path, tmp_path: Path

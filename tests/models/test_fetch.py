@@ -256,6 +256,7 @@ def _assert_alike(picture: bytes, other: bytes) -> None:
     assert np.abs(one - two).max() <= 4 and np.abs(one - two).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_a_checkpoint_file_gives_what_its_folder_gives(
     hub: Hub, newcomer: Newcomer, tmp_path: Path
 ) -> None:
