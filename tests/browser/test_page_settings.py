@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from page_client import LITE, TURBO, Run, figure, is_live, preview
 from playwright.sync_api import Page, expect
@@ -217,3 +220,20 @@ def test_what_does_not_apply_is_not_there(page: Page, stylizer: str) -> None:
         expect(page.locator("#set-strength")).to_have_count(int(stylizer == "turbo"))
         expect(page.locator("#set-prompt-fade")).to_have_count(int(stylizer == "turbo"))
         expect(page.locator("#set-hold")).to_have_count(1)
+
+
+def test_pictures_that_make_a_style_are_mixed(page: Page, tmp_path: Path) -> None:
+    wood, glass = (tmp_path / name for name in ("wood.png", "C:glass.jpg"))
+    for picture in (wood, glass):
+        cv2.imwrite(str(picture), np.zeros((8, 8, 3), np.uint8))
+    run = Run(dataclasses.replace(LITE, style=f"{wood}:3, {glass}"))
+    with preview(run) as web:
+        page.goto(web.name)
+        is_live(page)
+        expect(page.locator("#style-name")).to_contain_text("wood.png 75 %, C:glass.jpg 25 %")
+        page.get_by_label("C:glass.jpg").fill("0.5")
+        page.wait_for_timeout(400)
+        assert run.config.style == f"{wood}:1,{glass}:0.5"
+        expect(page.locator("#style-name")).to_contain_text("wood.png 67 %, C:glass.jpg 33 %")
+        run.config = dataclasses.replace(LITE, style="ink")
+        expect(page.locator("#blend")).to_be_hidden()

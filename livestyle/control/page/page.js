@@ -1,6 +1,7 @@
 // The page of livestyle: what each part of it is made of, and who is told what.
 
 import { Changes, ask } from "/ask.js";
+import { Blend } from "/blend.js";
 import { Delay } from "/delay.js";
 import { Drawbar, showDelay } from "/drawbar.js";
 import { Drawing } from "/drawing.js";
@@ -78,6 +79,7 @@ const keep = new Keep({ layer: $("kept"), button: $("keep-open"), bar: $("keep-b
   clear: $("keep-clear"), changed: (list) => change({ keep: list }) });
 const styles = new Styles({ section: $("styles"), cards: $("cards"), name: $("style-name"),
   again: $("styles-again"), chosen: (style) => change({ style }) });
+const blend = new Blend({ place: $("blend"), chosen: (style) => change({ style }) });
 const source = new Source($("source-pick"), (spec) => change({ source: spec }));
 const outputs = new Outputs({ list: $("sinks"), chosen: (sink) => change({ sink }) });
 const recording = new Recording({ button: $("record"), word: $("record-word"), line: $("recording"),
@@ -114,6 +116,7 @@ function showSettings(config) {
     if (!field.busy && key in config) field.show(config[key]);
   if ($("prompt") !== document.activeElement) $("prompt").value = config.prompt ?? "";
   styles.show({ style: config.style ?? null, changed: status.style_changed });
+  blend.show(config.style);
   source.show(config.source);
   keep.show(config.keep ?? [], status.output?.size);
 }

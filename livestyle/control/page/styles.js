@@ -1,6 +1,7 @@
 // The styles as cards, each with the input in it.
 
 import { ask } from "/ask.js";
+import { wordsOf } from "/blend.js";
 import { write } from "/figures.js";
 
 const spoken = (name) => name.replaceAll("_", " ");
@@ -57,7 +58,8 @@ export class Styles {
   /** style: the one that runs, or null; changed: whether something of it is other than its own. */
   show({ style, changed }) {
     this.shown = { style, changed };
-    write(this.name, style ? (changed ? `${style}, changed` : style) : "none");
+    const words = style ? wordsOf(style) : "none";
+    write(this.name, style && changed ? `${words}, changed` : words);
     for (const each of this.cards.children) {
       const mine = each.dataset.style === style;
       if ((each.getAttribute("aria-pressed") === "true") !== mine) each.setAttribute("aria-pressed", mine);
