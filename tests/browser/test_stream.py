@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import waiting
 from display import Display
 from game import running_game
 from page_client import colours
 from playwright.sync_api import ConsoleMessage, Page, expect
 from test_page_picture import drag, drop
-
-from tests import waiting
 
 until = functools.partial(waiting.until, every=0.2)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import waiting
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from web_client import figures, ignore
@@ -19,7 +20,6 @@ from web_client import figures, ignore
 from livestyle.control.osc import Osc
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage
 from livestyle.values import endpoint
-from tests import waiting
 from tests.controls import FakeRun
 
 until = functools.partial(waiting.until, limit=10)

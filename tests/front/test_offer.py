@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from display import Display
 
 from livestyle.config import Config
@@ -19,7 +20,6 @@ from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock
 from livestyle.front.recordings import Recordings
 from livestyle.sinks.null import Null
-from tests import waiting
 
 until = functools.partial(waiting.until, limit=10)
 

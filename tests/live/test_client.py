@@ -18,6 +18,7 @@ from typing import Any
 import av
 import cv2
 import pytest
+import waiting
 from display import Display
 from pythonosc.osc_message_builder import OscMessageBuilder
 from steered import RUN, Steered, connected
@@ -26,7 +27,6 @@ from livestyle.client import Client, connect
 from livestyle.config import live_settings
 from livestyle.errors import ConfigError, LivestyleError, NotRunning, RunError
 from livestyle.runs import list_runs
-from tests import waiting
 
 until = functools.partial(waiting.until, limit=30)
 

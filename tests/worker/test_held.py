@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
+import waiting
 
 from livestyle.between.look import Finishing
 from livestyle.between.messages import Change
@@ -20,7 +21,6 @@ from livestyle.frame import Frame, Size
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.passthrough import Passthrough
 from livestyle.worker.pipeline import Pipeline
-from tests import waiting
 from tests.pipelines import pipeline_of
 
 until = functools.partial(waiting.until, limit=30)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import waiting
 
 from livestyle.between.look import Finishing
 from livestyle.between.slot import Slot
@@ -22,7 +23,6 @@ from livestyle.stylizers.passthrough import Passthrough
 from livestyle.stylizers.style import find_style
 from livestyle.worker.ladder import Ladder
 from livestyle.worker.pipeline import Pipeline
-from tests import waiting
 from tests.pipelines import pipeline_of
 
 until = functools.partial(waiting.until, every=0.005)
