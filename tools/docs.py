@@ -19,7 +19,7 @@ from typing import Any
 
 from livestyle import commands
 from livestyle.config import ALL, GROUPS, IN_FILES, Config, Setting, key, plain, settings
-from livestyle.control.metrics import exposition
+from livestyle.control.api.metrics import exposition
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TITLES = {

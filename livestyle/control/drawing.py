@@ -9,10 +9,10 @@ import time
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from livestyle.between.slot import Slot
+from livestyle.control.api.reply import SEND_SECONDS, refusal
 from livestyle.control.board import Board
-from livestyle.control.png import png_of
-from livestyle.control.preview import Preview
-from livestyle.control.reply import SEND_SECONDS, refusal
+from livestyle.control.feeds.png import png_of
+from livestyle.control.feeds.preview import Preview
 
 MAX_PAGES = 8
 PUT_SECONDS = 1 / 120  # between two pictures for the worker; a fast pen sends more

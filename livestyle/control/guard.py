@@ -11,8 +11,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from livestyle.control.reply import refusal as error_reply
-from livestyle.control.view import ROOT, View
+from livestyle.control.api.reply import refusal as error_reply
+from livestyle.control.feeds.view import ROOT, View
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 MAX_BODY = 16384  # bytes; a prompt of 1000 characters is 6000 at most, a look with it some more

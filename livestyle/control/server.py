@@ -13,21 +13,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from livestyle.control import Controls
+from livestyle.control.api.changes import Changes
+from livestyle.control.api.openapi import describe
+from livestyle.control.api.operation import Operation, Socket
+from livestyle.control.api.pictures import Pictures
+from livestyle.control.api.reply import refusal, reply
+from livestyle.control.api.routes import operations, sockets
+from livestyle.control.api.run import Run
 from livestyle.control.board import Board
-from livestyle.control.changes import Changes
 from livestyle.control.drawing import Drawing
+from livestyle.control.feeds.live import Live
+from livestyle.control.feeds.preview import Preview
+from livestyle.control.feeds.view import ROOT, View
+from livestyle.control.feeds.viewing import Viewing
 from livestyle.control.guard import Guard, Key
-from livestyle.control.live import Live
-from livestyle.control.openapi import describe
-from livestyle.control.operation import Operation, Socket
-from livestyle.control.pictures import Pictures
 from livestyle.control.policy import Policy
-from livestyle.control.preview import Preview
-from livestyle.control.reply import refusal, reply
-from livestyle.control.routes import operations, sockets
-from livestyle.control.run import Run
-from livestyle.control.view import ROOT, View
-from livestyle.control.viewing import Viewing
 from livestyle.frame import Size, canvas_size
 
 DESCRIPTION = "/api/openapi.json"

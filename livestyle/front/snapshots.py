@@ -10,8 +10,8 @@ import numpy as np
 
 from livestyle.between.slot import Slot
 from livestyle.control import Controls
+from livestyle.control.feeds.snapshot import snapshot_of
 from livestyle.control.policy import Policy
-from livestyle.control.snapshot import snapshot_of
 from livestyle.errors import LivestyleError
 from livestyle.files import Target
 from livestyle.frame import Size

@@ -13,10 +13,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from livestyle.control import Controls
+from livestyle.control.feeds.preview import Preview
+from livestyle.control.feeds.view import View, view_file
 from livestyle.control.guard import Key
-from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
-from livestyle.control.view import View, view_file
 from livestyle.errors import LivestyleError, SinkError, reason
 from livestyle.frame import Frame, Size
 from livestyle.runs import RunFile

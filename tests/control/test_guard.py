@@ -27,10 +27,10 @@ from web_client import (
 )
 
 import livestyle.control
+from livestyle.control.feeds.preview import Preview
+from livestyle.control.feeds.view import View
 from livestyle.control.guard import Guard, Key
-from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
-from livestyle.control.view import View
 from livestyle.sinks.web import WebPreview
 from tests.controls import FakeRun
 

@@ -24,8 +24,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from livestyle.control.drawing import MAX_PAGES
-from livestyle.control.live import MAX_WISH
-from livestyle.control.preview import INTERVAL_SECONDS
+from livestyle.control.feeds.live import MAX_WISH
+from livestyle.control.feeds.preview import INTERVAL_SECONDS
 from livestyle.frame import Frame
 from livestyle.sinks.web import MAX_MESSAGE, WebPreview
 from tests.controls import FakeRun

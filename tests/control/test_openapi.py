@@ -25,10 +25,10 @@ from web_client import (
 )
 
 from livestyle.config import live_settings
+from livestyle.control.feeds.preview import Preview
+from livestyle.control.feeds.view import View
 from livestyle.control.guard import Key
-from livestyle.control.preview import Preview
 from livestyle.control.server import control_app
-from livestyle.control.view import View
 from livestyle.sinks.web import WebPreview
 
 SIZE = 64, 64

@@ -176,7 +176,7 @@ def test_a_newer_change_is_not_waited_for(web: WebPreview, run: Changing) -> Non
 def test_a_change_that_is_never_answered_is_pending(
     web: WebPreview, run: Changing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livestyle.control.changes.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("livestyle.control.api.changes.ANSWER_SECONDS", 0.3)
     run.answer = lambda: None
     reply = send(web, PATCH, {"mix": 1})
     assert reply.status == 200 and reply.json()["pending"]
@@ -185,7 +185,7 @@ def test_a_change_that_is_never_answered_is_pending(
 def test_a_run_that_hangs_blocks_no_other_request(
     web: WebPreview, run: Changing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livestyle.control.changes.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("livestyle.control.api.changes.ANSWER_SECONDS", 0.5)
     hangs = threading.Event()
     run.take = lambda _: (hangs.wait(20), None)[1]  # as a camera that does not open
     for _ in range(12):  # more than there are threads

@@ -31,8 +31,8 @@ from web_client import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from livestyle.control.feed import MAX_WATCHERS
-from livestyle.control.view import view_file
+from livestyle.control.feeds.feed import MAX_WATCHERS
+from livestyle.control.feeds.view import view_file
 from livestyle.frame import Frame
 from livestyle.sinks.web import WebPreview
 from tests.controls import FakeRun

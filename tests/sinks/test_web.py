@@ -31,7 +31,7 @@ from web_client import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from livestyle.control.feed import MAX_WATCHERS
+from livestyle.control.feeds.feed import MAX_WATCHERS
 from livestyle.errors import SinkError
 from livestyle.frame import Frame
 from livestyle.sinks.web import (

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livestyle.control import Controls
-from livestyle.control.feed import Feed
-from livestyle.control.operation import JPEG, PNG
+from livestyle.control.api.operation import JPEG, PNG
+from livestyle.control.api.reply import refusal
+from livestyle.control.api.turn import Turn
+from livestyle.control.feeds.feed import Feed
+from livestyle.control.feeds.preview import Preview
+from livestyle.control.feeds.snapshot import snapshot_of
 from livestyle.control.policy import Policy
-from livestyle.control.preview import Preview
-from livestyle.control.reply import refusal
-from livestyle.control.snapshot import snapshot_of
-from livestyle.control.turn import Turn
 from livestyle.errors import ConfigError, LivestyleError
 
 FRAME_SECONDS = 2.0  # the longest wait for a picture

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from livestyle.config import Config, live_settings, plain
 from livestyle.control import Controls
+from livestyle.control.api.reply import body_of, refusal, reply
+from livestyle.control.api.turn import Turn
 from livestyle.control.policy import Policy
-from livestyle.control.reply import body_of, refusal, reply
-from livestyle.control.turn import Turn
 from livestyle.errors import LivestyleError
 
 ANSWER_SECONDS = 10.0  # the longest wait for what becomes of a change

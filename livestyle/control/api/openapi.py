@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from livestyle.control.operation import Answer, Operation, Socket, error
+from livestyle.control.api.operation import Answer, Operation, Socket, error
 from livestyle.version import __version__
 
 _ERROR = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from livestyle.control.changes import Changes
-from livestyle.control.drawing import Drawing
-from livestyle.control.live import Live
-from livestyle.control.operation import JPEG, PNG, Answer, Operation, Socket, error, given
-from livestyle.control.pictures import Pictures
-from livestyle.control.run import Run
-from livestyle.control.schemas import (
+from livestyle.control.api.changes import Changes
+from livestyle.control.api.operation import JPEG, PNG, Answer, Operation, Socket, error, given
+from livestyle.control.api.pictures import Pictures
+from livestyle.control.api.run import Run
+from livestyle.control.api.schemas import (
     ADDRESSES,
     CHANGED,
     RECORDING,
@@ -22,7 +20,9 @@ from livestyle.control.schemas import (
     record,
     settings_schema,
 )
-from livestyle.control.viewing import Viewing
+from livestyle.control.drawing import Drawing
+from livestyle.control.feeds.live import Live
+from livestyle.control.feeds.viewing import Viewing
 
 SESSION = "/api/v1/session"
 _NONE = {"type": "object", "additionalProperties": False}

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from livestyle.between.slot import Slot
-from livestyle.control.feed import OUTPUT, SOURCE, Feed
-from livestyle.control.handover import Handover
+from livestyle.control.feeds.feed import OUTPUT, SOURCE, Feed
+from livestyle.control.feeds.handover import Handover
 from livestyle.frame import Frame, Size
 from livestyle.pacing import SECOND
 

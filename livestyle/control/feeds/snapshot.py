@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from livestyle.between.look import plain_look
 from livestyle.config import Config
-from livestyle.control.png import png_of, with_text
+from livestyle.control.feeds.png import png_of, with_text
 from livestyle.control.policy import Policy
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livestyle.control import Controls
+from livestyle.control.api.metrics import CONTENT_TYPE, exposition
+from livestyle.control.api.operation import JSON
+from livestyle.control.api.reply import body_of, refusal, reply
+from livestyle.control.api.turn import Turn
 from livestyle.control.guard import Key
-from livestyle.control.metrics import CONTENT_TYPE, exposition
-from livestyle.control.operation import JSON
-from livestyle.control.reply import body_of, refusal, reply
-from livestyle.control.turn import Turn
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.frame import Size
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from livestyle.control.preview import Preview
-from livestyle.control.reply import SEND_SECONDS, refusal
+from livestyle.control.api.reply import SEND_SECONDS, refusal
+from livestyle.control.feeds.preview import Preview
 
 STATUS_SECONDS = 0.25
 MAX_WISH = 1024  # bytes

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from livestyle.control.api.reply import SEND_SECONDS, body_of, refusal, reply
+from livestyle.control.feeds.preview import Preview
+from livestyle.control.feeds.view import ROOT, View
 from livestyle.control.guard import Key
-from livestyle.control.preview import Preview
-from livestyle.control.reply import SEND_SECONDS, body_of, refusal, reply
-from livestyle.control.view import ROOT, View
 from livestyle.errors import LivestyleError
 
 CLOSED = 1008  # WebSocket: it may not be seen any more
