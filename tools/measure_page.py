@@ -13,33 +13,21 @@ of the stylizer and one encoding. Needs Chromium, and a machine that has nothing
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
 import json
-import re
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
-from playwright.sync_api import Page, Request, sync_playwright
+from live_page import Live, live_page
+from playwright.sync_api import Page, Request
 from written import parse
 
-from livestyle.client import Client, connect
 from livestyle.machine import describe_machine
 from livestyle.stylizers.style import list_styles
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FPS = 30
 TYPING_MS = 150  # the page waits so long for the next letter
-SETTLED = 3  # s, after which a run has begun
+SETTLED = 3  # s, after which a page has begun
 STYLES = ("wave", "ink", "starry_night", "comic", "wave")  # two networks, a filter, networks
 DELAYS = """(element) => {
   window.delays = [];
@@ -48,85 +36,42 @@ DELAYS = """(element) => {
 }"""
 
 
-@dataclass
-class Live:
-    """A run that goes on, and its page in a browser of 1440x900."""
-
-    process: psutil.Process
-    client: Client
-    page: Page
-    folder: Path
-
-    def log(self) -> list[dict[str, str]]:
-        """What was written, a line for each tick; of a run that has ended."""
-        with (self.folder / "frames.csv").open() as opened:
-            return list(csv.DictReader(opened))
-
-    def report(self) -> dict[str, Any]:
-        """End the run. Returns its report."""
-        self.process.terminate()
-        self.process.wait(30)
-        report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
-        return report
-
-    def watch(self, element: str) -> None:
-        """Keep the delays that this element shows from now on."""
-        self.page.locator(element).evaluate(DELAYS)
-
-    def delays(self) -> dict[str, Any]:
-        """What was kept, in ms."""
-        return _summary(self.page.evaluate("window.delays"))
+def _watched(live: Live, element: str) -> Page:
+    """The page, which keeps the delays that this element shows."""
+    page = live.browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(live.address)
+    page.wait_for_selector('body[data-link="live"]')
+    page.locator(element).evaluate(DELAYS)
+    time.sleep(SETTLED)
+    return page
 
 
-@contextlib.contextmanager
-def _live(*flags: str) -> Iterator[Live]:
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        folder = Path(name)
-        command = [sys.executable, "-m", "livestyle", "run", *flags, "--fps", str(FPS)]
-        command += ["--sink", "web", "--sink", "null", "--port", "0", "--report", "report.json"]
-        command += ["--frame-log", "frames.csv"]
-        with (folder / "said").open("wb") as said:
-            started = subprocess.Popen(command, cwd=folder, stderr=said)
-        process = psutil.Process(started.pid)
-        try:
-            address = _address(folder / "said")
-            port = int(address.split(":")[2].split("/")[0])
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.goto(address)
-            live = Live(process, connect(port), page, folder)
-            while live.client.status()["output"]["unique_fps"] < 1:
-                time.sleep(0.5)
-            time.sleep(SETTLED)
-            yield live
-        finally:
-            for each in (*process.children(recursive=True), process):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.kill()
-            started.wait()
-
-
-def _address(said: Path) -> str:
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+/#token=[\w-]+", said.read_text())):
-        time.sleep(0.1)
-    return found.group()
+def _delays(page: Page) -> dict[str, Any]:
+    """What was kept, in ms."""
+    ordered = sorted(page.evaluate("window.delays"))
+    return {
+        "count": len(ordered),
+        "p50": statistics.median(ordered),
+        "p95": ordered[int(0.95 * (len(ordered) - 1))],
+        "max": ordered[-1],
+    }
 
 
 def _pen(style: str) -> dict[str, Any]:
     """Strokes from side to side for 12 s, the pen moved 50 times a second."""
-    with _live("--source", "canvas", "--stylizer", "lite", "--style", style) as live:
-        box = live.page.locator("#drawing").bounding_box()
+    with live_page("--source", "canvas", "--stylizer", "lite", "--style", style) as live:
+        page = _watched(live, "#draw-delay")
+        box = page.locator("#drawing").bounding_box()
         assert box
-        live.watch("#draw-delay")
         for stroke in range(12):
             y = box["y"] + box["height"] * (0.1 + 0.07 * stroke)
-            live.page.mouse.move(box["x"] + 0.1 * box["width"], y)
-            live.page.mouse.down()
+            page.mouse.move(box["x"] + 0.1 * box["width"], y)
+            page.mouse.down()
             for step in range(50):
-                live.page.mouse.move(box["x"] + box["width"] * (0.1 + 0.016 * step), y)
+                page.mouse.move(box["x"] + box["width"] * (0.1 + 0.016 * step), y)
                 time.sleep(1 / 50)
-            live.page.mouse.up()
-        found = live.delays()
+            page.mouse.up()
+        found = _delays(page)
         report = live.report()
         return {"style": style, "pen_ms": found, "stylizer": report["stylizer"]["ms"]}
 
@@ -134,7 +79,7 @@ def _pen(style: str) -> dict[str, Any]:
 def _style() -> dict[str, Any]:
     """Changes every 8 s."""
     asked: list[tuple[str, int, int]] = []
-    with _live("--source", "testcard", "--stylizer", "lite", "--style", STYLES[-1]) as live:
+    with live_page("--source", "testcard", "--stylizer", "lite", "--style", STYLES[-1]) as live:
         time.sleep(8)
         for style in STYLES:
             at = time.monotonic_ns()
@@ -183,12 +128,13 @@ def _longest(lines: list[dict[str, str]]) -> float:
 def _gallery() -> dict[str, Any]:
     """All pictures asked for anew by the page's button, two times."""
     rounds: list[tuple[int, int]] = []
-    with _live("--source", "testcard", "--stylizer", "lite", "--style", STYLES[0]) as live:
+    with live_page("--source", "testcard", "--stylizer", "lite", "--style", STYLES[0]) as live:
+        page = _watched(live, "#draw-delay")
         time.sleep(15)  # the page has asked for the first ones itself
         for _ in range(2):
             began = time.monotonic_ns()
-            with live.page.expect_request_finished(_is_last_card, timeout=60_000):
-                live.page.get_by_role("button", name="New pictures").click()
+            with page.expect_request_finished(_is_last_card, timeout=60_000):
+                page.get_by_role("button", name="New pictures").click()
             rounds.append((began, time.monotonic_ns()))
             time.sleep(5)
         report = live.report()
@@ -214,14 +160,14 @@ def _is_last_card(request: Request) -> bool:
 def _key(model: str) -> dict[str, Any]:
     """A letter every 0.7 s."""
     flags = ["--source", "testcard", "--stylizer", "turbo", "--model", model, "--build", "never"]
-    with _live(*flags, "--size", "256x256", "--output-size", "1280x720") as live:
-        prompt = live.page.locator("#prompt")
+    with live_page(*flags, "--size", "256x256", "--output-size", "1280x720") as live:
+        page = _watched(live, "#prompt-delay")
+        prompt = page.locator("#prompt")
         prompt.press("End")
-        live.watch("#prompt-delay")
         for letter in " in a glass city":
             prompt.press(letter if letter != " " else "Space")
             time.sleep(0.7)
-        found = live.delays()
+        found = _delays(page)
         report = live.report()
         frame = report["stylizer"]["ms"]["p50"]
         return {
@@ -230,16 +176,6 @@ def _key(model: str) -> dict[str, Any]:
             "stylizer_ms": report["stylizer"]["ms"],
             "debounce_and_two_frames_ms": round(TYPING_MS + 2 * frame, 1),
         }
-
-
-def _summary(delays: list[float]) -> dict[str, Any]:
-    ordered = sorted(delays)
-    return {
-        "count": len(ordered),
-        "p50": statistics.median(ordered),
-        "p95": ordered[int(0.95 * (len(ordered) - 1))],
-        "max": ordered[-1],
-    }
 
 
 def main() -> None:

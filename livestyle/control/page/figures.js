@@ -75,7 +75,8 @@ export function sentence({ state, message, advice, limit, source, stylizer, outp
     : `${stylizer.style ?? stylizer.name} on ${source.name}`;
   const how = stylizer.off || stylizer.name === stylizer.style ? "" : `${stylizer.name}${on(stylizer)}`;
   const told = [[what, how, speed].filter(Boolean).join(", ")];
-  return [...told, limit, stylizer.building, stylizer.size_why, advice].filter(Boolean).join("; ");
+  const why = advice ? "" : limit; // which the advice says, too
+  return [...told, why, stylizer.building, stylizer.size_why, advice].filter(Boolean).join("; ");
 }
 
 const on = (stylizer) => (stylizer.engine ? ` on ${stylizer.engine}` : "");
