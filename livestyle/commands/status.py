@@ -32,7 +32,7 @@ def describe(status: dict[str, Any], seconds: float | None = None) -> str:
     counts += f"late {output['late']}"
     rate = f"{output['unique_fps']:.1f} unique fps, latency {_ms(latency['p50'])} ms"
     parts = [
-        "" if status["state"] == "loading" else rate,
+        "" if status["state"] == "loading" and not output["unique_fps"] else rate,
         status["limit"],
         *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
         stylizer["building"],
@@ -43,7 +43,7 @@ def describe(status: dict[str, Any], seconds: float | None = None) -> str:
         counts + (f", freezes {output['freezes']}" if output["freezes"] else ""),
         source["name"],
     ]
-    is_well = status["state"] == "running" and not status["message"]
+    is_well = status["state"] == "running"
     begin = "off, the source as it is: " if stylizer["off"] else "running: "
     begin = begin if is_well else f"{_trouble(status, seconds)} · "
     return spelled(begin + " · ".join(filter(None, parts)))
@@ -60,8 +60,7 @@ def _trouble(status: dict[str, Any], seconds: float | None) -> str:
 
 
 def _is_loading(status: dict[str, Any]) -> bool:
-    state, message = status["state"], str(status["message"])
-    return state == "loading" or message.startswith("loading ")
+    return status["state"] == "loading" or str(status["message"]).startswith("loading ")
 
 
 def cut(line: str, columns: int) -> str:

@@ -10,6 +10,9 @@ from livestyle.config import Config
 if TYPE_CHECKING:
     from livestyle.between.slot import Slots
 
+STATES = ("starting", "loading", "running", "degraded", "standby", "recovering", "failed")
+"""Of a run, the same words wherever it says how it is."""
+
 
 @dataclass(frozen=True)
 class StyleChoice:

@@ -52,7 +52,7 @@ class Reporter:
         stylized = self._worker.counts().stylize
         advice = self._advice.update(now, self._worker.asked.config, self._worker.running, stylized)
         return {
-            "state": self._worker.state,
+            "state": _state(self._worker.state, self._worker.message, unique_fps),
             "message": self._worker.message,
             "advice": advice,
             "limit": self._advice.limit,
@@ -143,3 +143,12 @@ class Reporter:
             "frame_ms": counts.frame.milliseconds(),
             "latency_ms": latency.milliseconds(),
         }
+
+
+def _state(worker: str, message: str, unique_fps: float) -> str:
+    """What the worker's state comes to: where it runs, but not as it should, how."""
+    if worker != "running" or not message:
+        return worker
+    if message.startswith("loading "):
+        return "loading"  # of what is to come; something else may stand in meanwhile
+    return "degraded" if unique_fps else "standby"

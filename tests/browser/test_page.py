@@ -175,13 +175,11 @@ def test_a_run_that_runs_says_what_there_is_to_it(page: Page) -> None:
     with preview(run) as web:
         page.goto(web.name)
         expect(state).to_have_text("Running")
-        run.state |= {"message": "the source is slow"}
-        expect(state).to_have_text("Degraded")
-        run.output |= {"unique_fps": 0.0}
-        expect(state).to_have_text("Standby")
-        run.state |= {"message": "loading turbo"}
-        expect(state).to_have_text("Loading")
-        run.state |= {"message": ""}
+        for word in ("degraded", "standby"):
+            run.state |= {"state": word, "message": "the source is slow"}
+            expect(state).to_have_text(word.capitalize())
+            expect(page.locator("#sentence")).to_have_text("the source is slow")
+        run.state |= {"state": "running", "message": ""}
         run.config = dataclasses.replace(run.config, off=True)
         expect(state).to_have_text("Off")
 

@@ -95,6 +95,13 @@ def test_stylize_ends_with_what_it_wrote(open_terminals: list[Terminal], tmp_pat
     assert len(rows) == 2, "the bar is gone"
 
 
+_OUTPUT = {
+    "fps": 30.0, "unique_fps": 29.9, "latency_ms": {"p50": 13.4, "p95": 16.2},
+    "repeated": 4, "late": 0, "freezes": 0,
+}  # fmt: skip
+_BEGINS = {"state": "loading", "output": _OUTPUT | {"unique_fps": 0.0}}
+
+
 def _status(**other: Any) -> dict[str, Any]:
     """As of a run of which all is well."""
     given: dict[str, Any] = {
@@ -106,10 +113,7 @@ def _status(**other: Any) -> dict[str, Any]:
             "name": "lite", "style": "comic", "engine": "opencv", "building": "", "size_why": "",
             "superseded": 3, "off": False,
         },
-        "output": {
-            "fps": 30.0, "unique_fps": 29.9, "latency_ms": {"p50": 13.4, "p95": 16.2},
-            "repeated": 4, "late": 0, "freezes": 0,
-        },
+        "output": _OUTPUT,
         "sinks": [{"name": "null", "note": ""}],
     }  # fmt: skip
     return given | other
@@ -123,17 +127,19 @@ def _status(**other: Any) -> dict[str, Any]:
          "running: 29.9 unique fps, latency 13 ms · a frame takes 66 of 33 ms · lite …"),
         ({}, 200, "running: 29.9 unique fps, latency 13 ms · lite comic on opencv · 30.0 output "
          "fps · latency p95 16 ms · superseded 3, repeated 4, late 0 · screen:1"),
-        ({"state": "loading", "message": "loading style 'comic'"}, 39,
+        (_BEGINS | {"message": "loading style 'comic'"}, 39,
          "loading 7 s: style 'comic' · lite comic"),
-        ({"state": "loading", "message": "loading 17% of owner/name fetched, 1.20 of 6.90 GB"}, 39,
+        (_BEGINS | {"message": "loading 17% of owner/name fetched, 1.20 of 6.90 GB"}, 39,
          "loading 7 s: 17% of owner/name fetched"),
-        ({"state": "loading", "message": ""}, 30, "loading 7 s · lite comic on …"),
+        (_BEGINS | {"message": ""}, 30, "loading 7 s · lite comic on …"),
         ({"state": "recovering", "message": "loading turbo, after: it ended"}, 60,
          "recovering: loading 7 s: turbo, after: it ended · 29.9 …"),
         ({"state": "recovering", "message": "it ended; restart in 1 s"}, 39,
          "recovering: it ended; restart in 1 s …"),
-        ({"message": "screen:1 has given nothing for 3 s"}, 60,
-         "running: screen:1 has given nothing for 3 s · 29.9 unique …"),
+        ({"state": "degraded", "message": "screen:1 has given nothing for 3 s"}, 60,
+         "degraded: screen:1 has given nothing for 3 s · 29.9 unique …"),
+        ({"state": "loading", "message": "loading turbo"}, 60,
+         "loading 7 s: turbo · 29.9 unique fps, latency 13 ms · lite …"),
     ],
 )  # fmt: skip
 def test_what_matters_most_comes_first(status: dict[str, Any], columns: int, line: str) -> None:

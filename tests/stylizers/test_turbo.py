@@ -514,7 +514,7 @@ def test_another_stylizer_stands_in_until_turbo_is_ready(
             early = _until(
                 lambda: _status(tmp_path / "said"), lambda s: s["stylizer"]["name"] == stand_in
             )
-            assert early["state"] == "running" and early["message"].startswith("loading ")
+            assert early["state"] == "loading" and early["message"].startswith("loading ")
             _ask(tmp_path / "said", "/api/v1/settings", {"prompt": "asked for while it loads"})
             late = _until(
                 lambda: _status(tmp_path / "said"),

@@ -15,11 +15,11 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
+from livestyle.control import STATES
 from livestyle.version import __version__
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
-STATES = ("starting", "loading", "running", "recovering", "failed")
 QUANTILES = {"p50": "0.5", "p95": "0.95", "p99": "0.99", "max": "1"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from livestyle.config import GROUPS, live_settings
+from livestyle.control import STATES
 
 TEXT = {"type": "string"}
 YES_OR_NO = {"type": "boolean"}
@@ -77,7 +78,7 @@ STATUS = {
     "required": ["schema_version", "state", "recording", "canvas"],
     "properties": {
         "schema_version": {"const": 1},
-        "state": {"enum": ["starting", "loading", "running", "recovering", "failed"]},
+        "state": {"enum": list(STATES)},
         "message": TEXT,
         "change": {**COUNT, "description": "number of the newest change"},
         "changed": {

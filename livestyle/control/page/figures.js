@@ -46,16 +46,8 @@ export function showFigures(status) {
   write($("output"), join(size(output?.size), ""));
   write($("source-note"), source?.size ? `${source.name} · ${size(source.size)}` : "");
   write($("sentence"), sentence(status));
-  const state = stateOf(status);
+  const state = status.state === "running" && stylizer?.off ? "off" : status.state;
   showState(state, STATES[state] ?? state);
-}
-
-/** The run's state, and of one that runs what there is to it. */
-function stateOf({ state, message, stylizer, output }) {
-  if (state !== "running") return state;
-  if (message?.startsWith("loading ")) return "loading"; // something else stands in meanwhile
-  if (message) return output?.unique_fps ? "degraded" : "standby"; // there is a card for standby
-  return stylizer?.off ? "off" : "running";
 }
 
 export function showState(state, word) {
