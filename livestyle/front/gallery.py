@@ -51,6 +51,7 @@ class Gallery:
         self._is_making = self._is_served = self._is_closed = False
         self._failure = ""  # why the last round ended early
         self._child: Child | None = None
+        self._serving: Aside | None = None
 
     def styles(self, config: Config) -> list[StyleChoice]:
         """Those of the run's stylizer, the user's own among them. Raises LivestyleError."""
@@ -88,19 +89,22 @@ class Gallery:
         return made
 
     def close(self) -> None:
-        """End the process, and what waits for its pictures."""
+        """End the process, and what waits for its pictures. The slot is not looked at any more."""
         with self._new:
             self._is_closed = True
             self._new.notify_all()
             if self._child is not None:
                 self._child.kill()
+        if self._serving is not None:
+            self._serving.join(_PATIENCE)
 
     def _begin(self, slot: Slot) -> None:
         if self._is_served:
             self._new.notify_all()
         else:
             self._is_served = True
-            Aside(lambda: self._serve(slot), "gallery").start()
+            self._serving = Aside(lambda: self._serve(slot), "gallery")
+            self._serving.start()
 
     def _serve(self, slot: Slot) -> None:
         """Make one round after the other, by one process, while there is somebody who asks."""
@@ -166,7 +170,7 @@ class Gallery:
         picture: Pixels = np.empty((height * 3 // 2, width), np.uint8)
         began = time.monotonic_ns()
         until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self._is_closed:
             slot.want(1.0)
             seen = slot.look(picture.data.cast("B"))
             if seen is not None and seen.captured_at >= began:
