@@ -231,6 +231,7 @@ def test_a_sheet_has_every_picture_in_its_place(ending: str) -> None:
 # a painting's style
 
 
+@pytest.mark.slow
 def test_a_painting_is_nearest_to_itself(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     painting = tmp_path / "wave.png"

@@ -119,6 +119,7 @@ def test_a_folded_lora_gives_what_an_applied_one_gives() -> None:
     assert _relative(ours, theirs) < 1e-4
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_half_precision_is_as_near_as_that_of_diffusers() -> None:
     reference = _unet("middle", "sdxl").to(torch.bfloat16)

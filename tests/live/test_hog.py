@@ -103,6 +103,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_frames_come_back_within_five_seconds_each_way(folder: Path) -> None:
     """A hog for twenty seconds. How many frames are to be held is what this machine can do alone
