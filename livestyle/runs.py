@@ -45,6 +45,8 @@ class Run:
 
     def answers(self) -> bool:
         """Whether something does at its port; a process that was killed takes no file with it."""
+        if os.name == "posix" and not _is_alive(self.pid):
+            return False
         try:
             socket.create_connection((self.host, self.port), _CONNECT_SECONDS).close()
         except ConnectionRefusedError:
@@ -123,3 +125,13 @@ def _make_private(folder: Path) -> None:
     make_folder(folder)
     if flaw := folder_flaw(folder):
         raise LivestyleError(f"the folder {str(folder)!r} {flaw}; remove it")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's: one does live
+        return True
+    return True

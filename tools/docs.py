@@ -112,21 +112,23 @@ def command_sections() -> str:
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    (found,) = (
-        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    return dict(found.choices)
+    found = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    return {name: named for each in found for name, named in each.choices.items()}
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
     own: list[argparse.Action] = []
     of_config: list[argparse.Action] = []
     for action in parser._actions:
-        if isinstance(action, argparse._HelpAction):
-            continue
-        (of_config if _is_setting(action) else own).append(action)
-    text = f"### livestyle {name}\n\n{parser.description}\n\n"
-    text += _table(["argument", "is"], ([_spelled(action), action.help or ""] for action in own))
+        if not isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
+            (of_config if _is_setting(action) else own).append(action)
+    rows = [[_spelled(action), action.help or ""] for action in own]
+    for what, of_what in _subparsers(parser).items():
+        words = [
+            _spelled(action).replace("`, `", "|").strip("`") for action in of_what._actions[1:]
+        ]
+        rows.append([f"`{' '.join([what, *words])}`", of_what.description or ""])
+    text = f"### livestyle {name}\n\n{parser.description}\n\n" + _table(["argument", "is"], rows)
     if of_config:
         flags = ", ".join(f"`{action.option_strings[0]}`" for action in of_config)
         every = len(of_config) == len([s for _, s in settings().values() if s.group != IN_FILES])

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     def add(
         name: str, does: Callable[[Client, argparse.Namespace], None], help: str
     ) -> argparse.ArgumentParser:
-        added = what.add_parser(name, help=help, description=help.capitalize(), parents=[port])
+        description = help[0].upper() + help[1:]
+        added = what.add_parser(name, help=help, description=description, parents=[port])
         added.set_defaults(does=does)
         return added
 

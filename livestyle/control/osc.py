@@ -21,6 +21,9 @@ from livestyle.errors import LivestyleError, MissingPackage, reason
 
 PREFIX = "/livestyle/"
 _RECORD = "record"
+_BUNDLE = b"#bundle\0"
+_TAGS = frozenset(b"ihfdsbrmtTFN[]")  # types of parameters that python-osc knows
+_NESTED = 8  # bundles in each other
 _LARGEST = 65536  # bytes of a datagram
 _LOOK_SECONDS = 0.25  # between two looks at whether it is over
 _ANSWER_SECONDS = 10.0  # the longest wait for what becomes of a change
@@ -95,6 +98,7 @@ class Osc:
     def _messages(self, datagram: bytes) -> Iterator[tuple[str, list[Any]]]:
         """Those of a packet; the times that a bundle may name are not waited for."""
         try:
+            _check_packet(datagram)
             packet = self._parse(datagram)
         except (self._malformed, ValueError, IndexError, RecursionError):
             self.messages += 1
@@ -177,6 +181,26 @@ class Osc:
     def _refuse(self, key: str, why: str) -> None:
         self.refused += 1
         self._told.setdefault(key, f"osc {PREFIX}{key}: {why}" if key else f"osc: {why}")
+
+
+def _check_packet(packet: bytes, nested: int = 0) -> None:
+    """Raise ValueError for what python-osc never comes to the end of, an element of a bundle whose
+    size leads back, and for what it would log, once for each part: types that it doesn't know.
+    """
+    if packet.startswith(_BUNDLE) and nested < _NESTED:
+        at = len(_BUNDLE) + 8  # the time
+        while at < len(packet):
+            size, at = int.from_bytes(packet[at : at + 4]), at + 4
+            if not 0 < size <= len(packet) - at:
+                raise ValueError("size of an element")
+            _check_packet(packet[at : at + size], nested + 1)
+            at += size
+    elif packet.startswith(b"/") and b"\0" in packet:
+        tags = packet[4 * (packet.index(b"\0") // 4 + 1) :].partition(b"\0")[0]
+        if not set(tags[1:]) <= _TAGS:
+            raise ValueError("type of a parameter")
+    else:
+        raise ValueError("neither a message nor a bundle")
 
 
 def _value_of(schema: Mapping[str, Any], parameters: Sequence[Any]) -> Any:

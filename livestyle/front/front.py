@@ -160,7 +160,9 @@ class Front:
             if after.fps != before.fps and (self._sinks.has_file or self._recordings.state()):
                 raise ConfigError("fps can't change while a recording goes on; end that first")
             if after.sink != before.sink:
-                if len(values) > 1:  # the rest may be refused later on; a sink is closed for good
+                if (
+                    dataclasses.replace(after, sink=before.sink) != before
+                ):  # the rest may be refused later on; a sink is closed for good
                     raise ConfigError("sink changes alone; send the other settings before or after")
                 after = dataclasses.replace(after, sink=self._sinks.change(after))
             self._clock.fps = after.fps
@@ -187,7 +189,8 @@ class Front:
 
     def sinks(self) -> list[SinkChoice]:
         """What may be chosen as a sink."""
-        return self._offer.sinks(self.config, self._sinks.open)
+        written = {spec: sink for spec, sink in self._sinks.open.items() if self._clock.has(sink)}
+        return self._offer.sinks(self.config, written)
 
     def recording(self) -> Recording | None:
         """The one that goes on."""

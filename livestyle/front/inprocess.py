@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 
 from livestyle.between.messages import Counts, Running
@@ -27,18 +28,26 @@ class InProcess:
         self._arguments = output_size, slots
         self._opened = contextlib.ExitStack()
         self._studio: Studio | None = None
+        self._changing = threading.Lock()  # protects it, and what it was told
 
     def start(self) -> None:
         """Open the stages and start them. Raises LivestyleError when they can't be opened."""
-        running = studio.running_studio(self.asked.change_now, *self._arguments, self._say)
-        self._studio = self._opened.enter_context(running)
+        begins = self.asked.change_now
+        opened = self._opened.enter_context(
+            studio.running_studio(begins, *self._arguments, self._say)
+        )
+        with self._changing:
+            self._studio = opened
+            if self.asked.number != begins.number:  # while it was opened
+                opened.change(self.asked.change_now)
         self.state = "running"
 
     def change(self, config: Config) -> None:
         """Go on with these settings."""
-        self.asked.change(config)
-        if self._studio:
-            self._studio.change(self.asked.change_now)
+        with self._changing:
+            self.asked.change(config)
+            if self._studio:
+                self._studio.change(self.asked.change_now)
 
     def poll(self, timeout: float) -> None:
         """Wait for `timeout` s and look. Raises what ended a stage."""

@@ -22,7 +22,7 @@ class Known(Generic[T]):
     """
 
     def __init__(self, look: Callable[[], T], nothing: T) -> None:
-        """nothing: what is known before it has answered, or where it raises LivestyleError."""
+        """nothing: what is known before it has answered, or where looking fails."""
         self._look = look
         self._nothing = self._found = nothing
         self._lock = threading.Lock()  # protects what is below
@@ -45,7 +45,7 @@ class Known(Generic[T]):
     def _run(self) -> None:
         try:
             found = self._look()
-        except LivestyleError:
+        except (LivestyleError, OSError):  # as of a camera that is unplugged just now
             found = self._nothing
         with self._lock:
             self._found, self._looked_at, self._looking = found, time.monotonic(), None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
 from livestyle.config import Config, plain
+from livestyle.errors import LivestyleError
 from livestyle.frame import Size
 from livestyle.front.advice import Advice
 from livestyle.front.inprocess import InProcess
@@ -77,7 +79,9 @@ class Reporter:
 
     def _is_style_changed(self, config: Config) -> bool:
         if config is not self._looked_at:  # its cards are files
-            self._looked_at, self._was_changed = config, is_style_changed(config)
+            self._looked_at = config
+            with contextlib.suppress(LivestyleError):  # one is gone, or just being written
+                self._was_changed = is_style_changed(config)
         return self._was_changed
 
     def _changed(self) -> dict[str, Any]:

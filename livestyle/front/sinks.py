@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from livestyle.config import Config
 from livestyle.control import Controls
@@ -34,7 +34,7 @@ class Sinks:
         are. Returns the ones there are. Raises LivestyleError where one can't be opened: then none
         is changed.
         """
-        specs = with_chosen(config.sink, lambda _: None)
+        specs = with_chosen(config.sink, lambda _: None, self.open)
         if "web" in self.open and "web" not in specs:
             raise ConfigError("sink 'web' is what asks for this, and stays; name it, too")
         check_targets(list(files_of(set(specs) - set(self.open))), config.overwrite)
@@ -74,10 +74,14 @@ class Sinks:
             self.ended.append(str(error))
 
 
-def with_chosen(specs: tuple[str, ...], announce: Callable[[str], None]) -> tuple[str, ...]:
-    """The sinks, each once, with what "auto" stands for."""
+def with_chosen(
+    specs: tuple[str, ...], announce: Callable[[str], None], opened: Container[str] = ()
+) -> tuple[str, ...]:
+    """The sinks, each once, with what "auto" stands for: a camera that is opened stays the one."""
     if "auto" in specs:
-        chosen, why = choose_sinks()
+        cameras = tuple(spec for spec in ("v4l2", "virtualcam") if spec in opened)
+        is_open = (*cameras, "web"), "a camera is open"
+        chosen, why = is_open if cameras else choose_sinks()
         announce(f"sink {' and '.join(chosen)}, chosen by auto: {why}")
         at = specs.index("auto")
         specs = (*specs[:at], *chosen, *(spec for spec in specs[at:] if spec != "auto"))

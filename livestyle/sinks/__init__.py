@@ -12,7 +12,6 @@ from livestyle.control import Controls
 from livestyle.errors import ConfigError, LivestyleError
 from livestyle.files import Wanted, is_stream
 from livestyle.frame import Frame, Size
-from livestyle.installation import adding
 
 
 class Sink(Protocol):
@@ -35,7 +34,8 @@ class Sink(Protocol):
         It may take a small part of the interval at most: what is slow belongs on a thread of the
         sink's own. The pixels are the caller's and change after the next call: copy what is kept.
 
-        Raises SinkError when no further frame can be taken; it is then closed, the others go on.
+        Raises SinkError when no further frame can be taken; it is then asked no more, the others
+        go on.
         """
         ...
 
@@ -138,7 +138,9 @@ def choose_sinks() -> tuple[tuple[str, ...], str]:
         except LivestyleError as error:
             return ("web",), f"no camera to write to ({error})"
     try:
-        import pyvirtualcam  # noqa: F401
-    except ImportError:
-        return ("web",), f"no camera to write to (for one install OBS, and {adding('virtualcam')})"
-    return ("virtualcam", "web"), "pyvirtualcam is installed, and a page to steer from"
+        from livestyle.sinks.virtualcam import VirtualCamera
+
+        with VirtualCamera((1280, 720), 30) as camera:  # whether there is one shows in nothing else
+            return ("virtualcam", "web"), f"the camera {camera.name}, and a page to steer from"
+    except LivestyleError as error:
+        return ("web",), f"no camera to write to ({error})"

@@ -14,8 +14,8 @@ from livestyle.errors import ConfigError, MissingPackage
 from livestyle.installation import adding
 from livestyle.recipe import DiffusionRecipe, load_recipe
 from livestyle.stylizers.blend import find_blend, package_folder
-from livestyle.stylizers.preset import find_preset
-from livestyle.stylizers.style import DETAIL, USUAL, find_style
+from livestyle.stylizers.preset import find_preset, list_presets
+from livestyle.stylizers.style import DETAIL, USUAL, find_style, list_styles
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "huggingface_hub")
 _STRENGTH = 0.5
@@ -112,9 +112,16 @@ def choose_stylizer(config: Config) -> tuple[str, str]:
         return "turbo", "it alone makes pictures from nothing"
     if find_blend(config.style):
         return "lite", "it alone takes a picture as a style"
+    if config.style and _is_of_lite_alone(config.style):
+        return "lite", f"it alone has the style {config.style!r}"
     if why_not := choose_turbo(config):
         return "lite", why_not
     return "turbo", "there is a CUDA GPU, and the model is on this disk"
+
+
+def _is_of_lite_alone(style: str) -> bool:
+    is_of_turbo = any(style == preset.name for preset in list_presets())
+    return not is_of_turbo and any(style == each.name for each in list_styles())
 
 
 def choose_turbo(config: Config) -> str:

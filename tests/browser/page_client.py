@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from web_client import ticking
 
 from livestyle.between.slot import Slot, Slots
 from livestyle.config import Config, plain
-from livestyle.control import SourceChoice, StyleChoice
+from livestyle.control import SinkChoice, SourceChoice, StyleChoice
 from livestyle.errors import ConfigError
 from livestyle.frame import Frame
 from livestyle.sinks.web import WebPreview
@@ -76,6 +77,12 @@ class Run(FakeRun):
         return [
             SourceChoice(spec, f"The {kind}", kind, chosen=spec == self.config.source)
             for spec, kind in SOURCES.items()
+        ]
+
+    def sinks(self) -> list[SinkChoice]:
+        return [
+            dataclasses.replace(each, chosen=each.spec in self.config.sink)
+            for each in super().sinks()
         ]
 
     def _figures(self) -> dict[str, Any]:

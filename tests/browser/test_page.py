@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import time
 
 import numpy as np
 import pytest
@@ -136,9 +138,15 @@ def test_it_connects_again_when_the_connection_breaks(page: Page) -> None:
 
 def test_a_restart_on_the_same_port_is_announced(page: Page) -> None:
     notice, state = page.locator("#notice"), page.locator("#state")
-    with preview(Run()) as web:
+    before = Run()
+    with preview(before) as web:
         page.goto(web.name)
         expect(state).to_have_text("Running")
+        page.get_by_label("Mix").fill("0.5")
+        page.wait_for_timeout(400)
+        before.number += 50  # others change much
+        page.get_by_label("Mix").fill("0.6")
+        page.wait_for_timeout(400)
     expect(notice).to_contain_text("Connection lost")
     expect(state).to_have_text("Not connected")
     port = int(address(web).rstrip("/").rpartition(":")[2])
@@ -147,6 +155,61 @@ def test_a_restart_on_the_same_port_is_announced(page: Page) -> None:
         page.goto(again.name)
         expect(notice).to_be_hidden()
         expect(page.locator("#toast")).to_have_text("Connected again")
+        expect(page.get_by_label("Mix")).to_have_value("0")  # as that run has it
+
+
+def test_what_says_nothing_any_more_is_lost(page: Page) -> None:
+    """As a network that is gone, which closes nothing."""
+    sockets: list[WebSocketRoute] = []
+    is_deaf = False
+
+    def route(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: None if is_deaf else socket.send(message))
+        sockets.append(socket)
+
+    page.route_web_socket(re.compile("/api/v1/live"), route)
+    with preview(Run()) as web:
+        page.goto(web.name)
+        expect(page.locator("#state")).to_have_text("Running")
+        is_deaf = True
+        expect(page.locator("#notice")).to_contain_text("Connection lost", timeout=10_000)
+        is_deaf = False
+        expect(page.locator("#state")).to_have_text("Running", timeout=10_000)
+        assert len(sockets) > 1
+
+
+def test_what_has_ended_is_said_and_stays(page: Page) -> None:
+    run = Run()
+    with preview(run) as web:
+        page.goto(web.name)
+        expect(page.locator("#ended")).to_be_empty()
+        run.state |= {"ended": ["recording stopped: no space"], "notes": ["osc: not one of ours"]}
+        expect(page.locator("#ended")).to_have_text(
+            "recording stopped: no space osc: not one of ours"
+        )
+
+
+def test_outputs_are_as_anybody_chose_them(page: Page) -> None:
+    run = Run(dataclasses.replace(LITE, sink=("web",)))
+    with preview(run) as web:
+        page.goto(web.name)
+        nothing, camera = page.get_by_label("Nothing"), page.get_by_label("Camera")
+        expect(nothing).not_to_be_checked()
+        nothing.check()
+        camera.check()  # at once: both are wanted
+        page.wait_for_timeout(900)
+        assert set(run.config.sink) == {"web", "null", "v4l2:/dev/video9"}
+        run.config = dataclasses.replace(run.config, sink=("web",))  # on another page
+        expect(camera).not_to_be_checked()
+        due = time.monotonic() + 1
+        run.answer = lambda: "" if time.monotonic() > due else None  # what comes next takes long
+        page.get_by_label("Mix").fill("0.5")
+        page.wait_for_timeout(100)
+        camera.check()
+        page.wait_for_timeout(3000)
+        assert (run.config.mix, set(run.config.sink)) == (0.5, {"web", "v4l2:/dev/video9"})
+        assert all(len(change) == 1 for change in run.changes if "sink" in change)
 
 
 def test_a_page_that_nobody_sees_watches_nothing(page: Page) -> None:

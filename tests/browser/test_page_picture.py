@@ -126,6 +126,12 @@ def test_of_a_snapshot_only_what_has_a_use_is_taken(page: Page) -> None:
         expect(page.locator("#toast")).to_have_text("The snapshot's look again, without prompt")
         page.wait_for_timeout(400)
         assert run.sent == {"mix": 0.4}
+        others = {"source": "camera:0", "sink": ["null"], "fps": 5, "cursor": True, "off": True}
+        drop(page, png_with(others | {"aspect": "fill", "colour": 0.5}))
+        told = "The snapshot's look again, without source, sink, fps, cursor, off"
+        expect(page.locator("#toast")).to_have_text(told)
+        page.wait_for_timeout(400)
+        assert run.sent == {"mix": 0.4, "aspect": "fill", "colour": 0.5}
         drop(page, png_with(None))
         expect(page.locator("#toast")).to_contain_text("holds no settings")
         drop(page, b"no picture at all")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import socket
+import struct
 import sys
 import threading
 import time
@@ -127,6 +128,42 @@ def test_what_is_wrong_is_counted_and_told_once(
     heard.send("/livestyle/mix", 0.5)
     until(lambda: heard.changes)
     assert heard.changes == [{"mix": 0.5}]
+
+
+def element(content: bytes, size: int | None = None) -> bytes:
+    return struct.pack(">i", len(content) if size is None else size) + content
+
+
+BUNDLE = b"#bundle\0" + bytes(7) + b"\1"
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        BUNDLE + element(b"", -4),  # leads back to itself
+        BUNDLE + element(b"/a\0\0", -8),
+        BUNDLE + element(b"", 0),
+        BUNDLE + element(b"/a\0\0", 400),
+        BUNDLE + element(b"none"),
+        BUNDLE + b"\0\0",
+        functools.reduce(lambda inner, _: BUNDLE + element(inner), range(500), BUNDLE),
+        b"/livestyle/mix\0\0," + b"?\x1b" * 500 + bytes(4),
+        b"no message",
+        b"/",
+    ],
+    ids=lambda packet: repr(packet[:40]),
+)
+def test_what_is_none_of_osc_is_told_once_and_nothing_else(
+    heard: Heard, packet: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        heard.sender.send(packet)
+    until(lambda: heard.osc.messages == 3)
+    assert heard.osc.notes == ["osc: a message is none of OSC"]
+    heard.sender.send(BUNDLE + element(BUNDLE + element(datagram("/livestyle/mix", 0.5))))
+    until(lambda: heard.changes)
+    assert heard.changes == [{"mix": 0.5}]
+    assert not caplog.records
 
 
 def test_the_newest_of_each_key_wins_while_a_change_is_being_taken(heard: Heard) -> None:

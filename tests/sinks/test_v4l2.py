@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from livestyle.errors import SinkError
+from livestyle.front.sinks import with_chosen
+from livestyle.sinks import choose_sinks
 from livestyle.sinks.v4l2 import V4l2Camera, find_camera, list_cameras
 
 SIZE = (640, 360)
@@ -66,3 +68,30 @@ def test_pyvirtualcam_does_not_look_for_another_camera() -> None:
 
     with pytest.raises(SinkError, match="v4l2loopback is not "):
         VirtualCamera(SIZE, 30)
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_auto_is_the_page_where_no_camera_opens(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows and macOS without OBS."""
+
+    class Camera:
+        def __init__(self, *_: object, **__: object) -> None:
+            raise RuntimeError("'obs' backend: OBS Virtual Camera is not installed")
+
+    pyvirtualcam = pytest.importorskip("pyvirtualcam")
+    monkeypatch.setattr(pyvirtualcam, "Camera", Camera)
+    monkeypatch.setattr("sys.platform", system)
+    chosen, why = choose_sinks()
+    assert chosen == ("web",)
+    assert "OBS Virtual Camera is not installed; install OBS" in why
+
+
+def test_auto_keeps_the_camera_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livestyle.front.sinks.choose_sinks", lambda: (("web",), "it is in use"))
+    assert with_chosen(("auto", "null"), print, {"virtualcam": None}) == (
+        *("virtualcam", "web"),
+        "null",
+    )
+    assert with_chosen(("auto", "null"), print) == ("web", "null")

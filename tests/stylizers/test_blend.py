@@ -8,8 +8,10 @@ import pytest
 
 from livestyle.config import Config
 from livestyle.errors import ConfigError, MissingPackage
+from livestyle.stylizers import settle
 from livestyle.stylizers.blend import Part, find_blend
 from livestyle.stylizers.settle import settle_stylizer
+from livestyle.stylizers.style import FOLDER, user_styles
 
 
 @pytest.fixture
@@ -80,3 +82,20 @@ def test_it_is_a_style_of_lite_alone() -> None:
     assert told == ["stylizer lite, chosen by auto: it alone takes a picture as a style"]
     with pytest.raises(ConfigError, match="style 'a.jpg': a picture is a style of lite alone"):
         settle_stylizer(Config(stylizer="turbo", style="a.jpg"), print)
+
+
+@pytest.mark.parametrize(
+    ("style", "chosen"),
+    [("wave", "lite"), ("mine", "lite"), ("comic", "turbo"), ("oil_painting", "turbo")],
+)
+def test_a_style_that_lite_alone_has_is_lites(
+    style: str, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where turbo could run, which is what `auto` takes else."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    user_styles().mkdir(parents=True)
+    card = (FOLDER / "ink.toml").read_text(encoding="utf-8")
+    (user_styles() / "mine.toml").write_text(card, encoding="utf-8")
+    monkeypatch.setattr(settle, "choose_turbo", lambda config: "")
+    assert settle.choose_stylizer(Config(style=style))[0] == chosen
+    assert settle.choose_stylizer(Config())[0] == "turbo"

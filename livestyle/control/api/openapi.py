@@ -46,7 +46,8 @@ def describe(operations: Iterable[Operation], sockets: Iterable[Socket]) -> dict
             "title": "livestyle",
             "version": __version__,
             "description": "The run that goes on: what it does, what of it may change, and its "
-            "pictures. It is served on this machine alone, to whoever has the token.",
+            "pictures. It is served to whoever has the token, on this machine alone unless "
+            "--listen says otherwise.",
         },
         "servers": [{"url": "/"}],
         "paths": dict(paths),

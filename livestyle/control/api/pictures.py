@@ -51,7 +51,10 @@ class Pictures:
         def make() -> bytes:
             return snapshot_of(i420, self._controls.config, self._policy)
 
-        return Response(await asyncio.to_thread(make), media_type=PNG)
+        try:
+            return Response(await asyncio.to_thread(make), media_type=PNG)
+        except LivestyleError as error:  # what it is a picture of can't be said
+            return refusal(503, str(error))
 
     async def style(self, request: Request) -> Response:
         """The source as a style would show it."""

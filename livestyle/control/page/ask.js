@@ -12,15 +12,19 @@ export async function ask(path, method = "GET", body = undefined, signal = undef
       throw signal?.aborted ? error : new Error("livestyle does not answer");
     },
   );
+  if (!reply.ok) throw new Error(await reasonOf(reply));
   const text = await reply.text();
-  let answer;
+  return text ? JSON.parse(text) : {};
+}
+
+/** Why an answer is none, in one line. */
+export async function reasonOf(reply) {
+  const text = await reply.text();
   try {
-    answer = text ? JSON.parse(text) : {};
+    return JSON.parse(text).error;
   } catch {
-    answer = { error: text };
+    return text || `livestyle answered ${reply.status}`;
   }
-  if (!reply.ok) throw new Error(answer.error || `livestyle answered ${reply.status}`);
-  return answer;
 }
 
 /** Changes of settings. One is under way; what is wanted meanwhile goes with the next. */
@@ -54,12 +58,15 @@ export class Changes {
 
   async send() {
     clearTimeout(this.timer);
-    const values = { ...this.flight?.values, ...this.waiting };
+    const { sink, ...others } = { ...this.flight?.values, ...this.waiting };
+    const isOutput = sink !== undefined; // which livestyle changes alone
+    const values = isOutput && !Object.keys(others).length ? { sink } : others;
     if (!Object.keys(values).length) return;
     this.flight?.control.abort();
     const flight = { values, control: new AbortController() };
     const at = this.at;
-    [this.flight, this.waiting, this.sentAt] = [flight, {}, performance.now()];
+    const later = isOutput && !("sink" in values) ? { sink } : {};
+    [this.flight, this.waiting, this.sentAt] = [flight, later, performance.now()];
     try {
       const reply = await ask("settings", "PATCH", values, flight.control.signal);
       if (this.flight !== flight) return;

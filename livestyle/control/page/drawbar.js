@@ -66,19 +66,26 @@ export class Drawbar {
     const { canvas, surface } = this;
     const pressure = (event) => (event.pointerType === "pen" ? Math.max(0.05, event.pressure) : 0.5);
     canvas.onpointerdown = (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || this.pointer !== undefined) return; // one draws, not the palm beside it
+      this.pointer = event.pointerId;
       canvas.setPointerCapture(event.pointerId);
       surface.begin(this.point(event), pressure(event), event.timeStamp);
     };
     canvas.onpointermove = (event) => {
+      if (this.pointer !== undefined && event.pointerId !== this.pointer) return;
       this.follow(this.point(event));
       const all = event.getCoalescedEvents?.() ?? [];
       for (const each of all.length ? all : [event]) surface.move(this.point(each), pressure(each), each.timeStamp);
     };
-    canvas.onpointerup = canvas.onpointercancel = () => surface.end();
+    canvas.onpointerup = canvas.onpointercancel = (event) => {
+      if (event.pointerId !== this.pointer) return;
+      this.pointer = undefined;
+      surface.end();
+    };
     canvas.onpointerleave = () => (this.nib.hidden = true);
     canvas.onkeydown = (event) => this.key(event);
     canvas.onblur = () => {
+      this.pointer = undefined;
       surface.end();
       this.nib.hidden = true;
     };

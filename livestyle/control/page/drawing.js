@@ -32,17 +32,20 @@ export class Drawing {
   connect() {
     const socket = new WebSocket(`ws://${location.host}/api/v1/canvas`);
     this.socket = socket;
+    this.isReady = false;
     socket.onmessage = ({ data }) =>
-      typeof data === "string" ? this.surface.resize(...JSON.parse(data).size) : this.begin(data);
+      typeof data === "string" ? this.surface.resize(...JSON.parse(data).size) : this.begin(data, socket);
     socket.onclose = () => {
+      if (this.socket !== socket) return; // another one has its place
       this.isReady = false;
-      if (this.isOpen && this.socket === socket) this.timer = setTimeout(() => this.connect(), RETRY_MS);
+      if (this.isOpen) this.timer = setTimeout(() => this.connect(), RETRY_MS);
     };
   }
 
   /** With what is drawn so far, by whichever page, unless there is something newer here. */
-  async begin(png) {
+  async begin(png, socket) {
     const drawn = await createImageBitmap(png);
+    if (this.socket !== socket) return drawn.close();
     if (this.dirty) this.touch(this.surface.whole, performance.now());
     else this.surface.show(drawn);
     drawn.close();

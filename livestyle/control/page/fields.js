@@ -14,7 +14,7 @@ function kindOf(schema) {
   if (schema.anyOf?.some((each) => each.const === "random")) return "seed";
   if (schema.type === "integer") return schema.maximum - schema.minimum < RANGE_STEPS ? "range" : "number";
   if (schema.type === "number") return schema.maximum - schema.minimum <= 1 ? "range" : "number";
-  return schema.type === "string" ? "text" : null;
+  return null; // what is text has a place of its own
 }
 
 const make = (tag, more = {}, ...children) => {
@@ -158,16 +158,4 @@ class Seed extends Field {
   }
 }
 
-class Text extends Field {
-  control() {
-    const { minLength = 0, maxLength = 1000 } = this.setting.schema;
-    return make("input", { type: "text", maxLength, spellcheck: false, onchange: () =>
-      this.input.value.length >= minLength && this.change(this.input.value) });
-  }
-
-  show(value) {
-    this.input.value = value;
-  }
-}
-
-const KINDS = { switch: Switch, choice: Choice, range: Range, number: Num, seed: Seed, text: Text };
+const KINDS = { switch: Switch, choice: Choice, range: Range, number: Num, seed: Seed };

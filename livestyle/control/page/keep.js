@@ -98,7 +98,7 @@ export class Keep {
   }
 
   drag(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || this.dragging) return;
     event.preventDefault();
     const target = event.target.dataset.index;
     const from = this.point(event);
@@ -108,10 +108,12 @@ export class Keep {
     this.dragging = true;
     let drawn = null;
     this.layer.onpointermove = (moved) => {
+      if (moved.pointerId !== event.pointerId) return;
       drawn = between(from, this.point(moved));
       place(ghost, drawn, this.size);
     };
     this.layer.onpointerup = this.layer.onpointercancel = (ended) => {
+      if (ended.pointerId !== event.pointerId) return;
       this.layer.onpointermove = this.layer.onpointerup = this.layer.onpointercancel = null;
       this.dragging = false;
       ghost.remove();

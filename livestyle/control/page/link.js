@@ -1,6 +1,7 @@
 // The connection: one WebSocket that is opened again whenever it closes.
 
 const RETRY_MS = 1000;
+const QUIET_MS = 5000; // figures come four times a second
 
 export const NOTICES = {
   key: ["This page needs its key", "Open the address that livestyle printed: the key is part of it."],
@@ -45,7 +46,7 @@ export class Link {
     if (document.hidden) return;
     const mine = this.attempt;
     await login();
-    const reply = await fetch("/api/v1/status").catch(() => null);
+    const reply = await fetch("/api/v1/status", { signal: AbortSignal.timeout(QUIET_MS) }).catch(() => null);
     if (mine !== this.attempt) return;
     if (!reply) return this.retry("lost");
     if (reply.status === 401) return this.retry(this.wasLive ? "restarted" : "key");
@@ -57,13 +58,19 @@ export class Link {
     const socket = new WebSocket(`ws://${location.host}/api/v1/live`);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
+    const listen = () => {
+      clearTimeout(this.timer); // a network that is gone says nothing, and closes nothing
+      this.timer = setTimeout(() => mine === this.attempt && this.giveUp(), QUIET_MS);
+    };
     socket.onopen = () => {
       opened = true;
+      listen();
       this.handlers.opened(this.wasLive);
       this.wasLive = true;
       if (this.wipe) this.askForSource(true);
     };
     socket.onmessage = ({ data }) => {
+      listen();
       if (typeof data === "string") return this.handlers.status(JSON.parse(data));
       const head = new DataView(data, 0, 16);
       this.handlers.picture({
@@ -76,7 +83,13 @@ export class Link {
     socket.onclose = () => mine === this.attempt && this.retry(opened ? "lost" : "crowded");
   }
 
+  giveUp() {
+    this.leave();
+    this.retry("lost");
+  }
+
   retry(reason) {
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), RETRY_MS);
     this.handlers.closed(reason);
   }

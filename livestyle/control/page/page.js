@@ -98,6 +98,7 @@ function show(newest) {
   status = newest;
   showFigures(status);
   recording.show(status.recording);
+  write($("ended"), [...(status.ended ?? []), ...(status.notes ?? [])].join("\n"));
   plot.add(status.output?.latency_ms);
   write($("prompt-note"), status.stylizer?.note ?? "");
   if (status.output?.size) $("left").style.setProperty("--ratio", status.output.size[0] / status.output.size[1]);
@@ -118,6 +119,7 @@ function showSettings(config) {
   styles.show({ style: config.style ?? null, changed: status.style_changed });
   blend.show(config.style);
   source.show(config.source);
+  quietly(outputs.follow(config.sink));
   keep.show(config.keep ?? [], status.output?.size);
 }
 
@@ -155,6 +157,7 @@ async function load() {
 
 const link = new Link({
   opened(again) {
+    changes.number = past.painted = 0; // another run counts anew
     if (again && document.body.dataset.link !== "live") toast("Connected again");
     document.body.dataset.link = "live";
     quietly(load());
@@ -176,9 +179,13 @@ $("prompt").oninput = (event) =>
   changes.change({ prompt: $("prompt").value }, TYPING_MS, event.timeStamp);
 $("prompt-form").onsubmit = (event) => event.preventDefault();
 $("on").onclick = () => change({ off: $("on").getAttribute("aria-checked") === "true" });
+$("full").hidden = !document.fullscreenEnabled;
 $("full").onclick = () =>
   document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen();
 $("snapshot").onclick = () => quietly(saveSnapshot());
+
+/** A snapshot may be anybody's: it brings a look, and turns nothing on. */
+const isOfLook = (key) => key === "aspect" || (["look", "turbo"].includes(settings[key].group) && key !== "off");
 
 /** A snapshot's settings again; any other picture is drawn, where there is a drawing. */
 async function take(file) {
@@ -186,7 +193,7 @@ async function take(file) {
   const held = await settingsOf(file).catch(() => null);
   if (held) {
     const all = Object.entries(held).filter(([, value]) => value !== null);
-    const values = Object.fromEntries(all.filter(([key]) => settings[key]?.applies));
+    const values = Object.fromEntries(all.filter(([key]) => settings[key]?.applies && isOfLook(key)));
     const left = all.filter(([key]) => !(key in values)).map(([key]) => key);
     if ("prompt" in values) $("prompt").value = values.prompt;
     change(values);
@@ -209,6 +216,7 @@ addEventListener("dragover", (event) => {
 });
 addEventListener("dragleave", (event) => event.relatedTarget || ($("drop").hidden = true));
 addEventListener("drop", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
   event.preventDefault();
   $("drop").hidden = true;
   quietly(take(event.dataTransfer.files[0]));

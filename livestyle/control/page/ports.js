@@ -46,20 +46,27 @@ export class Outputs {
     this.key = "";
   }
 
+  /** sinks: the specs of those that are wanted now, whoever chose them. */
+  async follow(sinks) {
+    if (String(sinks) === this.followed) return;
+    this.followed = String(sinks);
+    await this.load();
+  }
+
   async load() {
     const { sinks } = await ask("sinks");
     const key = JSON.stringify(sinks);
     if (key === this.key) return;
     this.key = key;
-    const specs = () => sinks.filter((each) => each.chosen).map((each) => each.spec);
+    const boxes = new Map();
     this.list.replaceChildren(...sinks.map((each) => {
       const box = make("input", { type: "checkbox", checked: each.chosen });
+      boxes.set(each.spec, box);
       // this page is what asks; what is missing or another's can't be opened, but can be let go
       box.disabled = each.spec === "web" || (!each.chosen && ["missing", "taken"].includes(each.state));
       box.onchange = () => {
-        const others = specs().filter((spec) => spec !== each.spec);
         this.key = ""; // shown anew whatever becomes of it
-        this.chosen(box.checked ? [...others, each.spec] : others);
+        this.chosen([...boxes].filter(([, { checked }]) => checked).map(([spec]) => spec));
       };
       const state = make("span", { className: "soft", textContent: each.state ?? "" });
       const row = make("li", {}, make("label", {}, box, make("span", { textContent: each.label }), state));
@@ -129,8 +136,9 @@ function address(label, url) {
   const field = make("input", { type: "text", readOnly: true, value: url, onfocus: () => field.select() });
   const copy = make("button", { type: "button", className: "quiet", textContent: "Copy" });
   copy.onclick = async () => {
-    await navigator.clipboard.writeText(url);
-    copy.textContent = "Copied";
+    field.select(); // a page that came over the network unencrypted may not copy by itself
+    await navigator.clipboard?.writeText(url);
+    copy.textContent = navigator.clipboard ? "Copied" : "Selected";
   };
   return make("p", { className: "address" }, make("label", {}, make("span", { textContent: label }), field), copy);
 }

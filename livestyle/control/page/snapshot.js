@@ -1,5 +1,7 @@
 // A snapshot is a PNG that carries the settings of its look: read here, without any library.
 
+import { reasonOf } from "/ask.js";
+
 const KEYWORD = "livestyle";
 
 /** The settings in a PNG's iTXt chunk, or null where it has none. */
@@ -43,7 +45,8 @@ export function nameNow() {
 
 export async function saveSnapshot() {
   const reply = await fetch("/api/v1/snapshot.png").catch(() => null);
-  if (!reply?.ok) throw new Error("no snapshot: there is no picture yet");
+  if (!reply) throw new Error("no snapshot: livestyle does not answer");
+  if (!reply.ok) throw new Error(`no snapshot: ${await reasonOf(reply)}`);
   const url = URL.createObjectURL(await reply.blob());
   Object.assign(document.createElement("a"), { href: url, download: nameNow() }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

@@ -22,7 +22,8 @@ async function draw() {
   while (newest) {
     const jpeg = newest;
     newest = null;
-    const bitmap = await createImageBitmap(jpeg);
+    const bitmap = await createImageBitmap(jpeg).catch(() => null);
+    if (!bitmap) continue; // one that broke on its way
     if (picture.width !== bitmap.width || picture.height !== bitmap.height) {
       picture.width = bitmap.width;
       picture.height = bitmap.height;
