@@ -141,6 +141,7 @@ def test_a_model_is_shown_fetched_once_and_then_used_without_a_network(
     assert newcomer.picture == picture
 
 
+@pytest.mark.slow
 def test_a_home_that_takes_nothing_is_done_without(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +204,9 @@ def test_auto_says_why_it_is_not_turbo(newcomer: Newcomer) -> None:
     assert "stylizer lite, chosen by auto: no CUDA GPU for turbo (--stylizer turbo" in done.stderr
 
 
-@pytest.mark.parametrize("revision", ["", "@c0ffee" + 34 * "0"])
+@pytest.mark.parametrize(
+    "revision", ["", pytest.param("@c0ffee" + 34 * "0", marks=pytest.mark.slow)]
+)
 def test_a_model_of_the_hub_by_its_id(
     hub: Hub, newcomer: Newcomer, published: Path, revision: str, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
 
 PROMPT = "an oil painting of a maze"
-SIZES = [(512, 512), (640, 384), (896, 512)]
+SIZES = [(512, 512), (640, 384), pytest.param((896, 512), marks=pytest.mark.slow)]
 # strength, steps of ours; diffusers calls the same num_inference_steps = steps / strength
 CASES = {"t499": (0.5, 1), "t249": (0.25, 1), "2 steps": (0.5, 2), "4 steps": (1.0, 4)}
 Picture = NDArray[np.uint8]
@@ -178,7 +178,7 @@ def test_agrees_with_diffusers_as_a_consistency_model(
 
 
 @pytest.mark.parametrize("scheduler", ["turbo", "lcm"])
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [1, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("family", ["sdxl", "sd"])
 def test_agrees_with_diffusers_from_text_alone(
     saved: Callable[..., Path], family: str, scheduler: str, steps: int
@@ -219,6 +219,7 @@ def test_the_command_gives_what_diffusers_gives(saved: Callable[..., Path], tmp_
     _agree(ours[:, :, ::-1].astype(np.uint8), theirs)
 
 
+@pytest.mark.slow
 def test_a_still_picture_is_bit_stable_and_a_cut_leaves_nothing(saved: Callable[..., Path]) -> None:
     size = (256, 256)
     still, other = Frame(draw(1, size), 1, 0), Frame(255 - draw(90, size), 2, 0)
