@@ -138,6 +138,7 @@ def test_doctor_says_what_lacks(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_tree_that_is_not_installed_finds_its_recipes_and_what_it_starts(tmp_path: Path) -> None:
     """A build's phases find livestyle where it was started, with no setting that says so."""

@@ -239,6 +239,7 @@ def test_a_number_that_makes_no_sense_is_refused(
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_frames_are_computed_is_quiet(folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "livestyle", "bench", "turbo", "--model", str(folder)]
     with (tmp_path / "said").open("wb") as said:

@@ -309,6 +309,7 @@ def test_a_contestant_that_fails_is_told_and_the_next_one_runs(
     assert said.out.endswith("\n  wave    failed\n  udnie   failed\n")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_turbo_is_judged_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("diffusers")
@@ -321,6 +322,7 @@ def test_turbo_is_judged_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found["noise_gain"] < found["noise_gain_unheld"]
 
 
+@pytest.mark.slow
 def test_a_style_is_compared_with_its_painting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

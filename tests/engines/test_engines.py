@@ -147,7 +147,7 @@ def _psnr(ours: np.ndarray, theirs: np.ndarray) -> float:
 # what is exported
 
 
-@pytest.mark.parametrize("family", ["sdxl", "sd"])
+@pytest.mark.parametrize("family", ["sdxl", pytest.param("sd", marks=pytest.mark.slow)])
 def test_both_exporters_give_what_pytorch_gives(family: str, tmp_path: Path) -> None:
     torch.manual_seed(5)
     diffusers_unet: Any = random_diffusers_unet("nano", family == "sdxl").eval()
@@ -199,6 +199,7 @@ def test_the_gate_refuses_an_export_that_is_wrong(folder: Path, tmp_path: Path) 
 # what is compiled
 
 
+@pytest.mark.slow
 def test_tensorrt_rtx_builds_for_every_target_without_a_gpu(folder: Path, root: Path) -> None:
     entry, report = _built(root, folder, "--target", ",".join(RTX_TARGETS))
     assert list(report) == ["compare", "compile", "export"]

@@ -125,7 +125,16 @@ def test_more_steps_bring_it_back_too(model: Model, steps: int) -> None:
     assert _psnr(back, bgr) > _psnr(_plain(bgr, (1280, 720)), bgr) - 0.3
 
 
-@pytest.mark.parametrize("output", [(640, 480), (480, 640), (1920, 800), (322, 182)])
+@pytest.mark.parametrize(
+    "output",
+    [
+        (640, 480),
+        *(
+            pytest.param(size, marks=pytest.mark.slow)
+            for size in ((480, 640), (1920, 800), (322, 182))
+        ),
+    ],
+)
 @pytest.mark.parametrize("aspect", ["fit", "fill", "stretch"])
 def test_every_aspect_puts_it_where_the_canvas_says(
     model: Model, output: Size, aspect: str

@@ -88,7 +88,7 @@ def test_a_worker_that_cannot_be_started_again_is_tried_again(start: Start, tmp_
     assert "Traceback" not in (tmp_path / "said").read_text()
 
 
-@pytest.mark.parametrize("seconds", [4, 8])
+@pytest.mark.parametrize("seconds", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_pause_of_both_costs_no_worker(start: Start, tmp_path: Path, seconds: float) -> None:
     """As Ctrl-Z and fg, docker pause, or a suspended machine."""
     process = start([*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"])
@@ -208,7 +208,16 @@ def test_a_terminal_that_does_not_read_holds_nothing_up(
         os.close(fd)
 
 
-@pytest.mark.parametrize("options", ["size=8k", "size=8k,nr_inodes=1", "ro", "size=0,mode=0"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "size=8k",
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ("size=8k,nr_inodes=1", "ro", "size=0,mode=0")
+        ),
+    ],
+)
 def test_shared_memory_needs_no_room_of_its_own(start: Start, tmp_path: Path, options: str) -> None:
     """As in a container, whose /dev/shm is small, or full, or none at all."""
     if os.geteuid():

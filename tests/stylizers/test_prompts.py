@@ -205,7 +205,9 @@ def test_the_settings_go_back_with_a_refusal_and_with_no_older_one() -> None:
     assert asked.config is bad and not asked.refused and not asked.is_answered
 
 
-@pytest.mark.parametrize("supervise", ["--supervise", "--no-supervise"])
+@pytest.mark.parametrize(
+    "supervise", ["--supervise", pytest.param("--no-supervise", marks=pytest.mark.slow)]
+)
 def test_a_run_answers_400_and_goes_on(folder: Path, tmp_path: Path, supervise: str) -> None:
     command = [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--seconds", "300"]
     command += ["--model", str(folder), "--stylizer", "turbo", "--prompt", "a cat", "--fps", "10"]

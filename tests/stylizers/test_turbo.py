@@ -39,7 +39,10 @@ from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
 
 PROMPT = "an oil painting of a maze"
-SIZES = [(512, 512), (640, 384), pytest.param((896, 512), marks=pytest.mark.slow)]
+SIZES = [
+    (640, 384),
+    *(pytest.param(size, marks=pytest.mark.slow) for size in ((512, 512), (896, 512))),
+]
 # strength, steps of ours; diffusers calls the same num_inference_steps = steps / strength
 CASES = {"t499": (0.5, 1), "t249": (0.25, 1), "2 steps": (0.5, 2), "4 steps": (1.0, 4)}
 Picture = NDArray[np.uint8]
@@ -191,7 +194,10 @@ def test_agrees_with_diffusers_from_text_alone(
     _agree(ours, _reference(folder, TEXT_TO_IMAGE[family], None, look, **options))
 
 
-@pytest.mark.parametrize("level", ["bright", "dark", "noise"])
+@pytest.mark.parametrize(
+    "level",
+    ["dark", *(pytest.param(level, marks=pytest.mark.slow) for level in ("bright", "noise"))],
+)
 def test_bright_and_dark_frames_come_out_where_diffusers_puts_them(
     saved: Callable[..., Path], level: str
 ) -> None:
@@ -395,6 +401,7 @@ def test_prompts_fade_into_each_other(saved: Callable[..., Path]) -> None:
     assert all(later <= earlier + 0.3 for earlier, later in itertools.pairwise(distances))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_hundred_prompts_while_it_runs(saved: Callable[..., Path]) -> None:
     """The last one wins, memory stays flat, and encoding does not hold up the frames."""
@@ -422,7 +429,9 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-@pytest.mark.parametrize("supervise", ["--supervise", "--no-supervise"])
+@pytest.mark.parametrize(
+    "supervise", ["--supervise", pytest.param("--no-supervise", marks=pytest.mark.slow)]
+)
 def test_a_live_run_changes_its_look(
     saved: Callable[..., Path], tmp_path: Path, supervise: str
 ) -> None:
@@ -501,7 +510,7 @@ def _until(get: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
     return found
 
 
-@pytest.mark.parametrize("stand_in", ["passthrough", "lite"])
+@pytest.mark.parametrize("stand_in", [pytest.param("passthrough", marks=pytest.mark.slow), "lite"])
 def test_another_stylizer_stands_in_until_turbo_is_ready(
     saved: Callable[..., Path], tmp_path: Path, stand_in: str
 ) -> None:

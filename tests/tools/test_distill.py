@@ -50,6 +50,7 @@ def test_the_teacher_paints_as_the_stylizer_does(painting: Path, taught: Path) -
     assert cv2.absdiff(alone, ours[0]).max() <= 1
 
 
+@pytest.mark.slow
 def test_steps_bring_a_network_nearer(taught: Path, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     cv2.imwrite(str(tmp_path / "pictures" / "one.png"), draw(40, (1280, 720))[:, :, :3])

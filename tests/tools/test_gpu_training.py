@@ -60,6 +60,7 @@ def test_packed_is_what_trainings_read(packed: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_entry_trains_every_style_from_the_bare_tree(packed: Path, tmp_path: Path) -> None:
     machine = BareMachine(tmp_path)
     command = ["python", "tools/gpu/train_styles.py", str(tmp_path / "out"), "90", str(packed)]
