@@ -261,6 +261,8 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_style_of_ones_own_from_the_command_line(
     painting: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
