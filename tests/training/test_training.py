@@ -163,6 +163,7 @@ def test_a_network_that_is_not_frozen_becomes_no_style() -> None:
         to_graph(LiteNetwork(), None)
 
 
+@pytest.mark.slow
 def test_a_training_learns_and_goes_on_where_it_was(
     pictures: list[np.ndarray], painting: Path, tmp_path: Path
 ) -> None:
