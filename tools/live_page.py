@@ -67,8 +67,8 @@ def live_page(*flags: str) -> Iterator[Live]:
             time.sleep(_SETTLED)
             yield Live(process, client, address, browser, folder)
         finally:
-            for each in (*process.children(recursive=True), process):
-                with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and its workers with it
+                for each in (*process.children(recursive=True), process):
                     each.kill()
             started.wait()
 

@@ -159,7 +159,7 @@ def _is_last_card(request: Request) -> bool:
 
 def _key(model: str) -> dict[str, Any]:
     """A letter every 0.7 s."""
-    flags = ["--source", "testcard", "--stylizer", "turbo", "--model", model, "--build", "never"]
+    flags = ["--source", "testcard", "--stylizer", "turbo", "--model", model]
     with live_page(*flags, "--size", "256x256", "--output-size", "1280x720") as live:
         page = _watched(live, "#prompt-delay")
         prompt = page.locator("#prompt")
