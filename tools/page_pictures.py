@@ -41,7 +41,8 @@ PICTURES = {
     "page-4k": (LARGE, "dark", False),
 }
 DRAWING = "page-drawing"
-GALLERY = 15_000  # ms in which all styles have their pictures
+SETTLED = 4000  # ms
+GALLERY = "[...document.querySelectorAll('#cards img')].every((image) => image.naturalWidth)"
 ROUND = tuple((math.cos(angle * math.pi / 8), math.sin(angle * math.pi / 8)) for angle in range(17))
 # a hill, a house, a tree and a sun: colour and points, as shares of the canvas
 STROKES = (
@@ -81,14 +82,15 @@ def main() -> None:
                 page = _opened(live, browser, colours)
                 if is_wiped:
                     page.keyboard.press("w")
-                page.wait_for_timeout(GALLERY)
+                page.wait_for_function(GALLERY, timeout=60_000)  # each style has its picture
+                page.wait_for_timeout(SETTLED)
                 files[name].write(_taken(page))
     with live_page("--source", "canvas", "--style", "ink") as live:
         page = _opened(live, DESKTOP, "dark")
         _draw(page)
-        page.wait_for_timeout(GALLERY)
+        page.wait_for_timeout(10_000)  # pictures of before are good for so long
         page.get_by_role("button", name="New pictures").click()  # of what is drawn by now
-        page.wait_for_timeout(GALLERY)
+        page.wait_for_timeout(10_000)
         files[DRAWING].write(_taken(page))
 
 
