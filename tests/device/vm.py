@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -107,6 +108,8 @@ def boot(guest: Path, shared: Path, limit: float) -> Guest:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # each file that the guest reads is open
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (most, most))
     try:
         console, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired as late:
