@@ -105,7 +105,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         data, results = Path(folder, "data"), Path(folder, "training")
         with tarfile.open(args.data) as tar:
-            tar.extractall(data, filter="data")
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+            tar.extractall(data)
         paintings = find_paintings(data, args.styles)
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
