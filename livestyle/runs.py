@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from livestyle.errors import LivestyleError
 from livestyle.files import write
+from livestyle.machine import is_alive
 from livestyle.places import make_folder, runtime_folder
 from livestyle.private import folder_flaw, read_private
 from livestyle.version import __version__
@@ -45,7 +46,7 @@ class Run:
 
     def answers(self) -> bool:
         """Whether something does at its port; a process that was killed takes no file with it."""
-        if os.name == "posix" and not _is_alive(self.pid):
+        if not is_alive(self.pid):
             return False
         try:
             socket.create_connection((self.host, self.port), _CONNECT_SECONDS).close()
@@ -125,13 +126,3 @@ def _make_private(folder: Path) -> None:
     make_folder(folder)
     if flaw := folder_flaw(folder):
         raise LivestyleError(f"the folder {str(folder)!r} {flaw}; remove it")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's: one does live
-        return True
-    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from livestyle.client import Client, connect
+from livestyle.client import Client
+from livestyle.runs import Run, list_runs
 
 _CHROMIUM = "/usr/bin/chromium"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -34,6 +34,13 @@ class Live:
     address: str
     browser: Browser
     folder: Path
+
+    def open(self, **browser: Any) -> Page:
+        """The page, connected. browser: of its context, such as viewport."""
+        page = self.browser.new_context(**browser).new_page()
+        page.goto(self.address)
+        page.wait_for_selector('body[data-link="live"]')
+        return page
 
     def report(self) -> dict[str, Any]:
         """End the run. Returns its report."""
@@ -59,13 +66,13 @@ def live_page(*flags: str) -> Iterator[Live]:
             started = subprocess.Popen(command, cwd=folder, stderr=said)
         process = psutil.Process(started.pid)
         try:
-            address = _address(folder / "said", started)
+            run = _run_of(started, folder / "said")
             browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
-            client = connect(int(address.split(":")[2].split("/")[0]))
-            while client.status()["output"]["unique_fps"] < 1:
+            client = Client(run)
+            while client.status().get("output", {}).get("unique_fps", 0) < 1:  # it may just begin
                 time.sleep(0.5)
             time.sleep(_SETTLED)
-            yield Live(process, client, address, browser, folder)
+            yield Live(process, client, f"{run.address}#token={run.token}", browser, folder)
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and its workers with it
                 for each in (*process.children(recursive=True), process):
@@ -73,9 +80,11 @@ def live_page(*flags: str) -> Iterator[Live]:
             started.wait()
 
 
-def _address(said: Path, run: subprocess.Popen[bytes]) -> str:
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+/#token=[\w-]+", said.read_text())):
-        if run.poll() is not None:
+def _run_of(started: subprocess.Popen[bytes], said: Path) -> Run:
+    while True:
+        for run in list_runs():
+            if run.pid == started.pid:
+                return run
+        if started.poll() is not None:
             raise SystemExit(said.read_text())
         time.sleep(0.1)
-    return found.group()

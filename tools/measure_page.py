@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from typing import Any
 
@@ -23,6 +22,7 @@ from playwright.sync_api import Page, Request
 from written import parse
 
 from livestyle.machine import describe_machine
+from livestyle.stats import Timings
 from livestyle.stylizers.style import list_styles
 
 FPS = 30
@@ -38,9 +38,7 @@ DELAYS = """(element) => {
 
 def _watched(live: Live, element: str) -> Page:
     """The page, which keeps the delays that this element shows."""
-    page = live.browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(live.address)
-    page.wait_for_selector('body[data-link="live"]')
+    page = live.open(viewport={"width": 1440, "height": 900})
     page.locator(element).evaluate(DELAYS)
     time.sleep(SETTLED)
     return page
@@ -48,13 +46,10 @@ def _watched(live: Live, element: str) -> Page:
 
 def _delays(page: Page) -> dict[str, Any]:
     """What was kept, in ms."""
-    ordered = sorted(page.evaluate("window.delays"))
-    return {
-        "count": len(ordered),
-        "p50": statistics.median(ordered),
-        "p95": ordered[int(0.95 * (len(ordered) - 1))],
-        "max": ordered[-1],
-    }
+    kept = Timings()
+    for ms in page.evaluate("window.delays"):
+        kept.record(round(ms * 1e6))
+    return {"count": kept.count, **kept.milliseconds()}
 
 
 def _pen(style: str) -> dict[str, Any]:

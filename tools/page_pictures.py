@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from live_page import Live, live_page
+from live_page import live_page
 from moving_picture import LEVEL, RUN_UP, TITLE, record
 from playwright.sync_api import Page
 
@@ -24,6 +24,7 @@ from livestyle.files import Target
 
 STYLE = "starry_night"
 PLAYED = 14  # s of the game
+FADE = 2.0  # s in which it becomes light
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 LARGE: dict[str, Any] = {"viewport": {"width": 3840, "height": 2160}}
 PHONE: dict[str, Any] = {
@@ -42,7 +43,7 @@ PICTURES = {
 }
 DRAWING = "page-drawing"
 SETTLED = 4000  # ms
-GALLERY = "[...document.querySelectorAll('#cards img')].every((image) => image.naturalWidth)"
+BARE = "#cards button:not(:has(img[src]))"  # a style that has no picture yet
 ROUND = tuple((math.cos(angle * math.pi / 8), math.sin(angle * math.pi / 8)) for angle in range(17))
 # a hill, a house, a tree and a sun: colour and points, as shares of the canvas
 STROKES = (
@@ -74,31 +75,33 @@ def main() -> None:
         clip = options.clip
         if not clip:
             recorded, clip = Path(folder, "recorded.mkv"), str(Path(folder, "game.mkv"))
-            record(recorded, LEVEL, RUN_UP + PLAYED)
-            begins = ["ffmpeg", "-v", "error", "-ss", str(TITLE + RUN_UP), "-i", str(recorded)]
+            record(recorded, LEVEL, RUN_UP + FADE + PLAYED)
+            begins = [
+                "ffmpeg",
+                "-v",
+                "error",
+                "-ss",
+                str(TITLE + RUN_UP + FADE),
+                "-i",
+                str(recorded),
+            ]
             subprocess.run([*begins, "-c:v", "libx264", "-qp", "0", clip], check=True)
         with live_page("--source", f"file:{clip}", "--style", STYLE) as live:
             for name, (browser, colours, is_wiped) in PICTURES.items():
-                page = _opened(live, browser, colours)
+                page = live.open(**browser, color_scheme=colours)
                 if is_wiped:
                     page.keyboard.press("w")
-                page.wait_for_function(GALLERY, timeout=60_000)  # each style has its picture
+                page.locator("#cards button").first.wait_for()
+                page.locator(BARE).first.wait_for(state="detached", timeout=60_000)
                 page.wait_for_timeout(SETTLED)
                 files[name].write(_taken(page))
     with live_page("--source", "canvas", "--style", "ink") as live:
-        page = _opened(live, DESKTOP, "dark")
+        page = live.open(**DESKTOP, color_scheme="dark")
         _draw(page)
         page.wait_for_timeout(10_000)  # pictures of before are good for so long
         page.get_by_role("button", name="New pictures").click()  # of what is drawn by now
         page.wait_for_timeout(10_000)
         files[DRAWING].write(_taken(page))
-
-
-def _opened(live: Live, browser: dict[str, Any], colours: Any) -> Page:
-    page = live.browser.new_context(**browser, color_scheme=colours).new_page()
-    page.goto(live.address)
-    page.wait_for_selector('body[data-link="live"]')
-    return page
 
 
 def _taken(page: Page) -> bytes:

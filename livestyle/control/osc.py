@@ -100,7 +100,7 @@ class Osc:
         try:
             _check_packet(datagram)
             packet = self._parse(datagram)
-        except (self._malformed, ValueError, IndexError, RecursionError):
+        except (self._malformed, ValueError, IndexError):
             self.messages += 1
             self._refuse("", "a message is none of OSC")
             return

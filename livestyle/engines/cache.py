@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from livestyle.engines.entry import MANIFEST, Entry, Manifest, check_owner, map_file, sha256_of
 from livestyle.engines.spec import Spec
 from livestyle.errors import EngineError, reason
+from livestyle.machine import is_alive
 from livestyle.places import cache_folder
 
 _KEY = re.compile("[0-9a-f]{32}")
@@ -150,7 +151,7 @@ class Cache:
 
     def _is_needed(self, left: Path) -> bool:
         if left.suffix == _RUNNING:
-            return _lives(int(left.stem))
+            return is_alive(int(left.stem))
         if left.suffix != _BUILDING:
             return False
         lock = FileLock(self.root / (left.stem + _LOCK), timeout=0)
@@ -198,18 +199,6 @@ def user_cache() -> Cache:
     """The cache of whoever runs this; LIVESTYLE_ENGINES names another folder."""
     chosen = os.path.expanduser(os.environ.get("LIVESTYLE_ENGINES", ""))
     return Cache(Path(chosen) if chosen else cache_folder() / "engines")
-
-
-def _lives(process: int) -> bool:
-    if os.name == "nt":  # where the next line would end it
-        return True
-    try:
-        os.kill(process, 0)  # which sends nothing
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is somebody else's
-        return True
-    return True
 
 
 def _remove(path: Path) -> None:

@@ -31,7 +31,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom on the whole desktop
 
 LOOK_EVERY = 1.0  # s between two looks at the monitors: 0.6 ms each (Xvfb, 1280x720, 2 cores)
 # mss raises a bare AssertionError when the X server has gone
-_FAILURES = (mss.ScreenShotError, AssertionError, OSError)
+_FAILURES = (mss.ScreenShotError, AssertionError, OSError, ValueError)  # the last: no reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+from waiting import until
 
 from livestyle.between.slot import Slot
 from livestyle.config import Config
@@ -18,7 +19,6 @@ from livestyle.errors import ConfigError, LivestyleError
 from livestyle.front import gallery
 from livestyle.front.gallery import Gallery
 from livestyle.sources.testcard import draw
-from tests.waiting import until
 
 SIZE = (320, 180)
 LITE = Config(stylizer="lite", style="comic")

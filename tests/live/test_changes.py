@@ -15,11 +15,11 @@ import av
 import psutil
 import pytest
 from display import Display
+from waiting import until
 
 from livestyle.config import Config
 from livestyle.errors import ConfigError
 from livestyle.front.front import Front
-from tests.waiting import until
 
 SECOND = 1_000_000_000
 

@@ -16,12 +16,12 @@ import cv2
 import psutil
 import pytest
 from display import Display
+from waiting import until
 
 from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.front import decide, front
 from livestyle.sources.testcard import draw
-from tests.waiting import until
 
 Run = Callable[..., "Running"]
 

@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 import pytest
 from display import Display
+from waiting import until
 
 import livestyle
-from tests.waiting import until
 
 LIVESTYLE = [sys.executable, "-m", "livestyle"]
 RUN = [*LIVESTYLE, "run", "--source", "testcard", "--stylizer", "passthrough"]

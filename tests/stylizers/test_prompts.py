@@ -23,6 +23,7 @@ import pytest
 import torch
 from random_pipelines import save_pipeline
 from transformers import CLIPTokenizer
+from waiting import until
 
 import livestyle
 from livestyle.between.look import Look, look_of, with_look
@@ -40,7 +41,6 @@ from livestyle.models.folder import ModelFolder
 from livestyle.models.plan import Choice
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
-from tests.waiting import until
 
 SIZE = (64, 64)
 FRAME = Frame(draw(3, SIZE), 0, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import psutil
 import pytest
 from bare_machine import BareMachine
 from random_pipelines import save_pipeline
+from steps import unpack
 
 ENTRY = "tools/gpu/first_run.py"
 LEVERS = "torch-compiled+tune-gemm+whole-transformers+no-split-reductions"
@@ -32,9 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _unpacked(archive: Path, folder: Path) -> dict[str, Any]:
     """Its JSON files, each as what it holds; the archive must be whole."""
-    with tarfile.open(archive) as tar:
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
-        tar.extractall(folder)
+    unpack(archive, folder)
     return {file.stem: json.loads(file.read_text()) for file in folder.rglob("*.json")}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from bare_machine import BareMachine
 from pack_training import main as pack_training
+from steps import unpack
 from train_styles import find_paintings
 
 from livestyle.sources.testcard import draw
@@ -46,9 +46,7 @@ def packed(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def test_packed_is_what_trainings_read(packed: Path, tmp_path: Path) -> None:
-    with tarfile.open(packed) as tar:
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
-        tar.extractall(tmp_path)
+    unpack(packed, tmp_path)
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     folders = sorted({name.split("/")[1] for name in found if name.startswith("pictures/")})
     bright, dark = folders
@@ -69,9 +67,7 @@ def test_the_entry_trains_every_style_from_the_bare_tree(packed: Path, tmp_path:
     small += ["--painting-width", "96", "--tone", "2.5"]
     done = machine.run([*command, "--device", "cpu", "--", *small], 100)
     assert done.returncode == 0, done.stdout
-    with tarfile.open(tmp_path / "out" / "results.tgz") as tar:
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
-        tar.extractall(tmp_path)
+    unpack(tmp_path / "out" / "results.tgz", tmp_path)
     results = tmp_path / "training"
     told = json.loads((results / "steps.json").read_text())
     assert [outcome["name"] for outcome in told] == ["machine", "new", "wave"]

@@ -233,6 +233,13 @@ def _tell(outcome: Outcome, log: Path) -> None:
     print(end="", flush=True)
 
 
+def unpack(archive: Path, folder: Path) -> None:
+    """Take all files out of an archive. Raises OSError, tarfile.TarError."""
+    with tarfile.open(archive) as tar:
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+        tar.extractall(folder)
+
+
 def _pack(results: Path, archive: Path) -> None:
     with fresh_file(archive) as file, tarfile.open(file, "w:gz", compresslevel=6) as tar:
         tar.add(results, arcname=results.name)

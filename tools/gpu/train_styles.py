@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tarfile
 import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from steps import Step, parse, run_steps
+from steps import Step, parse, run_steps, unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = ROOT / "livestyle" / "stylizers" / "styles"
@@ -104,9 +103,7 @@ def main() -> int:
     args = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         data, results = Path(folder, "data"), Path(folder, "training")
-        with tarfile.open(args.data) as tar:
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
-            tar.extractall(data)
+        unpack(args.data, data)
         paintings = find_paintings(data, args.styles)
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

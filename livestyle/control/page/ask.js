@@ -20,10 +20,11 @@ export async function ask(path, method = "GET", body = undefined, signal = undef
 /** Why an answer is none, in one line. */
 export async function reasonOf(reply) {
   const text = await reply.text();
+  const bare = text || `livestyle answered ${reply.status}`;
   try {
-    return JSON.parse(text).error;
+    return JSON.parse(text).error || bare;
   } catch {
-    return text || `livestyle answered ${reply.status}`;
+    return bare;
   }
 }
 
@@ -58,14 +59,14 @@ export class Changes {
 
   async send() {
     clearTimeout(this.timer);
-    const { sink, ...others } = { ...this.flight?.values, ...this.waiting };
-    const isOutput = sink !== undefined; // which livestyle changes alone
-    const values = isOutput && !Object.keys(others).length ? { sink } : others;
+    const wanted = { ...this.flight?.values, ...this.waiting };
+    const { sink, ...others } = wanted;
+    const isMixed = sink !== undefined && Object.keys(others).length > 0; // outputs change alone
+    const [values, later] = isMixed ? [others, { sink }] : [wanted, {}];
     if (!Object.keys(values).length) return;
     this.flight?.control.abort();
     const flight = { values, control: new AbortController() };
     const at = this.at;
-    const later = isOutput && !("sink" in values) ? { sink } : {};
     [this.flight, this.waiting, this.sentAt] = [flight, later, performance.now()];
     try {
       const reply = await ask("settings", "PATCH", values, flight.control.signal);
