@@ -9,11 +9,11 @@ from livestyle.commands.terminal import (
     add_json,
     check_stdout,
     config_of,
-    end_in_order,
     say,
     tell,
     tell_json,
 )
+from livestyle.endings import end_in_order
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags
 

@@ -7,18 +7,17 @@ import signal
 from typing import Any
 
 from livestyle.commands.terminal import (
-    ENDINGS,
     INTERRUPTED,
     add_config,
     add_json,
     check_written,
     config_of,
-    end_in_order,
     say,
     tell,
     tell_json,
 )
 from livestyle.config import Config, key, plain, settings
+from livestyle.endings import ENDINGS, end_in_order
 from livestyle.errors import SinkError
 from livestyle.machine import check_memory
 from livestyle.places import is_there

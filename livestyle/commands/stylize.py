@@ -12,12 +12,12 @@ from livestyle.commands.terminal import (
     add_json,
     check_written,
     config_of,
-    end_in_order,
     say,
     tell_json,
     typed,
 )
 from livestyle.config import FINISH, STYLIZER
+from livestyle.endings import end_in_order
 from livestyle.files import Wanted
 from livestyle.machine import check_memory
 from livestyle.settings import add_flags

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -17,9 +16,6 @@ from livestyle.files import Wanted, check_targets
 from livestyle.settings import load_config
 
 INTERRUPTED = 130
-ENDINGS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 _EVERY = 5.0  # s
 _LONGEST, _BEGIN = 1000, 600  # characters
 # C0, delete and C1, what ends a line, and what turns the direction of what follows
@@ -130,12 +126,3 @@ def config_of(arguments: argparse.Namespace, names: Iterable[str] | None = None)
     known = Config.__dataclass_fields__
     flags = {name: value for name, value in vars(arguments).items() if name in known}
     return load_config(flags, getattr(arguments, "config", None), names)
-
-
-def end_in_order() -> None:
-    """Make every polite way of ending a Ctrl-C, also where a shell has it ignored; but for a
-    terminal that closes, where nohup has that ignored.
-    """
-    for ending in ENDINGS:
-        if ending.name != "SIGHUP" or signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, signal.default_int_handler)

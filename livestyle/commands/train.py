@@ -15,11 +15,11 @@ from livestyle.commands.terminal import (
     add_json,
     check_stdout,
     check_written,
-    end_in_order,
     say,
     tell_json,
     typed,
 )
+from livestyle.endings import end_in_order
 from livestyle.errors import ConfigError, LivestyleError, MissingPackage, reason
 from livestyle.files import Wanted
 from livestyle.installation import command

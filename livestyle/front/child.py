@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
-from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+from livestyle.endings import endings_held
 from livestyle.leash import Leash, run_leashed
 from livestyle.places import leave_removed_folder
 from livestyle.worker.process import WorkerProcess
@@ -36,7 +35,7 @@ class Child:
                     daemon=True,
                 )
                 leave_removed_folder()
-                with _interrupts_held():  # or Ctrl-C would find it before it can ignore it
+                with endings_held():
                     self._process.start()
                     self._leash.tie(self._process.ident or 0)
                 failing.pop_all()
@@ -58,18 +57,3 @@ class Child:
         if self._process.exitcode is not None:  # else multiprocessing looks again at each start
             self._process.close()
         self._leash.close()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """SIGINT waits until the end; a process started here never gets it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # multiprocessing's tracker, where the first process starts it, lets SIGINT through again
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

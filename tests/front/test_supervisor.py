@@ -6,6 +6,7 @@ import dataclasses
 import multiprocessing.process
 import multiprocessing.util
 import os
+import signal
 import time
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,6 +16,8 @@ from test_pulse import FRESH
 
 from livestyle.between.messages import Counts, Failed, Loading
 from livestyle.config import Config
+from livestyle.endings import end_in_order
+from livestyle.front.child import Child
 from livestyle.front.supervisor import Supervisor
 from livestyle.leash import Leash
 from livestyle.worker.process import WorkerProcess
@@ -115,3 +118,35 @@ def test_the_last_word_of_a_worker_that_is_ended_is_no_failure_of_the_run(
     workers[0].front.close()
     supervisor.stop()
     assert supervisor.counts().captured == 7
+
+
+class _EndsUs:
+    """An argument of a process. Whoever starts one is asked to end while it tells of this."""
+
+    def __init__(self, ending: signal.Signals) -> None:
+        self.ending = ending
+
+    def __reduce__(self) -> tuple[type[str], tuple[()]]:
+        signal.raise_signal(self.ending)
+        return str, ()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_process_is_started_whole_before_the_run_ends(
+    ending: signal.Signals, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[WorkerProcess] = []
+    start = WorkerProcess.start
+    monkeypatch.setattr(WorkerProcess, "start", lambda it: (start(it), started.append(it)))
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    try:
+        end_in_order()
+        with pytest.raises(KeyboardInterrupt):
+            Child("child", time.sleep, _EndsUs(ending))
+        assert signal.getsignal(ending) is signal.default_int_handler
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, handlers[number])
+    started[0].join(10)
+    assert started[0].exitcode == -signal.SIGKILL  # by its leash
+    assert capfd.readouterr().err == ""

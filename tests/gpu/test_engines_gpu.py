@@ -27,7 +27,10 @@ from livestyle.models.plan import plan_model
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.settle import settle_turbo
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = [
+    pytest.mark.hardware,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,10 @@ from livestyle.training.checkpoint import load_checkpoint
 from livestyle.training.trainer import Course
 from livestyle.training.training import Subject, Training
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = [
+    pytest.mark.hardware,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
 
 
 def test_steps_follow_each_other_without_waiting_and_losses_fall(tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ from livestyle.models.plan import Choice
 from livestyle.sources.testcard import draw
 from livestyle.stylizers.turbo import Turbo
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = [
+    pytest.mark.hardware,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
 
 
 @pytest.fixture(scope="module")

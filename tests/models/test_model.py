@@ -342,7 +342,7 @@ def test_the_tiny_autoencoder_of_another_family_is_refused(
     )
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.hardware)])
 def test_packed_layers_compute_what_linear_ones_do(precision: str) -> None:
     dtype = DTYPES[precision]
     if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
