@@ -50,8 +50,9 @@ class Config:
     source: str = _setting(
         "source",
         "auto",
-        "where pictures come from: auto, screen, screen:N, screen:N,X,Y,W,H, testcard, file:PATH, "
-        "camera:N, canvas (drawn on the page), blank (turbo makes pictures from the prompt alone)",
+        "where pictures come from: auto, screen, screen:N, screen:N,X,Y,W,H, window:TITLE, "
+        "testcard, file:PATH, camera:N, canvas (drawn on the page), blank (turbo makes pictures "
+        "from the prompt alone)",
         values.spec,
         metavar="S",
         live=ALL,

@@ -1,16 +1,17 @@
-"""The screens and cameras of this machine, as flags that choose them."""
+"""The screens, windows and cameras of this machine, as flags that choose them."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, dataclass
+from shlex import quote
 
 from livestyle.commands.terminal import add_json, tell, tell_json
 from livestyle.errors import SourceError
-from livestyle.front.devices import list_cameras, list_screens
+from livestyle.front.devices import list_cameras, list_screens, list_windows
 from livestyle.installation import command
 
-HELP = "screens and cameras"
+HELP = "screens, windows and cameras"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def call(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Device:
-    """A screen or camera. `flag` is what to write: `--source screen:1`, `--sink v4l2:/dev/…`."""
+    """A screen, window or camera. `flag` is what to write, as `--source screen:1`."""
 
     flag: str
     description: str
@@ -53,7 +54,17 @@ def _screens() -> list[Device]:
         screens = answered(list_screens, "the display")
     except SourceError as error:
         return [Device("(no screen)", str(error))]
-    return [Device(f"--source {screen.spec}", screen.label) for screen in screens]
+    return [Device(f"--source {screen.spec}", screen.label) for screen in screens] + _windows()
+
+
+def _windows() -> list[Device]:
+    from livestyle.sources import answered
+
+    try:
+        windows = answered(list_windows, "the display")
+    except SourceError as error:
+        return [Device("(no window)", str(error))]
+    return [Device(f"--source {quote(window.spec)}", window.label) for window in windows]
 
 
 def _cameras() -> list[Device]:

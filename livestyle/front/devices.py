@@ -1,4 +1,4 @@
-"""The screens and cameras of this machine, as sources and sinks that can be named."""
+"""The screens, windows and cameras of this machine, as sources and sinks that can be named."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ def list_screens() -> list[SourceChoice]:
             chosen=False,
         )
         for monitor in list_monitors()
+    ]
+
+
+def list_windows() -> list[SourceChoice]:
+    """Those that are shown on X11, by their titles. Raises SourceError; it may hang as a display
+    does.
+    """
+    if sys.platform in ("win32", "darwin"):
+        return []
+    from livestyle.sources import window
+
+    titles = {found.title: found for found in window.list_windows()}  # of several the one it opens
+    return [
+        SourceChoice(
+            f"window:{title}", "{}, {}x{}".format(title, *found.size), "window", chosen=False
+        )
+        for title, found in titles.items()
     ]
 
 

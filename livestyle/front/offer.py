@@ -9,7 +9,7 @@ from pathlib import Path
 from livestyle.config import Config
 from livestyle.control import SinkChoice, SourceChoice
 from livestyle.errors import ConfigError
-from livestyle.front.devices import Cameras, list_cameras, list_screens
+from livestyle.front.devices import Cameras, list_cameras, list_screens, list_windows
 from livestyle.front.known import Known
 from livestyle.front.recordings import Recordings
 from livestyle.sinks import Sink
@@ -28,12 +28,14 @@ class Offer:
         self._began = began
         self._recordings = recordings
         self._screens: Known[list[SourceChoice]] = Known(list_screens, [])
+        self._windows: Known[list[SourceChoice]] = Known(list_windows, [])
         self._cameras = Known(list_cameras, Cameras([], []))
 
     def sources(self, config: Config) -> list[SourceChoice]:
         """All there are, that of the settings chosen."""
         found = [
             *self._screens.now(),
+            *self._windows.now(),
             *self._cameras.now().sources,
             SourceChoice("testcard", _TESTCARD, "testcard", chosen=False),
         ]

@@ -1,8 +1,9 @@
-"""Sources give frames: a screen, the testcard, a video file, a capture device, or blank ones."""
+"""Sources give frames: a screen, a window, the testcard, a video file, a camera, or blank ones."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -49,6 +50,7 @@ SOURCES = (
     "screen",
     "screen:N",
     "screen:N,X,Y,W,H",
+    "window:TITLE",
     "testcard",
     "file:PATH",
     "camera:N",
@@ -86,6 +88,8 @@ def open_source(
         if screen.note:
             tell(screen.note)
         return screen
+    if kind == "window" and argument:
+        return _open_window(argument)
     if kind == "testcard" and not argument:
         from livestyle.sources.testcard import Testcard
 
@@ -99,12 +103,29 @@ def open_source(
 
         return VideoFile(argument, size, tell)
     if kind == "camera":
-        from livestyle.sources.camera import Camera
-
-        if not re.fullmatch(r"\d{1,4}", argument, re.ASCII):
-            raise ConfigError(f"source {shown(spec)}: a camera has a number, as in camera:0")
-        return Camera(int(argument), size, fps)
+        return _open_camera(argument, size, fps)
     raise ConfigError(f"unknown source {shown(spec)}; choose from: {', '.join(SOURCES)}")
+
+
+def _open_window(title: str) -> Source:
+    if sys.platform == "darwin":
+        raise ConfigError(f"source {shown(f'window:{title}')}: not on macOS; use screen:N")
+    if sys.platform == "win32":
+        from livestyle.sources import window_win as window
+    else:
+        from livestyle.sources import window
+    source: Source = window.Window(title)
+    return source
+
+
+def _open_camera(number: str, size: Size | None, fps: float) -> Source:
+    from livestyle.sources.camera import Camera
+
+    if not re.fullmatch(r"\d{1,4}", number, re.ASCII):
+        raise ConfigError(
+            f"source {shown(f'camera:{number}')}: a camera has a number, as in camera:0"
+        )
+    return Camera(int(number), size, fps)
 
 
 def source_size(
