@@ -38,20 +38,21 @@ ServerPassword={password}
 class Obs:
     """One that runs, see obs-websocket's protocol, version 5."""
 
-    def __init__(self, opened: ClientConnection) -> None:
+    def __init__(self, opened: ClientConnection, patience: float) -> None:
         self._socket = opened
+        self._patience = patience
         self._numbers = itertools.count()
-        asked = json.loads(opened.recv(10))["d"]["authentication"]
+        asked = json.loads(opened.recv(patience))["d"]["authentication"]
         answer = _digest(_digest(PASSWORD + asked["salt"]) + asked["challenge"])
         self._send(1, rpcVersion=1, authentication=answer, eventSubscriptions=0)
-        assert json.loads(opened.recv(10))["op"] == 2
+        assert json.loads(opened.recv(patience))["op"] == 2
 
     def ask(self, request: str, **data: Any) -> dict[str, Any] | None:
         """The answer's data; None where it can't be done."""
         number = str(next(self._numbers))
         self._send(6, requestType=request, requestId=number, requestData=data)
         while True:
-            reply = json.loads(self._socket.recv(30))["d"]
+            reply = json.loads(self._socket.recv(self._patience))["d"]
             if reply.get("requestId") == number:
                 return reply.get("responseData", {}) if reply["requestStatus"]["result"] else None
 
@@ -72,8 +73,8 @@ def _digest(text: str) -> str:
 
 
 @contextlib.contextmanager
-def obs(display: str, home: Path) -> Iterator[Obs]:
-    """Start it with nothing of the user's; its scene is called Scene."""
+def obs(display: str, home: Path, patience: float = 90) -> Iterator[Obs]:
+    """Start it with nothing of the user's; its scene is called Scene. patience: s until it's up."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder, runtime = home / ".config" / "obs-studio", home / "runtime"
@@ -87,8 +88,8 @@ def obs(display: str, home: Path) -> Iterator[Obs]:
         ["obs", "--multi"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        with _connected(process, port) as opened:
-            yield Obs(opened)
+        with _connected(process, port, patience) as opened:
+            yield Obs(opened, patience)
     finally:
         process.terminate()
         try:
@@ -98,11 +99,14 @@ def obs(display: str, home: Path) -> Iterator[Obs]:
             process.wait(20)
 
 
-def _connected(process: subprocess.Popen[bytes], port: int) -> ClientConnection:
-    ends = time.monotonic() + 90
+def _connected(process: subprocess.Popen[bytes], port: int, patience: float) -> ClientConnection:
+    ends = time.monotonic() + patience
     while True:
         try:
-            return connect(f"ws://127.0.0.1:{port}", max_size=None, proxy=None)
+            url = f"ws://127.0.0.1:{port}"
+            return connect(
+                url, max_size=None, proxy=None, open_timeout=patience, ping_interval=None
+            )
         except OSError:
             assert process.poll() is None and time.monotonic() < ends
             time.sleep(0.5)

@@ -1,0 +1,87 @@
+"""Runs inside the VM: a real OBS that takes the camera of a run. Emulated, that is most of an hour.
+
+What it found goes to results.json of the shared folder, what OBS's window showed beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from guest import DEVICE, SHARED, Figures, load_module, wait_until
+
+sys.path.append(str(Path(__file__).parents[1] / "sinks"))
+from obs_client import obs
+
+DISPLAY = ":5"
+SCREEN = (1280, 800)
+PATIENCE = 1500.0  # s for OBS to come up
+
+
+def camera_in_obs() -> Figures:
+    """The camera chosen as a user would, and what OBS makes of it."""
+    import cv2
+
+    load_module(exclusive_caps=1, card_label="livestyle", video_nr=20)
+    screen = "{}x{}x24".format(*SCREEN)
+    display = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", screen, "-noreset"])
+    command = [sys.executable, "-m", "livestyle", "run", "--source", f"file:{SHARED}/shown.png"]
+    command += ["--stylizer", "passthrough", "--sink", "v4l2", "--fps", "5"]
+    log = (SHARED / "run.log").open("wb")
+    run = subprocess.Popen(command, stderr=log)
+    home = Path("/run/home/obs")
+    home.mkdir()
+    try:
+        wait_until(lambda: "passthrough on opencv" in (SHARED / "run.log").read_text(), 300)
+        with obs(DISPLAY, home, PATIENCE) as studio:
+            print("OBS is up", flush=True)
+            chosen = {"device_id": DEVICE}
+            studio.ask(
+                "CreateInput",
+                sceneName="Scene",
+                inputName="livestyle",
+                inputKind="v4l2_input",
+                inputSettings=chosen,
+            )
+            wait_until(lambda: studio.picture("livestyle") is not None, 600)
+            time.sleep(30)
+            shown = studio.picture("livestyle")
+            assert shown is not None
+            cv2.imwrite(str(SHARED / "obs.png"), shown)
+            devices = studio.ask(
+                "GetInputPropertiesListPropertyItems",
+                inputName="livestyle",
+                propertyName="device_id",
+            )
+            _window("obs-camera-picture")
+            studio.ask("OpenInputPropertiesDialog", inputName="livestyle")
+            time.sleep(60)
+            _window("obs-camera")
+            return {"devices": devices, "size": list(shown.shape)}
+    finally:
+        run.terminate()
+        run.wait(60)
+        display.kill()
+
+
+def _window(name: str) -> None:
+    """All that the display shows."""
+    size = "{}x{}".format(*SCREEN)
+    grab = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "x11grab", "-draw_mouse", "0"]
+    grab += ["-video_size", size, "-i", DISPLAY, "-frames:v", "1", str(SHARED / f"{name}.png")]
+    subprocess.run(grab, check=True, timeout=300)
+    print(name, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ["LIBGL_ALWAYS_SOFTWARE"] = "1"
+    try:
+        figures = camera_in_obs()
+    except Exception:
+        figures = {"traceback": traceback.format_exc()}
+    (SHARED / "results.json").write_text(json.dumps({"camera_in_obs": figures}, indent=1))
