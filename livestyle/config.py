@@ -342,6 +342,14 @@ class Config:
         "replace files that are there: recordings, reports, what else is written by name",
         values.switch,
     )
+    on_failure: str = _setting(
+        "run",
+        "card",
+        "what the output shows while the worker or the source is away: card, freeze (the last "
+        "picture), black, or passthrough (the source as it is; where it can't be read, the card)",
+        values.choice("card", "freeze", "black", "passthrough"),
+        metavar="WHAT",
+    )
     supervise: bool = _setting(
         "run",
         True,

@@ -34,6 +34,14 @@ def draw_card(size: Size, text: str) -> Pixels:
     return card
 
 
+def black(size: Size) -> Pixels:
+    """An I420 picture (H * 3 / 2, W) of nothing."""
+    width, height = size
+    picture = np.full((height * 3 // 2, width), 128, np.uint8)
+    picture[:height] = 16  # BT.601 limited range
+    return picture
+
+
 def draw_hud(text: str) -> Pixels:
     """A grey patch (h, w), both even, with one line of text: Y values of BT.601 limited range."""
     (width, height), baseline = cv2.getTextSize(text, _FONT, 0.5, 1)

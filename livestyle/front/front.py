@@ -19,7 +19,7 @@ from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
 from livestyle.files import Target
 from livestyle.frame import UHD, canvas_size, even, within
-from livestyle.front.card import draw_card, draw_hud
+from livestyle.front.card import black, draw_card, draw_hud
 from livestyle.front.decide import Announce, decide, size_of_source
 from livestyle.front.framelog import FrameLog
 from livestyle.front.gallery import Gallery
@@ -39,6 +39,7 @@ from livestyle.stylizers.change import changed
 
 TICK = 0.25  # s between two looks at the worker
 CARD_AFTER = 2 * SECOND  # ns without a new frame, while the worker or the source is away
+_STARTING, _AWAY, _FAILED = "starting", "one moment", "it failed, and is tried again every minute"
 
 Status = dict[str, Any]
 
@@ -102,10 +103,8 @@ class Front:
         snapshots = Snapshots(self._recordings.folder, self, self.slots.styled, self._size)
         remotes = Remotes(config, self, snapshots.take, self._announce)
         self._remotes = self._opened.enter_context(remotes)
-        self._starting, self._moment, self._failed = (
-            draw_card(self._size, text)
-            for text in ("starting", "one moment", "stopped; livestyle's own window says why")
-        )
+        self._cards = {text: draw_card(self._size, text) for text in (_STARTING, _AWAY, _FAILED)}
+        self._cards[""] = black(self._size)
 
     def run(self, show: Callable[[Status], None]) -> None:
         """Run until `seconds` are over; Ctrl-C ends it sooner, as KeyboardInterrupt.
@@ -114,7 +113,7 @@ class Front:
 
         Raises LivestyleError when the worker never came up or no sink takes frames any more.
         """
-        self._clock.card = self._starting
+        self._clock.card = self._cards[_STARTING]
         with undisturbed():
             self._run(show)
 
@@ -234,16 +233,21 @@ class Front:
         counts, running = self._clock.counts, self._worker.running
         if running and running.source_fps:
             counts.freezes.follow(min(self.config.fps, running.source_fps))
+        failed = self._worker.state == "failed"
         trouble = self._worker.state != "running" or self._worker.message
         away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
-        if counts.newest_at and trouble and away:
-            failed = self._worker.state == "failed"
-            self._clock.card = self._failed if failed else self._moment
+        if away and (failed or (trouble and counts.newest_at)):
+            self._show_failure(_FAILED if failed else _AWAY)
         if self._began.hud:
             output = self._status.get("output") or {}
             p50 = (output.get("latency_ms") or {}).get("p50")
             fps = f"{output.get('unique_fps', 0):.0f} unique fps"
             self._clock.hud = draw_hud(fps if p50 is None else f"{fps}  {p50:.0f} ms")
+
+    def _show_failure(self, text: str) -> None:
+        on_failure = self.config.on_failure
+        if on_failure != "freeze" or not self._clock.counts.newest_at:
+            self._clock.card = self._cards["" if on_failure == "black" else text]
 
     def _notes(self) -> Status:
         """What the sinks say of themselves, and what ended before the run did."""
@@ -256,4 +260,8 @@ class Front:
             ended.append(self._log.note)
         if self._is_finished and isinstance(self._clock.failure, SinkError):  # of the only one left
             ended.append(str(self._clock.failure))
+        worked = self._worker.counts()
+        if self._is_finished and not (worked.stylized or worked.plain):
+            why = self._worker.message or "the worker was not ready in time"
+            ended.append(f"no frame was styled: {why}")
         return ended

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pickle
 import signal
 import threading
 import time
-from collections import deque
 
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
 from livestyle.between.slot import Slots
@@ -17,11 +17,10 @@ from livestyle.frame import Size
 from livestyle.front.asked import Asked
 from livestyle.front.child import Child
 from livestyle.front.pulse import Pulse
+from livestyle.front.recovery import Recovery
 from livestyle.worker.process import main as run_worker
 
-_DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s before each restart, the last one repeats
-_STORM = 5, 60.0  # more restarts than this in so many seconds: failed, one try a minute
-_FAILED_DELAY = 60.0
+_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM) if hasattr(signal, "SIGKILL") else ()
 
 
 class Supervisor:
@@ -47,8 +46,10 @@ class Supervisor:
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
         self._spoke = False  # any worker, ever
+        self._recovery = Recovery()
+        self._works_since: float | None = None  # when this worker's first frame was heard of
         self._restart_at = 0.0
-        self._restarted: deque[float] = deque()
+        self._stands_in = False  # the worker shows the source as it is, until the next try
 
     def start(self) -> None:
         """Start a worker process. Raises WorkerError when the system refuses one."""
@@ -56,7 +57,13 @@ class Supervisor:
             begins = self.asked.change_now
             self._told = begins.number
             self._answered = True
+        if self._stands_in:
+            config = dataclasses.replace(
+                begins.config, stylizer="passthrough", style=None, size=None
+            )
+            begins = dataclasses.replace(begins, config=config)
         self._cause = ""
+        self._works_since = None
         try:
             # where one has run before, the source was there: it may be away for now
             is_patient = self.restarts > 0
@@ -75,6 +82,8 @@ class Supervisor:
         with self._changing:
             self.asked.change(config)
             self._tell()
+            if self.state == "failed":  # what it failed of may be gone with it
+                self._restart_at = 0.0
 
     def counts(self) -> Counts:
         """What all workers of this run have counted."""
@@ -90,6 +99,8 @@ class Supervisor:
         Raises WorkerError when the first worker failed before it ever ran: that is a problem of
         the settings or of the installation, and another try would not help.
         """
+        if self._stands_in and time.monotonic() >= self._restart_at:
+            self._reap()
         if self._child is None:
             time.sleep(min(timeout, max(0.0, self._restart_at - time.monotonic())))
             if time.monotonic() >= self._restart_at:
@@ -101,13 +112,14 @@ class Supervisor:
                 timeout = 0
         except (EOFError, OSError, pickle.UnpicklingError):  # it may die in the middle of a word
             if not self._spoke:
-                why = self._exit_reason()
+                why = _ended(self._child.exit_code())
                 self._reap()
                 raise WorkerError(
                     f"{why} before it began; a script that runs livestyle does so under "
                     'if __name__ == "__main__":, for the worker loads the script, too'
                 ) from None
-            self._gone(self._cause or self._exit_reason())
+            code = self._child.exit_code()
+            self._gone(self._cause or _ended(code), from_outside=code in _FROM_OUTSIDE)
             return
         if trouble := self._pulse.trouble(time.monotonic()):
             self._gone(trouble)
@@ -122,12 +134,15 @@ class Supervisor:
             until = time.monotonic() + 2
             while self._child.pipe.poll(max(0.0, until - time.monotonic())):
                 last = self._child.pipe.recv()
-                if isinstance(last, Running):  # what it fails of no longer matters, its counts do
+                if (
+                    isinstance(last, Running) and not self._stands_in
+                ):  # what it fails of no longer matters, its counts do
                     self.running = last
         self._reap()
 
     def _restart(self) -> None:
         self.restarts += 1
+        self._stands_in = False
         try:
             self.start()
         except WorkerError as error:
@@ -135,6 +150,10 @@ class Supervisor:
 
     def _hear(self, message: Loading | Running | Failed) -> None:
         self._spoke = True
+        if self._stands_in:
+            if not isinstance(message, Failed):
+                self._pulse.hear(message, time.monotonic())
+            return
         match message:
             case Loading(what):
                 self._pulse.hear(message, time.monotonic())
@@ -143,6 +162,8 @@ class Supervisor:
             case Running():
                 self._pulse.hear(message, time.monotonic())
                 self.running = message
+                if message.counts.stylized or message.counts.plain:
+                    self._works_since = self._works_since or time.monotonic()
                 self.state, self.message = "running", message.message
                 self.asked.hear(message)
                 with self._changing:
@@ -165,31 +186,28 @@ class Supervisor:
             self._told = change.number
             self._answered = False
 
-    def _exit_reason(self) -> str:
-        assert self._child is not None
-        code = self._child.exit_code()
-        if code >= 0:
-            return f"the worker ended with code {code}"
-        with contextlib.suppress(ValueError):  # there are some without a name
-            return f"the worker ended with signal {-code} ({signal.Signals(-code).name})"
-        return f"the worker ended with signal {-code}"
-
-    def _gone(self, reason: str) -> None:
+    def _gone(self, reason: str, *, from_outside: bool = False) -> None:
         if self.running:
             self._past.add(self.running.counts)
             self.running = None
         self._reap()
+        if self._stands_in:  # the next try comes as it was to come
+            return
         now = time.monotonic()
-        limit, window = _STORM
-        while self._restarted and now - self._restarted[0] > window:
-            self._restarted.popleft()
-        recent = len(self._restarted)
-        self._restarted.append(now)
-        self.state = "failed" if recent >= limit else "recovering"
-        delay = _FAILED_DELAY if recent >= limit else _DELAYS[min(recent, len(_DELAYS) - 1)]
+        worked = 0.0 if self._works_since is None else now - self._works_since
+        delay = self._recovery.delay(reason, worked, from_outside=from_outside)
         self.last_error = reason
-        self.message = f"{reason}; restart in {delay:.0f} s"
         self._restart_at = now + delay
+        if self._recovery.is_seldom:
+            self.state = "failed"
+            self.message = f"{reason}, {self._recovery.failures} times in a row; one try a minute"
+        else:
+            self.state = "recovering"
+            self.message = f"{reason}; restart in {delay:.0f} s"
+        if delay and self.asked.config.on_failure == "passthrough":
+            self._stands_in = True
+            with contextlib.suppress(WorkerError):  # then there is nothing to show
+                self.start()
 
     def _reap(self) -> None:
         if self._child is None:
@@ -198,3 +216,12 @@ class Supervisor:
         child.end()
         with self._changing:
             child.pipe.close()
+
+
+def _ended(code: int) -> str:
+    """How a worker ended, in words, from its exit code; below 0 a signal."""
+    if code >= 0:
+        return f"the worker ended with code {code}"
+    with contextlib.suppress(ValueError):  # there are some without a name
+        return f"the worker ended with signal {-code} ({signal.Signals(-code).name})"
+    return f"the worker ended with signal {-code}"

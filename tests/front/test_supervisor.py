@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ class _Hung:
     pid = sentinel = 0
 
     def __init__(self, process: Any) -> None:
-        _, _, theirs, *_ = process._args
+        _, _, theirs, self.begins, *_ = process._args
         self.front = Connection(os.dup(theirs.fileno()))
         self.killed = 0
         self.code: int | None = None
@@ -118,6 +119,69 @@ def test_the_last_word_of_a_worker_that_is_ended_is_no_failure_of_the_run(
     workers[0].front.close()
     supervisor.stop()
     assert supervisor.counts().captured == 7
+
+
+def _fails(supervisor: Supervisor, worker: _Hung, why: str = "no memory") -> None:
+    """As a worker that was ready, and then was not."""
+    worker.front.send(FRESH)
+    worker.front.send(Failed(why))
+    worker.code = 0
+    worker.front.close()
+    for _ in range(2):
+        supervisor.poll(0.1)
+
+
+def test_one_that_fails_the_same_way_is_tried_once_a_minute_until_something_changes(
+    supervisor: Supervisor, workers: list[_Hung], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda seconds: None)
+    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
+    states = []
+    for number in range(7):
+        _fails(supervisor, workers[number])
+        states.append((supervisor.state, supervisor.message.partition(",")[2]))
+        now += 59
+        supervisor.poll(0)
+        if supervisor.state == "failed":
+            assert len(workers) == number + 1
+            now += 1
+            supervisor.poll(0)
+        assert len(workers) == number + 2
+    assert states[4] == ("recovering", "")
+    assert states[5:] == [
+        ("failed", " 6 times in a row; one try a minute"),
+        ("failed", " 7 times in a row; one try a minute"),
+    ]
+    assert supervisor.last_error == "no memory" and supervisor.restarts == 7
+    _fails(supervisor, workers[-1])
+    supervisor.change(dataclasses.replace(supervisor.asked.config, fps=24.0))
+    supervisor.poll(0)
+    assert len(workers) == 9 and workers[-1].begins.config.fps == 24
+
+
+def test_the_source_as_it_is_is_shown_meanwhile_where_that_is_wanted(
+    supervisor: Supervisor, workers: list[_Hung], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda seconds: None)
+    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
+    shows = Config(source="testcard", style="wave", stylizer="lite", on_failure="passthrough")
+    supervisor.change(shows)
+    _fails(supervisor, workers[0])
+    supervisor.poll(0)
+    _fails(supervisor, workers[1])  # the next try is in a second
+    _, again, stand_in = workers
+    assert again.begins.config == shows
+    assert stand_in.begins.config.stylizer == "passthrough"
+    stand_in.front.send(dataclasses.replace(FRESH, counts=Counts(stylized=9)))
+    supervisor.poll(0.1)
+    assert supervisor.state == "recovering" and supervisor.message == "no memory; restart in 1 s"
+    assert supervisor.counts().stylized == 0  # nothing is
+    now += 1
+    supervisor.poll(0)
+    assert stand_in.killed and workers[3].begins.config == shows
+    assert supervisor.restarts == 2
 
 
 class _EndsUs:
