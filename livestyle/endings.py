@@ -1,11 +1,14 @@
-"""Endings: the polite ways of having this process end, each of them a KeyboardInterrupt."""
+"""Endings: the polite ways of having this process end, each of them a KeyboardInterrupt; and the
+one that may mean something else.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 
 ENDINGS = [
@@ -20,6 +23,31 @@ def end_in_order() -> None:
     for ending in ENDINGS:
         if ending.name != "SIGHUP" or signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, signal.default_int_handler)
+
+
+def on_hangup(reload: Callable[[], None]) -> None:
+    """Call `reload` for a SIGHUP, as daemons do, unless it tells of a terminal that has closed:
+    that stays an ending. Where it is ignored (nohup), so it stays.
+    """
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    began_in_one = _has_terminal()
+
+    def hear(*_: object) -> None:
+        if began_in_one and not _has_terminal():
+            raise KeyboardInterrupt
+        reload()
+
+    signal.signal(signal.SIGHUP, hear)
+
+
+def _has_terminal() -> bool:
+    """Whether this process has one that is open, wherever its streams lead."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -34,13 +34,24 @@ def adding_package(*words: str) -> str:
 
 def command(words: str) -> str:
     """This installation's command. words: what follows `livestyle`, as in a shell."""
-    scripts, ending = ("Scripts", ".exe") if sys.platform == "win32" else ("bin", "")
-    script = Path(sys.prefix, scripts, NAME + ending)
+    script = _script()
     found = shutil.which(NAME)
     if found is not None and Path(found).resolve() == script.resolve():
         return f"{NAME} {words}"
     called = [_shown(script)] if script.is_file() else [_shown(Path(sys.executable)), "-m", NAME]
     return f"{_shell(called)} {words}"
+
+
+def words_of_command(*words: str) -> list[str]:
+    """The same with absolute paths, for what starts programs without a shell."""
+    script = _script()
+    called = [str(script)] if script.is_file() else [sys.executable, "-m", NAME]
+    return [*called, *words]
+
+
+def _script() -> Path:
+    scripts, ending = ("Scripts", ".exe") if sys.platform == "win32" else ("bin", "")
+    return Path(sys.prefix, scripts, NAME + ending)
 
 
 def _install(requirement: list[str]) -> str:

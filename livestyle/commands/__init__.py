@@ -18,10 +18,12 @@ from livestyle.commands import (
     devices,
     doctor,
     engines,
+    install,
     run,
     styles,
     stylize,
     train,
+    uninstall,
 )
 from livestyle.commands.terminal import INTERRUPTED, say, tell
 from livestyle.errors import ConfigError, LivestyleError
@@ -41,6 +43,8 @@ _COMMANDS = {
     "doctor": doctor,
     "devices": devices,
     "styles": styles,
+    "install": install,
+    "uninstall": uninstall,
 }
 
 

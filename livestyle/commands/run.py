@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 from typing import Any
 
+from livestyle.commands.reload import Reload
+from livestyle.commands.service import Service
 from livestyle.commands.terminal import (
     INTERRUPTED,
     add_config,
@@ -17,7 +20,7 @@ from livestyle.commands.terminal import (
     tell_json,
 )
 from livestyle.config import Config, key, plain, settings
-from livestyle.endings import ENDINGS, end_in_order
+from livestyle.endings import ENDINGS, end_in_order, on_hangup
 from livestyle.errors import SinkError
 from livestyle.machine import check_memory
 from livestyle.places import is_there
@@ -57,30 +60,41 @@ def call(arguments: argparse.Namespace) -> int:
 
         check_written(wanted(config), config.overwrite, json=True)
     end_in_order()
-    code, report = _run(config)
+    reload = Reload(config, lambda: config_of(arguments))
+    on_hangup(reload.ask)
+    code, report = _run(config, reload)
     if arguments.json:
         tell_json(report)
     return code or int(bool(report["ended"]))
 
 
-def _run(config: Config) -> tuple[int, dict[str, Any]]:
+def _run(config: Config, reload: Reload) -> tuple[int, dict[str, Any]]:
     """Returns how it ended, as an exit code, and the report, which is then written and told."""
     from livestyle.commands.status import StatusLine, summary
     from livestyle.front.front import Front
 
     code = 0
+    service = Service(os.environ)
     with Front(config, say) as front:
         for sink in front.outputs:
             say(f"output: {sink.name}")
         with StatusLine() as line:
+
+            def show(status: dict[str, Any]) -> None:
+                if told := reload.turn(front):
+                    line.tell(told)
+                line.show(status)
+                service.show(status)
+
             try:
-                front.run(line.show)
+                front.run(show)
             except KeyboardInterrupt:
                 code = INTERRUPTED
             except SinkError as error:  # the report has its line
                 code = error.exit_code
             for ending in ENDINGS:  # the rest takes seconds at most
                 signal.signal(ending, signal.SIG_IGN)
+            service.ends()
             report = front.finish()
     say(*summary(report))
     front.write_report(report)

@@ -137,14 +137,18 @@ class StatusLine:
         for key, note in _notes(status).items():
             if key not in self._told:
                 self._told.add(key)
-                self._erase()
-                say(note)
+                self.tell(note)
         line = describe(status, now - self._began)
         if self._in_place:
             self._write(cut(line, self._columns() - 1) + "\x1b[J")
         elif is_other or now - self._printed >= _PLAIN_EVERY:
             self._printed = now
             say(line)
+
+    def tell(self, note: str) -> None:
+        """A line of its own."""
+        self._erase()
+        say(note)
 
     def __enter__(self) -> StatusLine:
         return self

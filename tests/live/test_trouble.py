@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import http.client
 import json
 import os
@@ -80,7 +81,7 @@ def test_a_worker_that_cannot_be_started_again_is_tried_again(start: Start, tmp_
     assert process.poll() is None
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, usual)
     until(lambda: _worker(process.pid, other_than=worker))
-    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 130
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["worker_restarts"] >= 2
@@ -466,3 +467,60 @@ def test_a_terminal_with_few_letters_gets_what_it_knows() -> None:
     done = subprocess.run([*LIVESTYLE, "doctor"], env=environment, capture_output=True, timeout=60)
     assert done.returncode in (0, 1) and done.stderr == b""
     assert b"Python" in done.stdout
+
+
+def test_a_hangup_has_the_settings_file_read_again(start: Start, tmp_path: Path) -> None:
+    said, settings = tmp_path / "said", tmp_path / "s.toml"
+    settings.write_text('style = "noir"\nstylizer = "lite"')
+    command = [*LIVESTYLE, "run", "--source", "testcard", "--output-size", "320x180"]
+    command += ["--config", "s.toml", "--sink", "null", "--seconds", "60", "--report", "r.json"]
+    process = start(command, start_new_session=True)
+    until(lambda: "noir on " in said.read_text())
+    for written, told in [
+        ('style = "comic"\nfps = 24', "settings read again: style, fps"),
+        ('style = "comic"\nfps = "many"', "settings stay as they were: "),
+        ('style = "none such"\nfps = 12', "settings stay as they were: "),
+        ('style = "comic"\nsize = "320x180"\nfps = 12', "settings stay as they were: "),
+    ]:
+        settings.write_text(f'{written}\nstylizer = "lite"')
+        before = said.read_text().count(told)
+        process.send_signal(signal.SIGHUP)
+        until(lambda told=told, before=before: said.read_text().count(told) > before)
+    until(lambda: "comic on " in said.read_text())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["config"]["style"], report["config"]["fps"]) == ("comic", 24)
+    assert report["worker_restarts"] == 0 and report["output"]["late"] <= 2
+
+
+def test_a_hangup_of_a_terminal_that_closes_ends_the_run(start: Start, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+
+    def own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    command = [*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"]
+    process = start(command, stdin=theirs, preexec_fn=own_terminal)
+    os.close(theirs)
+    until(lambda: "passthrough on opencv" in (tmp_path / "said").read_text())
+    process.send_signal(signal.SIGHUP)
+    until(lambda: "settings read again: nothing is new" in (tmp_path / "said").read_text())
+    os.close(ours)
+    assert process.wait(10) == 130
+    assert json.loads((tmp_path / "r.json").read_text())["output"]["frames"] > 10
+
+
+def test_a_run_that_never_styled_a_frame_is_a_failure(start: Start, tmp_path: Path) -> None:
+    process = start([*RUN, "--sink", "null", "--seconds", "60", "--report", "r.json"])
+    os.kill(until(lambda: _worker(process.pid)), signal.SIGSTOP)
+    until(lambda: "output: null" in (tmp_path / "said").read_text())
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["ended"] == ["no frame was styled: starting the worker"]
+    process = start([*RUN, "--sink", "null", "--seconds", "0.1", "--fps", "240"])
+    assert process.wait(60) == 1
+    assert "livestyle: no frame was styled: " in (tmp_path / "said").read_text()
