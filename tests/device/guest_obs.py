@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -64,6 +65,7 @@ def camera_in_obs() -> Figures:
             _window("obs-camera")
             return {"devices": devices, "size": list(shown.shape)}
     finally:
+        shutil.copy(home / "obs.log", SHARED)
         run.terminate()
         run.wait(60)
         display.kill()

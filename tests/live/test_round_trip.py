@@ -106,7 +106,10 @@ def _live(model: Model, bgr: Picture, canvas: Canvas, strength: float, steps: in
 
 
 @pytest.mark.parametrize("i420", [False, True], ids=["RGB", "I420"])
-@pytest.mark.parametrize("strength", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize(
+    "strength",
+    [pytest.param(0.1, marks=pytest.mark.slow), 0.5, pytest.param(0.9, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("picture", [_game, _photograph], ids=["game", "photograph"])
 def test_real_pictures_come_back(
     model: Model, picture: Callable[[], Picture], strength: float, i420: bool
@@ -118,7 +121,7 @@ def test_real_pictures_come_back(
     assert _psnr(back, bgr) > plain - 0.3
 
 
-@pytest.mark.parametrize("steps", [2, 4])
+@pytest.mark.parametrize("steps", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_more_steps_bring_it_back_too(model: Model, steps: int) -> None:
     bgr = _photograph()
     back = _live(model, bgr, Canvas((1280, 720), "fit"), 0.5, steps)

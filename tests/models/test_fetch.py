@@ -204,9 +204,8 @@ def test_auto_says_why_it_is_not_turbo(newcomer: Newcomer) -> None:
     assert "stylizer lite, chosen by auto: no CUDA GPU for turbo (--stylizer turbo" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "revision", ["", pytest.param("@c0ffee" + 34 * "0", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("revision", ["", "@c0ffee" + 34 * "0"])
 def test_a_model_of_the_hub_by_its_id(
     hub: Hub, newcomer: Newcomer, published: Path, revision: str, tmp_path: Path
 ) -> None:

@@ -205,6 +205,7 @@ def test_precision(wanted: str, device: str, stored: str, chosen: str) -> None:
     assert choose_precision(wanted, device, stored) == chosen
 
 
+@pytest.mark.slow
 def test_half_precision_on_a_cpu_is_near_float32(good: Path) -> None:
     exact, coarse = (_styled(_load(good, precision=name)).astype(int) for name in ("fp32", "bf16"))
     difference = np.abs(exact - coarse)
@@ -275,6 +276,7 @@ def test_a_lora_is_folded_in_as_diffusers_applies_it(good: Path, lora: Path) -> 
     assert np.abs(ours - _styled(_load(good))).mean() > 1, "it changes nothing"
 
 
+@pytest.mark.slow
 def test_two_loras_add_up_and_scale_nought_is_none(good: Path, lora: Path) -> None:
     once = _styled(_load(good, (lora, 0.6)))
     twice = _styled(_load(good, (lora, 0.4), (lora, 0.2)))
@@ -307,6 +309,7 @@ def test_a_lora_of_which_nothing_fits_is_refused(good: Path, tmp_path: Path) -> 
         _load(good, (tmp_path / "other.safetensors", 1.0))
 
 
+@pytest.mark.slow
 def test_which_autoencoder(good: Path, tmp_path: Path) -> None:
     full = save_pipeline(tmp_path / "full", "sdxl", "tiny", "turbo", "full")
     own = str(Path(__file__).parents[1] / "data" / "tiny-autoencoder")

@@ -84,9 +84,8 @@ def obs(display: str, home: Path, patience: float = 90) -> Iterator[Obs]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     own = {"DISPLAY": display, "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime)}
     environment = {**kept, **own, "LIBGL_ALWAYS_SOFTWARE": "1", "QT_QPA_PLATFORM": "xcb"}
-    process = subprocess.Popen(
-        ["obs", "--multi"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with (home / "obs.log").open("wb") as log:
+        process = subprocess.Popen(["obs", "--multi"], env=environment, stdout=log, stderr=log)
     try:
         with _connected(process, port, patience) as opened:
             yield Obs(opened, patience)
@@ -108,5 +107,6 @@ def _connected(process: subprocess.Popen[bytes], port: int, patience: float) -> 
                 url, max_size=None, proxy=None, open_timeout=patience, ping_interval=None
             )
         except OSError:
-            assert process.poll() is None and time.monotonic() < ends
+            assert process.poll() is None, f"OBS ended with {process.returncode}"
+            assert time.monotonic() < ends
             time.sleep(0.5)

@@ -45,6 +45,8 @@ SIZES = [
 ]
 # strength, steps of ours; diffusers calls the same num_inference_steps = steps / strength
 CASES = {"t499": (0.5, 1), "t249": (0.25, 1), "2 steps": (0.5, 2), "4 steps": (1.0, 4)}
+SLOW = ("2 steps", "4 steps")  # as many more passes of networks that the others have compared
+EACH = [pytest.param(case, marks=[pytest.mark.slow] * (case in SLOW)) for case in CASES]
 Picture = NDArray[np.uint8]
 
 
@@ -145,7 +147,7 @@ def test_agrees_with_diffusers(
         _agree(_stylized(model, bgra, look), _reference(folder, IMAGE_TO_IMAGE[family], bgra, look))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", EACH)
 @pytest.mark.parametrize("family", ["sdxl", "sd"])
 def test_agrees_with_diffusers_at_middle_size(
     saved: Callable[..., Path], family: str, case: str
