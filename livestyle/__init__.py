@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from livestyle.errors import (
         ConfigError,
         EngineError,
+        GpuError,
+        GpuLost,
+        GpuMemory,
         LivestyleError,
         MissingEngine,
         MissingPackage,
@@ -48,6 +51,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "EngineError",
+    "GpuError",
+    "GpuLost",
+    "GpuMemory",
     "LivestyleError",
     "MissingEngine",
     "MissingPackage",

@@ -10,7 +10,10 @@ LivestyleError
 │   ├── ModelError   its model is missing, damaged, of another kind, or not safe to load
 │   ├── EngineError  an engine can't be built, or must not be used
 │   │   └── MissingEngine    the one that was asked for is not built
-│   └── SpoiltFrame  a frame came out as no picture; the next one may
+│   ├── SpoiltFrame  a frame came out as no picture; the next one may
+│   └── GpuError     the GPU failed; another process may get over it
+│       ├── GpuMemory    it has no memory left
+│       └── GpuLost      it is gone
 ├── TrainingError    a training can't go on
 ├── SinkError        the sink cannot be opened, or takes no more frames
 ├── RunError         a run that goes on can't be asked, or can't do what it is asked
@@ -69,6 +72,18 @@ class ModelError(StylizerError):
 
 class SpoiltFrame(StylizerError):
     """A frame came out as no picture: the networks gave NaN or infinity. The next one may."""
+
+
+class GpuError(StylizerError):
+    """The GPU failed, and with it all that this process does there; another may get over it."""
+
+
+class GpuMemory(GpuError):
+    """The GPU has no memory left: a smaller picture, or less beside it, may help."""
+
+
+class GpuLost(GpuError):
+    """The GPU is gone: nothing helps soon."""
 
 
 class EngineError(StylizerError):

@@ -67,7 +67,7 @@ def test_a_name_that_is_looked_up_is_seen(name: str, tmp_path: Path) -> None:
     "command",
     [
         [*_LIVESTYLE, "stylize", "picture.png", "wave.png", "--style", "wave"],
-        [*_LIVESTYLE, "run", "--source", "testcard", "--sink", "null", "--seconds", "1"],
+        [*_LIVESTYLE, "run", "--source", "testcard", "--sink", "null", "--seconds", "6"],
         [*_LIVESTYLE, "doctor"],
         [*_LIVESTYLE, "styles"],
         [sys.executable, "-c", _IN_ORT],

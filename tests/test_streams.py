@@ -90,7 +90,7 @@ def test_a_closed_stdout_is_one_line(
 def test_a_report_that_stdout_does_not_take_is_said_after_the_run(
     environment: dict[str, str],
 ) -> None:
-    arguments = [*RUN, "--sink", "null", "--seconds", "1", "--json"]
+    arguments = [*RUN, "--sink", "null", "--seconds", "5", "--json"]
     done = _in_shell(arguments, ">/dev/full", environment)
     *_, summary, last = done.stderr.decode().splitlines()
     assert "worker restarts" in summary
@@ -110,17 +110,17 @@ def test_a_wrong_flag_is_code_2_also_where_nobody_is_told(
 def test_pictures_on_stdout_are_alone_also_without_a_stderr(
     redirected: str, environment: dict[str, str]
 ) -> None:
-    arguments = [*RUN, "--sink", "raw:-", "--fps", "10", "--seconds", "1"]
+    arguments = [*RUN, "--sink", "raw:-", "--fps", "10", "--seconds", "4"]
     done = _in_shell(arguments, redirected, environment)
     assert done.returncode == 0
-    assert len(done.stdout) == 10 * 320 * 180 * 3 // 2
+    assert len(done.stdout) == 40 * 320 * 180 * 3 // 2
 
 
 def test_a_run_without_any_stream_is_a_run(tmp_path: Path, environment: dict[str, str]) -> None:
     file = tmp_path / "o.mp4"
-    arguments = [*RUN, "--sink", f"record:{file}", "--fps", "10", "--seconds", "2"]
+    arguments = [*RUN, "--sink", f"record:{file}", "--fps", "10", "--seconds", "4"]
     assert _in_shell(arguments, ">&- 2>&- <&-", environment).returncode == 0
-    assert _frames(file) == 20
+    assert _frames(file) == 40
 
 
 @pytest.mark.parametrize("opened", [os.pipe, os.openpty])

@@ -97,9 +97,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Failed:
-    """The worker ends: an error in one line."""
+    """The worker ends: an error in one line, and what of the GPU that is: lost, memory, or ""."""
 
     error: str
+    gpu: str = ""
 
 
 @dataclass(frozen=True)

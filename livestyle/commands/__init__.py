@@ -14,6 +14,7 @@ from livestyle.aside import leave
 from livestyle.commands import (
     bench,
     build,
+    chaos,
     ctl,
     devices,
     doctor,
@@ -45,6 +46,7 @@ _COMMANDS = {
     "styles": styles,
     "install": install,
     "uninstall": uninstall,
+    "chaos": chaos,
 }
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 from typing import Any
 
+from livestyle.chaos import VARIABLE, begin
 from livestyle.commands.reload import Reload
 from livestyle.commands.service import Service
 from livestyle.commands.terminal import (
@@ -55,6 +56,9 @@ def call(arguments: argparse.Namespace) -> int:
         )
         return 0
     check_memory()
+    if os.environ.get(VARIABLE):
+        for fault in begin(os.environ):
+            say(f"{VARIABLE}: {fault}")
     if arguments.json:
         from livestyle.front.decide import wanted
 

@@ -233,7 +233,7 @@ class Front:
         counts, running = self._clock.counts, self._worker.running
         if running and running.source_fps:
             counts.freezes.follow(min(self.config.fps, running.source_fps))
-        failed = self._worker.state == "failed"
+        failed = self._worker.state in ("failed", "standby")
         trouble = self._worker.state != "running" or self._worker.message
         away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
         if away and (failed or (trouble and counts.newest_at)):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Container
+from typing import cast
 
+from livestyle.chaos import plan_of
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, SinkError
@@ -64,6 +67,10 @@ class Sinks:
             self._close(sink)
 
     def _take(self, spec: str, sink: Sink) -> None:
+        if (plan := plan_of(os.environ)) is not None:
+            from livestyle.chaos.stages import FaultySink
+
+            sink = cast("Sink", FaultySink(sink, plan))
         self.open[spec] = sink
         self._clock.add(sink)
 

@@ -18,15 +18,18 @@ from livestyle.front.asked import Asked
 from livestyle.front.child import Child
 from livestyle.front.pulse import Pulse
 from livestyle.front.recovery import Recovery
+from livestyle.placement import ladder
 from livestyle.worker.process import main as run_worker
 
+_GRID = range(64, 4097, 64)  # what every diffusion model's sides may be
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM) if hasattr(signal, "SIGKILL") else ()
 
 
 class Supervisor:
     """The worker as the front sees it.
 
-    `state` is loading, running, recovering or failed; `message` says in one line what of.
+    `state` is loading, running, recovering, standby (the GPU is gone, or has no memory) or failed;
+    `message` says in one line what of.
     `last_error` is what the latest one that is gone ended of, in one line, or "".
     """
 
@@ -45,6 +48,8 @@ class Supervisor:
         self._child: Child | None = None
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
+        self._gpu = ""  # what of the GPU that is, see Failed
+        self._smaller: Size | None = None  # the size inside, where memory was short
         self._spoke = False  # any worker, ever
         self._recovery = Recovery()
         self._works_since: float | None = None  # when this worker's first frame was heard of
@@ -62,7 +67,10 @@ class Supervisor:
                 begins.config, stylizer="passthrough", style=None, size=None
             )
             begins = dataclasses.replace(begins, config=config)
-        self._cause = ""
+        elif self._smaller:
+            config = dataclasses.replace(begins.config, size=self._smaller)
+            begins = dataclasses.replace(begins, config=config)
+        self._cause = self._gpu = ""
         self._works_since = None
         try:
             # where one has run before, the source was there: it may be away for now
@@ -169,13 +177,14 @@ class Supervisor:
                 with self._changing:
                     self._answered = True
                     self._tell()
-            case Failed(error):
+            case Failed(error, gpu):
                 # a stylizer that could never be loaded will not be, also where one stands in
                 unloaded = self.running is None or self.running.loading
                 if unloaded and self.restarts == 0:
                     self._reap()
                     raise WorkerError(error)
                 self.state, self.message, self._cause = "recovering", error, error
+                self._gpu = gpu
 
     def _tell(self) -> None:
         child, asked = self._child, self.asked
@@ -187,27 +196,41 @@ class Supervisor:
             self._answered = False
 
     def _gone(self, reason: str, *, from_outside: bool = False) -> None:
+        size = (0, 0)
         if self.running:
+            size = self.running.stylizer_size
             self._past.add(self.running.counts)
             self.running = None
         self._reap()
         if self._stands_in:  # the next try comes as it was to come
             return
         now = time.monotonic()
-        worked = 0.0 if self._works_since is None else now - self._works_since
-        delay = self._recovery.delay(reason, worked, from_outside=from_outside)
         self.last_error = reason
-        self._restart_at = now + delay
-        if self._recovery.is_seldom:
-            self.state = "failed"
-            self.message = f"{reason}, {self._recovery.failures} times in a row; one try a minute"
+        if self._gpu == "lost" or (self._gpu == "memory" and not self._shrink(size)):
+            delay = self._recovery.seldom()
+            self.state, self.message = "standby", f"{reason}; one try a minute"
         else:
+            worked = 0.0 if self._works_since is None else now - self._works_since
+            delay = self._recovery.delay(reason, worked, from_outside=from_outside)
+            smaller = ", at {}x{}".format(*self._smaller) if self._smaller else ""
             self.state = "recovering"
-            self.message = f"{reason}; restart in {delay:.0f} s"
+            self.message = f"{reason}; restart in {delay:.0f} s{smaller}"
+            if self._recovery.is_seldom:
+                times = f"{self._recovery.failures} times in a row"
+                self.state, self.message = "failed", f"{reason}, {times}; one try a minute"
+        self._restart_at = now + delay
         if delay and self.asked.config.on_failure == "passthrough":
             self._stands_in = True
             with contextlib.suppress(WorkerError):  # then there is nothing to show
                 self.start()
+
+    def _shrink(self, size: Size) -> bool:
+        """Have the next worker make smaller pictures inside than of that size. Returns whether it
+        will: once, and not again where that did not help.
+        """
+        smaller = ladder(size, _GRID)[1:2] if self._smaller is None and all(size) else []
+        self._smaller = smaller[0] if smaller else None
+        return bool(smaller)
 
     def _reap(self) -> None:
         if self._child is None:

@@ -19,8 +19,11 @@ from livestyle.finish.live import LiveFinish
 from livestyle.frame import Frame
 from livestyle.sources import Source
 from livestyle.stylizers import Stylizer
+from livestyle.stylizers.gpu import gpu_error
 from livestyle.worker.capture import Capture, Forecast
 from livestyle.worker.ladder import Ladder
+
+_FORGIVEN = 2  # frames in a row that may fail: the next ones may not
 
 
 class Pipeline:
@@ -52,6 +55,7 @@ class Pipeline:
         self._shown = begins.number  # of the newest change that shows whole
         self._counts = Counts()
         self._is_spoilt, self._spoilt_why = False, ""  # the last frame; the last that was
+        self._failed = 0  # frames in a row that ended in an error
         self._capture = Capture(open_source, slots.styled, begins.config.fps, self._counts)
         self._ladder = self._used = Ladder(stylizer, begins.config.aspect)
         self._proven: Ladder | None = None  # the one that made the latest frame
@@ -180,11 +184,9 @@ class Pipeline:
                 self._counts.plain += 1
                 self._forecast.skip()
                 continue
-            try:
-                write, held = self._styled(frame, ladder.stylizer)
-            except SpoiltFrame as error:  # what was shown stays
-                self._spoil(str(error))
+            if (styled := self._tried(frame, ladder.stylizer)) is None:  # what was shown stays
                 continue
+            write, held = styled
             self._is_spoilt = False
             if opened >= asked.number and ladder.stylizer.look == look:
                 self._shown = asked.number
@@ -198,6 +200,24 @@ class Pipeline:
                 duration = self._forecast.end()
                 self._counts.stylize.record(duration)
                 ladder.record(duration)
+
+    def _tried(
+        self, frame: Frame, stylizer: Stylizer
+    ) -> tuple[Callable[[memoryview], None], bool] | None:
+        """See `_styled`; None where no picture came of it, and the next frame may be better."""
+        try:
+            styled = self._styled(frame, stylizer)
+        except SpoiltFrame as error:
+            self._spoil(str(error))
+            return None
+        except Exception as error:
+            self._failed += 1
+            if self._failed > _FORGIVEN or gpu_error(error):
+                raise
+            self._spoil(str(error) if isinstance(error, StylizerError) else repr(error))
+            return None
+        self._failed = 0
+        return styled
 
     def _spoil(self, why: str) -> None:
         self._is_spoilt, self._spoilt_why = True, why

@@ -20,13 +20,17 @@ from multiprocessing.context import SpawnProcess
 from livestyle.aside import leave
 from livestyle.between.messages import Change, Failed, Loading, Stop
 from livestyle.between.slot import Slots
-from livestyle.errors import LivestyleError
+from livestyle.chaos import VARIABLE, plan_of
+from livestyle.errors import GpuLost, GpuMemory, LivestyleError
 from livestyle.frame import Size
 from livestyle.streams import leave_stdout
+from livestyle.stylizers.gpu import gpu_error
 from livestyle.worker.studio import running_studio
 
 PROGRESS_EVERY = 0.25  # s between two signs of life
 LOADING_EVERY = 1.0  # s, the same while something is loaded
+GPU_FAILED = 71  # the exit code, as of an operating system's error (EX_OSERR)
+_GPU_KINDS: dict[type[LivestyleError], str] = {GpuMemory: "memory", GpuLost: "lost"}
 _END_SECONDS = 1.0  # for a process that is killed to be gone
 
 
@@ -47,6 +51,8 @@ def main(front: Connection, begins: Change, output_size: Size, slots: Slots, pat
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
     leave_stdout()  # which may carry the front's pictures
+    if VARIABLE in os.environ:
+        _be_attacked()
     # Read when PyTorch is loaded: threads that wait for each other sleep, and keep no core from the
     # game. Beside one busy process frames took 0.6 of the time so; on their own 1.06 of it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -54,12 +60,22 @@ def main(front: Connection, begins: Change, output_size: Size, slots: Slots, pat
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the front is gone
         try:
             _serve(front, begins, output_size, slots, patient)
-        except LivestyleError as error:
-            front.send(Failed(str(error)))
         except Exception as error:
-            traceback.print_exc()
-            front.send(Failed(f"internal error: {error!r}"))
+            if gpu := gpu_error(error):
+                front.send(Failed(str(gpu), _GPU_KINDS.get(type(gpu), "")))
+                os._exit(GPU_FAILED)  # its libraries may hang where they are ended in order
+            if not isinstance(error, LivestyleError):
+                traceback.print_exc()
+            told = str(error) if isinstance(error, LivestyleError) else f"internal error: {error!r}"
+            front.send(Failed(told))
     leave(0)
+
+
+def _be_attacked() -> None:
+    from livestyle.chaos.process import attack
+
+    if plan := plan_of(os.environ):
+        attack(plan)
 
 
 def _serve(

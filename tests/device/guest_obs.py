@@ -28,13 +28,15 @@ def camera_in_obs() -> Figures:
     """The camera chosen as a user would, and what OBS makes of it."""
     import cv2
 
+    _own_temporary_folder()
     load_module(exclusive_caps=1, card_label="livestyle", video_nr=20)
     screen = "{}x{}x24".format(*SCREEN)
     display = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", screen, "-noreset"])
+    wait_until(lambda: os.path.exists(f"/tmp/.X11-unix/X{DISPLAY[1:]}"), 120)
     command = [sys.executable, "-m", "livestyle", "run", "--source", f"file:{SHARED}/shown.png"]
     command += ["--stylizer", "passthrough", "--sink", "v4l2", "--fps", "5"]
-    log = (SHARED / "run.log").open("wb")
-    run = subprocess.Popen(command, stderr=log)
+    with (SHARED / "run.log").open("wb") as log:
+        run = subprocess.Popen(command, stderr=log)
     home = Path("/run/home/obs")
     home.mkdir()
     try:
@@ -49,26 +51,36 @@ def camera_in_obs() -> Figures:
                 inputKind="v4l2_input",
                 inputSettings=chosen,
             )
-            wait_until(lambda: studio.picture("livestyle") is not None, 600)
-            time.sleep(30)
-            shown = studio.picture("livestyle")
-            assert shown is not None
-            cv2.imwrite(str(SHARED / "obs.png"), shown)
             devices = studio.ask(
                 "GetInputPropertiesListPropertyItems",
                 inputName="livestyle",
                 propertyName="device_id",
             )
+            time.sleep(40)  # it draws a picture in seconds here
             _window("obs-camera-picture")
             studio.ask("OpenInputPropertiesDialog", inputName="livestyle")
-            time.sleep(60)
+            time.sleep(40)
             _window("obs-camera")
+            wait_until(lambda: studio.picture("livestyle") is not None, 300)
+            shown = studio.picture("livestyle")
+            assert shown is not None
+            cv2.imwrite(str(SHARED / "obs.png"), shown)
             return {"devices": devices, "size": list(shown.shape)}
     finally:
         shutil.copy(home / "obs.log", SHARED)
         run.terminate()
         run.wait(60)
         display.kill()
+
+
+def _own_temporary_folder() -> None:
+    """An X server writes to /tmp, of which here the shared folder alone can be written to."""
+    own = Path("/run/tmp")
+    there = own / SHARED.relative_to("/tmp") if SHARED.is_relative_to("/tmp") else own
+    there.mkdir(parents=True)
+    if there != own:
+        subprocess.run(["mount", "--bind", SHARED, there], check=True)
+    subprocess.run(["mount", "--rbind", own, "/tmp"], check=True)
 
 
 def _window(name: str) -> None:

@@ -26,7 +26,7 @@ def test_obs_shows_the_camera_as_it_is(tmp_path: Path) -> None:
     smaller, styled = tmp_path / "game.png", tmp_path / "shown.png"
     cv2.imwrite(str(smaller), cv2.resize(game, (640, 360), interpolation=cv2.INTER_AREA))
     assert main(["stylize", str(smaller), str(styled), "--style", "comic"]) == 0
-    guest = boot(Path(__file__).with_name("guest_obs.py"), tmp_path, LIMIT)
+    guest = boot(Path(__file__).with_name("guest_obs.py"), tmp_path, LIMIT, memory="4G")
     figures = guest.figures("camera_in_obs")
     names = {each["itemName"] for each in figures["devices"]["propertyItems"]}
     assert "livestyle" in names

@@ -77,7 +77,7 @@ class Guest:
         return figures
 
 
-def boot(guest: Path, shared: Path, limit: float) -> Guest:
+def boot(guest: Path, shared: Path, limit: float, memory: str = "2G") -> Guest:
     """Run `guest` with this interpreter in a VM; it may write to the folder `shared` alone.
 
     Whatever it does, the VM is gone after `limit` s, and what it had found out by then is returned.
@@ -89,7 +89,7 @@ def boot(guest: Path, shared: Path, limit: float) -> Guest:
     )
     command = [
         *(str(_virtme()), "--disable-kvm", "--force-9p", "--mods=auto", "--kimg", str(kernel())),
-        *("--memory", "2G", "--cpus", "2", f"--rwdir={shared}={shared}"),
+        *("--memory", memory, "--cpus", "2", f"--rwdir={shared}={shared}"),
         *("--kopt", "mitigations=off", "--kopt", "nokaslr"),
         *(
             "--kopt",

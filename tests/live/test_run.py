@@ -275,10 +275,10 @@ def test_killed_front_takes_the_worker_and_the_memory_with_it(run: Run) -> None:
 
 
 def test_raw_on_stdout_is_pictures_alone(run: Run) -> None:
-    running = run(*BASE, "--sink", "raw:-", "--fps", "10", "--seconds", "2")
+    running = run(*BASE, "--sink", "raw:-", "--fps", "10", "--seconds", "4")
     out, _ = running.process.communicate(timeout=60)
     assert running.process.returncode == 0, running.said()
-    assert len(out) == 20 * 320 * 180 * 3 // 2
+    assert len(out) == 40 * 320 * 180 * 3 // 2
 
 
 def test_one_sink_failing_leaves_the_others(run: Run, tmp_path: Path) -> None:

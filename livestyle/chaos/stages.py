@@ -1,0 +1,82 @@
+"""Stages with faults: a source and a sink that fail as they are told."""
+
+from __future__ import annotations
+
+import errno
+import time
+from typing import TYPE_CHECKING, Any
+
+from livestyle.chaos import Fault, Plan
+from livestyle.errors import SinkError, SourceLost
+
+if TYPE_CHECKING:
+    from livestyle.frame import Frame
+
+
+class Faulty:
+    """All of what it stands before, but for one call."""
+
+    def __init__(self, stage: Any, plan: Plan, *points: str) -> None:
+        self.stage = stage
+        self.plan = plan
+        self.faults = {point: plan.of(point) for point in points}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stage, name)
+
+    def __enter__(self) -> Any:
+        self.stage.__enter__()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stage.__exit__(*exc_info)
+
+    def on(self, point: str) -> list[Fault]:
+        """Those that go on."""
+        now = self.plan.now()
+        return [fault for fault in self.faults[point] if fault.is_on(now)]
+
+    def comes(self, point: str) -> bool:
+        """Whether this call is to fail."""
+        now = self.plan.now()
+        return any([fault.comes(now) or fault.is_on(now) for fault in self.faults[point]])
+
+    def _hang(self, point: str) -> None:
+        for fault in self.on(point):
+            time.sleep(fault.seconds if fault.at is None else fault.left(self.plan.now()))
+
+
+class FaultySource(Faulty):
+    """See POINTS of livestyle.chaos."""
+
+    def __init__(self, source: Any, plan: Plan) -> None:
+        super().__init__(source, plan, "capture.hang", "capture.lost")
+        if self.on("capture.lost"):
+            source.__exit__(None, None, None)
+            raise SourceLost(f"{source.name} is gone, as {asked('capture.lost')}")
+
+    def read(self) -> Frame:
+        self._hang("capture.hang")
+        if self.on("capture.lost"):
+            raise SourceLost(f"{self.stage.name} is gone, as {asked('capture.lost')}")
+        frame: Frame = self.stage.read()
+        return frame
+
+
+class FaultySink(Faulty):
+    """See POINTS of livestyle.chaos."""
+
+    def __init__(self, sink: Any, plan: Plan) -> None:
+        super().__init__(sink, plan, "sink.hang", "sink.error")
+
+    def write(self, frame: Frame) -> None:
+        self._hang("sink.hang")
+        if self.comes("sink.error"):
+            error = OSError(errno.EIO, "Input/output error")
+            raise SinkError(f"{self.stage.name} takes no more frames: {error.strerror}")
+        self.stage.write(frame)
+
+
+def asked(point: str) -> str:
+    """Why, for messages."""
+    return f"LIVESTYLE_FAULT has {point}"
