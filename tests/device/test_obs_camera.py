@@ -12,7 +12,7 @@ from vm import boot, missing
 
 from livestyle.commands import main
 
-LIMIT = 3600  # s; emulated, OBS draws a window in minutes
+LIMIT = 1200  # s; it takes 290 on 2 idle cores
 
 
 @pytest.mark.slow
@@ -28,8 +28,8 @@ def test_obs_shows_the_camera_as_it_is(tmp_path: Path) -> None:
     assert main(["stylize", str(smaller), str(styled), "--style", "comic"]) == 0
     guest = boot(Path(__file__).with_name("guest_obs.py"), tmp_path, LIMIT, memory="4G")
     figures = guest.figures("camera_in_obs")
-    names = {each["itemName"] for each in figures["devices"]["propertyItems"]}
-    assert "livestyle" in names
+    (device,) = figures["devices"]["propertyItems"]
+    assert device["itemName"].startswith("livestyle (")
     seen = cv2.imread(str(tmp_path / "obs.png"))
     shown = cv2.imread(str(styled))
     assert seen is not None and shown is not None and seen.shape == shown.shape

@@ -78,7 +78,7 @@ def obs(display: str, home: Path, patience: float = 90) -> Iterator[Obs]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder, runtime = home / ".config" / "obs-studio", home / "runtime"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     runtime.mkdir(mode=0o700)
     (folder / "global.ini").write_text(SETTINGS.format(port=port, password=PASSWORD))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
@@ -90,6 +90,8 @@ def obs(display: str, home: Path, patience: float = 90) -> Iterator[Obs]:
         with _connected(process, port, patience) as opened:
             yield Obs(opened, patience)
     finally:
+        with (home / "obs.log").open("a") as log:
+            print("exit code", process.poll(), file=log)
         process.terminate()
         try:
             process.wait(20)
