@@ -405,7 +405,7 @@ def test_nor_is_it_by_other_commands(words: list[str], tmp_path: Path) -> None:
 
 def test_the_null_device_has_room_for_all(tmp_path: Path) -> None:
     flags = ["--sink", "raw:/dev/null", "--sink", "raw:/dev/null", "--sink", "raw:-", "--json"]
-    flags += ["--stylizer", "passthrough", "--no-supervise"]
+    flags += ["--stylizer", "passthrough", "--no-supervise", "--seconds", "1.5"]
     command = [sys.executable, "-m", "livestyle", *RUN, *flags]
     subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
 

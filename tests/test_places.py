@@ -22,7 +22,7 @@ from livestyle.commands import main
 from livestyle.places import cache_folder, settle_caches, settle_home, state_folder, user_folder
 
 RUN = ["run", "--source", "testcard", "--sink", "null", "--output-size", "64x64"]
-RUN += ["--stylizer", "passthrough", "--seconds", "0.2", "--no-supervise"]
+RUN += ["--stylizer", "passthrough", "--seconds", "1.5", "--no-supervise"]
 LIVESTYLE = [sys.executable, "-m", "livestyle"]
 
 

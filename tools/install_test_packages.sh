@@ -28,6 +28,7 @@ install_axe() {
 
 packages="xvfb xdotool x11-xserver-utils x11-utils supertux libgl1-mesa-dri
     systemd strace tesseract-ocr qemu-system-x86 v4l2loopback-dkms v4l-utils ffmpeg kmod udev busybox-static"
+# for the slow tests of OBS alone: obs-studio, which is large
 case $(. /etc/os-release 2>/dev/null && echo "$ID") in
 debian) packages="$packages chromium linux-image-amd64 linux-headers-amd64" ;;
 ubuntu) packages="$packages chromium-browser linux-image-generic linux-headers-generic" ;;
