@@ -346,7 +346,7 @@ class Config:
         "run",
         "card",
         "what the output shows while the worker or the source is away: card, freeze (the last "
-        "picture), black, or passthrough (the source as it is; where it can't be read, the card)",
+        "picture), black, or passthrough (between tries the source as it is; else the card)",
         values.choice("card", "freeze", "black", "passthrough"),
         metavar="WHAT",
     )

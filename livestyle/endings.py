@@ -67,6 +67,11 @@ def endings_held() -> Iterator[None]:
         yield
 
 
+def _is_ending(number: int) -> bool:
+    """Whether nothing comes after it: a SIGHUP may be something else."""
+    return number != getattr(signal, "SIGHUP", None)
+
+
 @contextlib.contextmanager
 def _handlers_held() -> Iterator[None]:
     came: list[int] = []
@@ -79,5 +84,5 @@ def _handlers_held() -> Iterator[None]:
     finally:
         for ending, handler in handlers.items():
             signal.signal(ending, handler)
-        if came:
-            signal.raise_signal(came[0])
+        for number in sorted(set(came), key=_is_ending):
+            signal.raise_signal(number)

@@ -86,6 +86,8 @@ def path(value: Any) -> str:
 def spec(value: Any) -> str:
     """KIND or KIND:ARGUMENT, where the argument may be a path: `~` is the home."""
     kind, colon, argument = text(value).partition(":")
+    if kind == "window":  # a terminal's title often begins with one
+        return f"{kind}{colon}{argument}"
     return f"{kind}{colon}{os.path.expanduser(argument)}"
 
 

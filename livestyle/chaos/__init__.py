@@ -2,7 +2,7 @@
 
 LIVESTYLE_FAULT names them, as `capture.hang:10s@60s,worker.kill@2m/30s`: at 60 s into the run its
 source hangs for 10 s; from two minutes on the worker is killed every 30 s. Where it is not set
-nothing here is loaded.
+nothing of this is done.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Tell."""
     if arguments.faults is not None:
-        tell("\n".join(map(str, parse(arguments.faults))))
+        faults = list(map(str, parse(arguments.faults)))
+        tell_json(faults) if arguments.json else tell("\n".join(faults))
         return 0
     if arguments.json:
         tell_json(POINTS)

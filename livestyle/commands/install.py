@@ -38,6 +38,7 @@ RestartPreventExitStatus=2
 RestartSec=5
 WatchdogSec=30
 TimeoutStopSec=20
+KillMode=mixed
 
 [Install]
 WantedBy=graphical-session.target
@@ -56,7 +57,10 @@ def call(arguments: argparse.Namespace) -> int:
     """Write the unit, and have systemd know it."""
     check_systemd()
     unit = unit_file()
-    unit.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        unit.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot make {unit.parent}: {reason(error)}") from error
     command = " ".join(map(quoted, words_of_command("run")))
     target = Target("the unit", str(unit), arguments.overwrite)
     target.write(_UNIT.format(ours=OURS, command=command).encode())

@@ -33,7 +33,10 @@ def call(arguments: argparse.Namespace) -> int:
     if not is_ours:
         raise LivestyleError(f"{unit} is not by `livestyle install`; remove it yourself")
     systemctl("disable", "--now", NAME)
-    unit.unlink(missing_ok=True)
+    try:
+        unit.unlink(missing_ok=True)
+    except OSError as error:
+        raise LivestyleError(f"cannot remove {unit}: {reason(error)}") from error
     systemctl("daemon-reload")
     tell(f"{unit} is removed, and livestyle stopped where that had started it")
     return 0

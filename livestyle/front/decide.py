@@ -11,7 +11,7 @@ from livestyle.files import Wanted, check_targets
 from livestyle.frame import Size, canvas_size
 from livestyle.front.sinks import with_chosen
 from livestyle.sinks import exposed, files_of
-from livestyle.sources import choose_source, source_size
+from livestyle.sources import choose_source, settled_source, source_size
 from livestyle.stylizers.settle import settle_stylizer
 
 Announce = Callable[[str], None]
@@ -38,6 +38,9 @@ def decide(config: Config, announce: Announce) -> Config:
     if config.source == "auto":
         source, why = choose_source()
         announce(f"source {source}, chosen by auto: {why}")
+        config = dataclasses.replace(config, source=source)
+    if (source := settled_source(config.source)) != config.source:
+        announce(f"source {source}")
         config = dataclasses.replace(config, source=source)
     config = settle_stylizer(config, announce)  # before a camera is opened in vain
     if "auto" in config.sink:

@@ -34,7 +34,7 @@ from livestyle.front.snapshots import Snapshots
 from livestyle.front.supervisor import Supervisor
 from livestyle.pacing import SECOND
 from livestyle.sinks import Sink
-from livestyle.sources import choose_source
+from livestyle.sources import choose_source, settled_source
 from livestyle.stylizers.change import changed
 
 TICK = 0.25  # s between two looks at the worker
@@ -155,6 +155,8 @@ class Front:
             after = changed(before, values)
             if after.source == "auto":
                 after = dataclasses.replace(after, source=choose_source()[0])
+            if after.source != before.source:
+                after = dataclasses.replace(after, source=settled_source(after.source))
             self._offer.check(before, after)
             if after.fps != before.fps and (self._sinks.has_file or self._recordings.state()):
                 raise ConfigError("fps can't change while a recording goes on; end that first")

@@ -49,7 +49,9 @@ class Supervisor:
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
         self._gpu = ""  # what of the GPU that is, see Failed
-        self._smaller: Size | None = None  # the size inside, where memory was short
+        self._size: Size = (0, 0)  # the last that was inside
+        self._smaller: Size | None = None  # what is tried instead, where memory was short
+        self._has_shrunk = False
         self._spoke = False  # any worker, ever
         self._recovery = Recovery()
         self._works_since: float | None = None  # when this worker's first frame was heard of
@@ -90,8 +92,8 @@ class Supervisor:
         with self._changing:
             self.asked.change(config)
             self._tell()
-            if self.state == "failed":  # what it failed of may be gone with it
-                self._restart_at = 0.0
+            if self._stands_in or self.state in ("failed", "standby"):
+                self._restart_at = 0.0  # what it failed of may be gone with it
 
     def counts(self) -> Counts:
         """What all workers of this run have counted."""
@@ -168,15 +170,7 @@ class Supervisor:
                 after = f", after: {self.last_error}" if self.last_error else ""
                 self.message = f"loading {what}{after}"
             case Running():
-                self._pulse.hear(message, time.monotonic())
-                self.running = message
-                if message.counts.stylized or message.counts.plain:
-                    self._works_since = self._works_since or time.monotonic()
-                self.state, self.message = "running", message.message
-                self.asked.hear(message)
-                with self._changing:
-                    self._answered = True
-                    self._tell()
+                self._hear_of_work(message)
             case Failed(error, gpu):
                 # a stylizer that could never be loaded will not be, also where one stands in
                 unloaded = self.running is None or self.running.loading
@@ -185,6 +179,23 @@ class Supervisor:
                     raise WorkerError(error)
                 self.state, self.message, self._cause = "recovering", error, error
                 self._gpu = gpu
+
+    def _hear_of_work(self, message: Running) -> None:
+        self._pulse.hear(message, time.monotonic())
+        if not message.loading:  # else another one stands in
+            self._size = message.stylizer_size
+            if message.counts.stylized or message.counts.plain:
+                self._works_since = self._works_since or time.monotonic()
+        if message.refused and self._smaller:  # which nobody has asked for
+            kept = dataclasses.replace(message.refused.kept, size=self.asked.config.size)
+            refused = dataclasses.replace(message.refused, kept=kept)
+            message = dataclasses.replace(message, refused=refused)
+        self.running = message
+        self.state, self.message = "running", message.message
+        self.asked.hear(message)
+        with self._changing:
+            self._answered = True
+            self._tell()
 
     def _tell(self) -> None:
         child, asked = self._child, self.asked
@@ -196,21 +207,21 @@ class Supervisor:
             self._answered = False
 
     def _gone(self, reason: str, *, from_outside: bool = False) -> None:
-        size = (0, 0)
         if self.running:
-            size = self.running.stylizer_size
             self._past.add(self.running.counts)
             self.running = None
         self._reap()
         if self._stands_in:  # the next try comes as it was to come
             return
         now = time.monotonic()
+        worked = 0.0 if self._works_since is None else now - self._works_since
         self.last_error = reason
-        if self._gpu == "lost" or (self._gpu == "memory" and not self._shrink(size)):
+        if not worked:
+            self._smaller = None  # where that was tried, it did not help
+        if self._gpu == "lost" or (self._gpu == "memory" and not self._shrink()):
             delay = self._recovery.seldom()
             self.state, self.message = "standby", f"{reason}; one try a minute"
         else:
-            worked = 0.0 if self._works_since is None else now - self._works_since
             delay = self._recovery.delay(reason, worked, from_outside=from_outside)
             smaller = ", at {}x{}".format(*self._smaller) if self._smaller else ""
             self.state = "recovering"
@@ -224,11 +235,12 @@ class Supervisor:
             with contextlib.suppress(WorkerError):  # then there is nothing to show
                 self.start()
 
-    def _shrink(self, size: Size) -> bool:
-        """Have the next worker make smaller pictures inside than of that size. Returns whether it
-        will: once, and not again where that did not help.
+    def _shrink(self) -> bool:
+        """Have the next worker make smaller pictures inside than this one. Returns whether it
+        will: once in a run.
         """
-        smaller = ladder(size, _GRID)[1:2] if self._smaller is None and all(size) else []
+        smaller = [] if self._has_shrunk or not all(self._size) else ladder(self._size, _GRID)[1:2]
+        self._has_shrunk = True
         self._smaller = smaller[0] if smaller else None
         return bool(smaller)
 

@@ -71,7 +71,7 @@ def open_source(
     cursor: bool = False,
 ) -> Source:
     """Open the source that `spec` names (one of SOURCES but `auto`, see `choose_source`, and
-    `canvas`, see `Drawing`).
+    `canvas`, see `Drawing`); a window by its whole title, see `settled_source`.
 
     size: what to draw or ask for where the source leaves the choice (testcard, camera, blank); a
     file larger than that and than 4K is scaled down. fps: the rate to ask a camera for. tell: told
@@ -143,6 +143,20 @@ def source_size(
             return source.size
 
     return answered(look, f"source {spec!r}")
+
+
+def settled_source(spec: str) -> str:
+    """The source with what it leaves open decided now: of a window its whole title, on X11.
+
+    Raises SourceError where there is no such window.
+    """
+    kind, _, words = spec.partition(":")
+    if kind != "window" or not words or sys.platform in ("win32", "darwin"):
+        return spec
+    from livestyle.sources import window
+
+    found = answered(lambda: window.choose_window(window.list_windows(), words), "the display")
+    return f"window:{found.title}"
 
 
 def choose_source() -> tuple[str, str]:

@@ -24,8 +24,10 @@ try:
     import xcffib.composite
     import xcffib.shm
     import xcffib.xproto
-except ImportError as missing:  # the package, or libxcb
+except ImportError as missing:
     raise SourceError(f"xcffib: {missing}; run: {adding_package('xcffib')}") from missing
+except OSError as missing:
+    raise SourceError(f"{missing}; install libxcb (Debian's package libxcb1)") from missing
 
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
@@ -50,7 +52,8 @@ class WindowInfo:
 class Window:
     """A Source that samples a window whenever it is read.
 
-    title: what stands in its title bar, or a part of that, in any case; see `find_window`.
+    title: all of what stands in its title bar, see `choose_window`; a part of it might be another's
+    where the one that was meant is away. Of several that have it the topmost is taken.
     display: the X11 display; None for the session's own.
 
     The window is followed when it is moved, covered, resized or renamed. The pointer is not seen.
@@ -68,7 +71,8 @@ class Window:
                 found = find_window(self._display.windows(), title)
                 self._id, self.size = found.id, found.size
                 self._display.redirect(self._id)
-            self._memory = undo.enter_context(_Memory(self._display))
+                self._memory = undo.enter_context(_Memory(self._display))
+                self._memory.hold(self.size[0] * self.size[1] * 4)  # whether there can be any
             self._opened = undo.pop_all()
         self._seq = 0
 
@@ -108,14 +112,21 @@ def list_windows(display: str | None = None) -> list[WindowInfo]:
         return opened.windows()
 
 
-def find_window(windows: list[WindowInfo], title: str) -> WindowInfo:
+def choose_window(windows: list[WindowInfo], words: str) -> WindowInfo:
     """The one with this title; where there is none, one with this in its title, in any case. Of
     several the topmost, which is the last. Raises SourceError when there is none.
     """
-    wanted = title.casefold()
-    exact = [window for window in windows if window.title == title]
+    wanted = " ".join(words.split()).casefold()
     alike = [window for window in windows if wanted in window.title.casefold()]
-    if found := exact or alike:
+    exact = [window for window in alike if window.title.casefold() == wanted]
+    return (exact or alike or [find_window(windows, words)])[-1]
+
+
+def find_window(windows: list[WindowInfo], title: str) -> WindowInfo:
+    """The one with exactly this title, of several the topmost. Raises SourceError when there is
+    none.
+    """
+    if found := [window for window in windows if window.title == title]:
         return found[-1]
     there = ", ".join(shown(window.title) for window in windows) or "none is shown"
     raise SourceError(f"there is no window {shown(title)}; choose from: {there}")
@@ -252,14 +263,18 @@ class _Memory:
         """The pixels of x, y, width, height: BGRA (H, W, 4), a copy."""
         *_, width, height = area
         size = width * height * 4
-        if self._bytes is None or self._bytes.size < size:
-            self._let_go()
-            self._share(size)
+        self.hold(size)
         assert self._bytes is not None
         form = xcffib.xproto.ImageFormat.ZPixmap
         shm = self._display.connection(xcffib.shm.key)
         shm.GetImage(drawable, *area, _ALL_PLANES, form, self._segment, 0).reply()
         return self._bytes[:size].reshape(height, width, 4).copy()
+
+    def hold(self, size: int) -> None:
+        """Have room for so many bytes. Raises SourceError where the display shares none."""
+        if self._bytes is None or self._bytes.size < size:
+            self._let_go()
+            self._share(size)
 
     def _share(self, size: int) -> None:
         private, create, remove = 0, 0o1000, 0  # IPC_PRIVATE, IPC_CREAT, IPC_RMID of <sys/ipc.h>
@@ -268,11 +283,14 @@ class _Memory:
             raise SourceError(f"no {size} bytes of shared memory; see ipcs -l")
         try:
             self._address = self._libc.shmat(known, None, 0)
+            if self._address == ctypes.c_void_p(-1).value:
+                self._address = 0
+                raise SourceError(f"no addresses for {size} bytes of shared memory; see ulimit -v")
             memory = (ctypes.c_uint8 * size).from_address(self._address)
             self._segment = self._display.connection.generate_id()
             shm = self._display.connection(xcffib.shm.key)
             shm.Attach(self._segment, known, False, is_checked=True).check()
-        except _REFUSED as error:
+        except _GONE as error:  # _REFUSED is one; without the extension the connection ends
             self._let_go()
             raise SourceError(
                 "the display shares no memory with this process, as over a network or out of a "

@@ -15,6 +15,7 @@ _GONE = (
     "uncorrectable ECC error",
     "Found no NVIDIA driver",
 )
+_FULL = ("CUDA error: out of memory", "ALLOC_FAILED")  # as the driver and cuBLAS say it
 _OF_LIBRARIES = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS", "CUFFT_STATUS")
 
 
@@ -26,7 +27,7 @@ def gpu_error(error: BaseException) -> GpuError | None:
     if torch is None or not isinstance(error, RuntimeError):
         return None
     told = " ".join(str(error).split("\n", 1)[0].split())
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.OutOfMemoryError) or any(words in told for words in _FULL):
         return GpuMemory(f"the GPU has no memory left: {told}; close what else uses it")
     if any(words in told for words in _GONE):
         return GpuLost(f"the GPU is gone: {told}; see nvidia-smi, and dmesg for an Xid")

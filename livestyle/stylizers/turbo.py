@@ -21,7 +21,7 @@ from livestyle.diffusion.prompt import Prompts, note_of
 from livestyle.diffusion.step import Step
 from livestyle.engines.choice import Wanted, choose_engine_for
 from livestyle.engines.loading import open_engine
-from livestyle.errors import EngineError, SpoiltFrame, StylizerError
+from livestyle.errors import EngineError, GpuMemory, SpoiltFrame, StylizerError
 from livestyle.finish.device import DeviceFinish
 from livestyle.frame import Frame, Size
 from livestyle.models.loadable import stored_model
@@ -291,7 +291,7 @@ def _told_of_memory(title: str, size: Size) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise StylizerError(
+        raise GpuMemory(
             f"the GPU's memory does not hold {title} at {size[0]}x{size[1]}; close what else uses "
             "it, or choose a smaller --size or --recipe sd-turbo"
         ) from error

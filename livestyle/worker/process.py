@@ -61,14 +61,19 @@ def main(front: Connection, begins: Change, output_size: Size, slots: Slots, pat
         try:
             _serve(front, begins, output_size, slots, patient)
         except Exception as error:
-            if gpu := gpu_error(error):
-                front.send(Failed(str(gpu), _GPU_KINDS.get(type(gpu), "")))
-                os._exit(GPU_FAILED)  # its libraries may hang where they are ended in order
+            _leave_gpu(front, error)
             if not isinstance(error, LivestyleError):
                 traceback.print_exc()
             told = str(error) if isinstance(error, LivestyleError) else f"internal error: {error!r}"
             front.send(Failed(told))
     leave(0)
+
+
+def _leave_gpu(front: Connection, error: BaseException) -> None:
+    """End here where that is an error of the GPU: its libraries may hang where they are closed."""
+    if gpu := gpu_error(error):
+        front.send(Failed(str(gpu), _GPU_KINDS.get(type(gpu), "")))
+        os._exit(GPU_FAILED)
 
 
 def _be_attacked() -> None:
@@ -95,8 +100,9 @@ def _serve(
             if message is not None:
                 studio.change(message)
                 told = 0.0  # the next may come at once
-            if studio.failure:
-                raise studio.failure
+            if failure := studio.failure:
+                _leave_gpu(front, failure)
+                raise failure
             if time.monotonic() >= told + PROGRESS_EVERY:
                 front.send(studio.progress())
                 told = time.monotonic()

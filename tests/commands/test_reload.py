@@ -22,6 +22,7 @@ class _Run:
         self.config = BEGAN
         self.asked: list[dict[str, Any]] = []
         self._full = full
+        self.refused = ""
 
     def change(self, values: dict[str, Any]) -> int:
         if self._full and "sink" in values:
@@ -29,6 +30,9 @@ class _Run:
         self.config = changed(self.config, values)
         self.asked.append(values)
         return len(self.asked)
+
+    def answer(self) -> str | None:
+        return self.refused
 
 
 def _reload(**new: Any) -> Reload:
@@ -98,3 +102,40 @@ def test_sinks_come_last_and_take_the_rest_back_where_they_fail() -> None:
     reload.ask()
     assert "settings stay as they were: no space" in reload.turn(run)
     assert run.config == BEGAN
+
+
+def test_what_was_refused_later_on_is_tried_again() -> None:
+    run = _Run()
+    reload = _reload(fps=24.0)
+    reload.ask()
+    assert reload.turn(run) == "settings read again: fps"
+    run.config, run.refused = BEGAN, "it is away"
+    reload.ask()
+    assert reload.turn(run) == "settings read again: fps"
+    assert run.config.fps == 24
+
+
+def test_what_is_no_longer_said_stays() -> None:
+    began = dataclasses.replace(BEGAN, detail=0.5)
+    run, reload = _Run(), Reload(began, lambda: BEGAN)
+    run.config = began
+    reload.ask()
+    assert reload.turn(run) == "settings read again: nothing is new"
+    assert run.config.detail == 0.5
+
+
+def test_a_style_comes_with_what_the_file_says_beside_it() -> None:
+    began = dataclasses.replace(BEGAN, detail=0.2)
+    run = _Run()
+    run.config = began
+    reload = Reload(began, lambda: dataclasses.replace(began, style="wave"))
+    reload.ask()
+    assert reload.turn(run) == "settings read again: style, detail"
+    assert (run.config.style, run.config.detail) == ("wave", 0.2)
+
+
+def test_a_seed_that_is_picked_anew_is_no_change() -> None:
+    run = _Run()
+    reload = _reload(seed=77)
+    reload.ask()
+    assert reload.turn(run) == "settings read again: nothing is new"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from test_pulse import FRESH
 
-from livestyle.between.messages import Counts, Failed, Loading
+from livestyle.between.messages import Counts, Failed, Loading, Running
 from livestyle.config import Config
 from livestyle.endings import end_in_order
 from livestyle.front.child import Child
@@ -121,10 +121,10 @@ def test_the_last_word_of_a_worker_that_is_ended_is_no_failure_of_the_run(
     assert supervisor.counts().captured == 7
 
 
-def _fails(supervisor: Supervisor, worker: _Hung, why: str = "no memory") -> None:
+def _fails(supervisor: Supervisor, worker: _Hung, *failed: Any, ready: Running = FRESH) -> None:
     """As a worker that was ready, and then was not."""
-    worker.front.send(FRESH)
-    worker.front.send(Failed(why))
+    worker.front.send(ready)
+    worker.front.send(Failed(*(failed or ("no memory",))))
     worker.code = 0
     worker.front.close()
     for _ in range(2):
@@ -182,6 +182,36 @@ def test_the_source_as_it_is_is_shown_meanwhile_where_that_is_wanted(
     supervisor.poll(0)
     assert stand_in.killed and workers[3].begins.config == shows
     assert supervisor.restarts == 2
+
+
+def test_where_gpu_memory_is_short_a_smaller_picture_is_tried_once(
+    supervisor: Supervisor, workers: list[_Hung], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda seconds: None)
+    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
+    inside = dataclasses.replace(FRESH, stylizer_size=(640, 384))
+    _fails(supervisor, workers[0], "no memory left", "memory", ready=inside)
+    assert supervisor.message == "no memory left; restart in 0 s, at 512x320"
+    supervisor.poll(0)
+    assert workers[1].begins.config.size == (512, 320)
+    _fails(supervisor, workers[1], "no engine of that size")  # nor is it tried again
+    now += 1
+    supervisor.poll(0)
+    assert workers[2].begins.config.size is None
+    _fails(supervisor, workers[2], "no memory left", "memory")
+    assert (supervisor.state, supervisor.message) == (
+        "standby",
+        "no memory left; one try a minute",
+    )
+    now += 60
+    supervisor.poll(0)
+    assert workers[3].begins.config.size is None
+    _fails(supervisor, workers[3], "gone", "lost")
+    assert supervisor.state == "standby"
+    supervisor.change(dataclasses.replace(supervisor.asked.config, fps=24.0))  # a try at once
+    supervisor.poll(0)
+    assert len(workers) == 5
 
 
 class _EndsUs:

@@ -37,7 +37,7 @@ def test_a_window_is_followed_through_all_that_happens_to_it(
     first = PatternWindow(display.name, "Game", SIZE, 1)
     cover = PatternWindow(display.name, "Cover", (640, 400), None, at=(0, 0))
     said = tmp_path / "said"
-    command = [sys.executable, "-m", "livestyle", "run", "--source", "window:Game"]
+    command = [sys.executable, "-m", "livestyle", "run", "--source", "window:game"]
     command += ["--stylizer", "passthrough", "--sink", "record:out.mkv", "--report", "r.json"]
     with said.open("wb") as stderr:
         run = subprocess.Popen(

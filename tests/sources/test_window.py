@@ -13,8 +13,9 @@ from waiting import until
 
 from livestyle.commands.devices import list_devices
 from livestyle.errors import ConfigError, SourceError, SourceLost
-from livestyle.sources import open_source
-from livestyle.sources.window import Window, WindowInfo, find_window, list_windows
+from livestyle.sources import open_source, settled_source
+from livestyle.sources.window import Window, WindowInfo, choose_window, find_window, list_windows
+from livestyle.values import spec
 
 
 @pytest.fixture
@@ -199,17 +200,18 @@ KNOWN = [
         ("SuperTux 0.6.3", 1),  # exactly
         ("supertux", 2),  # the topmost that has it
         ("FORUM — b", 2),
+        ("supertux  0.6.3", 1),
         ("Mail", 3),  # the topmost of two
         ("0.6", 1),
     ],
 )
 def test_finds_by_title(title, expected):
-    assert find_window(KNOWN, title).id == expected
+    assert choose_window(KNOWN, title).id == expected
 
 
 def test_says_what_there_is():
     with pytest.raises(SourceError) as caught:
-        find_window(KNOWN[:2], "Doom")
+        choose_window(KNOWN[:2], "Doom")
     assert str(caught.value) == ("there is no window 'Doom'; choose from: 'Mail', 'SuperTux 0.6.3'")
 
 
@@ -231,3 +233,26 @@ def test_is_listed_as_it_is_named(display, shown, monkeypatch):
 def test_needs_a_title():
     with pytest.raises(ConfigError, match="unknown source 'window:'"):
         open_source("window:")
+
+
+def test_a_part_of_a_title_is_settled_once_and_no_other_takes_its_place(
+    display, shown, monkeypatch
+):
+    monkeypatch.setenv("DISPLAY", display.name)
+    game = shown("Pattern 2", seed=1)
+    assert settled_source("window:pattern") == "window:Pattern 2"
+    shown("About Pattern 2", seed=2)
+    game.hide()
+    with pytest.raises(SourceError, match="there is no window 'Pattern 2'"):
+        open_source("window:Pattern 2")
+    with pytest.raises(SourceError, match="there is no window 'about'"):
+        find_window(list_windows(display.name), "about")
+    game.show()
+    with open_source("window:Pattern 2") as window:
+        assert agrees(window.read(), game, (200, 120))
+
+
+def test_a_title_is_no_path():
+    assert settled_source("testcard") == "testcard"
+    assert spec("window:~/src") == "window:~/src"
+    assert spec("file:~/src") != "file:~/src"
