@@ -263,7 +263,9 @@ class Front:
         if self._is_finished and isinstance(self._clock.failure, SinkError):  # of the only one left
             ended.append(str(self._clock.failure))
         worked = self._worker.counts()
-        if self._is_finished and not (worked.stylized or worked.plain):
+        # the last that a killed worker counted was not told; what stands in for one is not styled
+        shown = self._clock.counts.unique if self.config.on_failure != "passthrough" else 0
+        if self._is_finished and not (worked.stylized or worked.plain or shown):
             why = self._worker.message or "the worker was not ready in time"
             ended.append(f"no frame was styled: {why}")
         return ended

@@ -116,6 +116,7 @@ def test_a_folder_that_is_removed_costs_no_worker(start: Start, tmp_path: Path) 
     psutil.Process(first := _worker(process.pid)).kill()
     until(lambda: _worker(process.pid, other_than=first), 10)
     until(lambda: said.read_text().count("passthrough on opencv") > 1, 20)
+    time.sleep(3)  # for a frame
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 1  # for there is nowhere to put the report
     lines = [line for line in said.read_text().splitlines() if line.startswith("livestyle:")]
