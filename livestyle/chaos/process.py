@@ -7,16 +7,16 @@ import signal
 import threading
 import time
 
-from livestyle.chaos import Fault, Plan
+from livestyle.chaos import Fault, Plan, plan_of
 
 _LOOK_EVERY = 0.02  # s
 _SIGNALS = {"worker.kill": "SIGKILL", "worker.stop": "SIGSTOP", "worker.crash": "SIGSEGV"}
 
 
-def attack(plan: Plan) -> None:
-    """Do to this process what is planned, on a thread of its own."""
-    faults = plan.of(*_SIGNALS)
-    if faults:
+def attack() -> None:
+    """Do to this process what the environment asks for, if anything, on a thread of its own."""
+    plan = plan_of(os.environ)
+    if plan is not None and (faults := plan.of(*_SIGNALS)):
         threading.Thread(target=_attack, args=(plan, faults), name="chaos", daemon=True).start()
 
 

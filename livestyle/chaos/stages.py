@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from livestyle.chaos import Fault, Plan
+from livestyle.chaos import Fault, Plan, plan_of
 from livestyle.errors import SinkError, SourceLost
 
 if TYPE_CHECKING:
     from livestyle.frame import Frame
 
+Stage = TypeVar("Stage")
+
 
 class Faulty:
-    """All of what it stands before, but for one call."""
+    """All of what it stands before, but for one call. `points`: which faults it may have."""
 
-    def __init__(self, stage: Any, plan: Plan, *points: str) -> None:
+    points: tuple[str, ...] = ()
+
+    def __init__(self, stage: Any, plan: Plan) -> None:
         self.stage = stage
         self.plan = plan
-        self.faults = {point: plan.of(point) for point in points}
+        self.faults = {point: plan.of(point) for point in self.points}
+
+    @classmethod
+    def around(cls, stage: Stage) -> Stage:
+        """The stage with the faults that the environment asks for; itself where it asks for none.
+        Raises what they are.
+        """
+        plan = plan_of(os.environ)
+        return stage if plan is None else cast("Stage", cls(stage, plan))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stage, name)
@@ -47,10 +60,12 @@ class Faulty:
 
 
 class FaultySource(Faulty):
-    """See POINTS of livestyle.chaos."""
+    """A Source."""
+
+    points = "capture.hang", "capture.lost"
 
     def __init__(self, source: Any, plan: Plan) -> None:
-        super().__init__(source, plan, "capture.hang", "capture.lost")
+        super().__init__(source, plan)
         if self.on("capture.lost"):
             source.__exit__(None, None, None)
             raise SourceLost(f"{source.name} is gone, as {asked('capture.lost')}")
@@ -64,16 +79,14 @@ class FaultySource(Faulty):
 
 
 class FaultySink(Faulty):
-    """See POINTS of livestyle.chaos."""
+    """A Sink."""
 
-    def __init__(self, sink: Any, plan: Plan) -> None:
-        super().__init__(sink, plan, "sink.hang", "sink.error")
+    points = "sink.hang", "sink.error"
 
     def write(self, frame: Frame) -> None:
         self._hang("sink.hang")
         if self.comes("sink.error"):
-            error = OSError(errno.EIO, "Input/output error")
-            raise SinkError(f"{self.stage.name} takes no more frames: {error.strerror}")
+            raise SinkError(f"{self.stage.name} takes no more frames: {os.strerror(errno.EIO)}")
         self.stage.write(frame)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from livestyle.chaos import Plan
 from livestyle.chaos.stages import Faulty, asked
 from livestyle.errors import SpoiltFrame, StylizerError
 
 if TYPE_CHECKING:
     from livestyle.frame import Frame
 
+_GPU_POINTS = ("gpu.error", "gpu.memory", "gpu.lost")
 # What PyTorch 2.13 says of each on CUDA 13.
 _GPU_ERROR = "CUDA error: an illegal memory access was encountered"
 _GPU_LOST = "CUDA error: no CUDA-capable device is detected"
@@ -19,11 +19,9 @@ _GPU_MEMORY = "CUDA out of memory. Tried to allocate 20.00 MiB"
 
 
 class FaultyStylizer(Faulty):
-    """See POINTS of livestyle.chaos."""
+    """A Stylizer."""
 
-    def __init__(self, stylizer: Any, plan: Plan) -> None:
-        points = ("stylizer.slow", "stylizer.error", "stylizer.nan")
-        super().__init__(stylizer, plan, *points, "gpu.error", "gpu.memory", "gpu.lost")
+    points = "stylizer.slow", "stylizer.error", "stylizer.nan", *_GPU_POINTS
 
     def stylize(self, frame: Frame) -> Frame:
         for fault in self.faults["stylizer.slow"]:
@@ -33,8 +31,8 @@ class FaultyStylizer(Faulty):
             raise StylizerError(f"a frame failed, as {asked('stylizer.error')}")
         if self.comes("stylizer.nan"):
             raise SpoiltFrame(f"a frame is no picture, as {asked('stylizer.nan')}")
-        for point in ("gpu.error", "gpu.memory", "gpu.lost"):
-            if self.faults[point] and self.comes(point):
+        for point in _GPU_POINTS:
+            if self.comes(point):
                 raise _gpu_error(point)
         styled: Frame = self.stage.stylize(frame)
         return styled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -85,8 +84,9 @@ def check_systemd() -> None:
 
 def unit_file() -> Path:
     """Where a user's units are."""
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(home, "systemd", "user", NAME)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir(), "systemd", "user", NAME)
 
 
 def systemctl(*words: str) -> None:

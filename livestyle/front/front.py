@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,8 @@ from livestyle.engines.cache import user_cache
 from livestyle.errors import ConfigError, SinkError
 from livestyle.files import Target
 from livestyle.frame import UHD, canvas_size, even, within
-from livestyle.front.card import black, draw_card, draw_hud
+from livestyle.front.card import draw_hud
+from livestyle.front.cover import Cover
 from livestyle.front.decide import Announce, decide, size_of_source
 from livestyle.front.framelog import FrameLog
 from livestyle.front.gallery import Gallery
@@ -32,14 +32,11 @@ from livestyle.front.report import Reporter
 from livestyle.front.sinks import Sinks
 from livestyle.front.snapshots import Snapshots
 from livestyle.front.supervisor import Supervisor
-from livestyle.pacing import SECOND
 from livestyle.sinks import Sink
 from livestyle.sources import choose_source, settled_source
 from livestyle.stylizers.change import changed
 
 TICK = 0.25  # s between two looks at the worker
-CARD_AFTER = 2 * SECOND  # ns without a new frame, while the worker or the source is away
-_STARTING, _AWAY, _FAILED = "starting", "one moment", "it failed, and is tried again every minute"
 
 Status = dict[str, Any]
 
@@ -103,8 +100,7 @@ class Front:
         snapshots = Snapshots(self._recordings.folder, self, self.slots.styled, self._size)
         remotes = Remotes(config, self, snapshots.take, self._announce)
         self._remotes = self._opened.enter_context(remotes)
-        self._cards = {text: draw_card(self._size, text) for text in (_STARTING, _AWAY, _FAILED)}
-        self._cards[""] = black(self._size)
+        self._cover = Cover(self._clock, self._size)
 
     def run(self, show: Callable[[Status], None]) -> None:
         """Run until `seconds` are over; Ctrl-C ends it sooner, as KeyboardInterrupt.
@@ -113,7 +109,7 @@ class Front:
 
         Raises LivestyleError when the worker never came up or no sink takes frames any more.
         """
-        self._clock.card = self._cards[_STARTING]
+        self._cover.begin()
         with undisturbed():
             self._run(show)
 
@@ -235,21 +231,12 @@ class Front:
         counts, running = self._clock.counts, self._worker.running
         if running and running.source_fps:
             counts.freezes.follow(min(self.config.fps, running.source_fps))
-        failed = self._worker.state in ("failed", "standby")
-        trouble = self._worker.state != "running" or self._worker.message
-        away = time.monotonic_ns() - counts.newest_at > CARD_AFTER
-        if away and (failed or (trouble and counts.newest_at)):
-            self._show_failure(_FAILED if failed else _AWAY)
+        self._cover.look(self._worker, self.config)
         if self._began.hud:
             output = self._status.get("output") or {}
             p50 = (output.get("latency_ms") or {}).get("p50")
             fps = f"{output.get('unique_fps', 0):.0f} unique fps"
             self._clock.hud = draw_hud(fps if p50 is None else f"{fps}  {p50:.0f} ms")
-
-    def _show_failure(self, text: str) -> None:
-        on_failure = self.config.on_failure
-        if on_failure != "freeze" or not self._clock.counts.newest_at:
-            self._clock.card = self._cards["" if on_failure == "black" else text]
 
     def _notes(self) -> Status:
         """What the sinks say of themselves, and what ended before the run did."""

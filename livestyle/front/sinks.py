@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Container
-from typing import cast
 
-from livestyle.chaos import plan_of
+from livestyle.chaos.stages import FaultySink
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, SinkError
@@ -67,10 +65,7 @@ class Sinks:
             self._close(sink)
 
     def _take(self, spec: str, sink: Sink) -> None:
-        if (plan := plan_of(os.environ)) is not None:
-            from livestyle.chaos.stages import FaultySink
-
-            sink = cast("Sink", FaultySink(sink, plan))
+        sink = FaultySink.around(sink)
         self.open[spec] = sink
         self._clock.add(sink)
 

@@ -18,10 +18,9 @@ from livestyle.front.asked import Asked
 from livestyle.front.child import Child
 from livestyle.front.pulse import Pulse
 from livestyle.front.recovery import Recovery
-from livestyle.placement import ladder
+from livestyle.front.smaller import Smaller
 from livestyle.worker.process import main as run_worker
 
-_GRID = range(64, 4097, 64)  # what every diffusion model's sides may be
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM) if hasattr(signal, "SIGKILL") else ()
 
 
@@ -49,9 +48,7 @@ class Supervisor:
         self._pulse = Pulse()
         self._cause = ""  # why the worker says that it ends
         self._gpu = ""  # what of the GPU that is, see Failed
-        self._size: Size = (0, 0)  # the last that was inside
-        self._smaller: Size | None = None  # what is tried instead, where memory was short
-        self._has_shrunk = False
+        self._smaller = Smaller()
         self._spoke = False  # any worker, ever
         self._recovery = Recovery()
         self._works_since: float | None = None  # when this worker's first frame was heard of
@@ -69,9 +66,8 @@ class Supervisor:
                 begins.config, stylizer="passthrough", style=None, size=None
             )
             begins = dataclasses.replace(begins, config=config)
-        elif self._smaller:
-            config = dataclasses.replace(begins.config, size=self._smaller)
-            begins = dataclasses.replace(begins, config=config)
+        else:
+            begins = dataclasses.replace(begins, config=self._smaller.of(begins.config))
         self._cause = self._gpu = ""
         self._works_since = None
         try:
@@ -183,14 +179,10 @@ class Supervisor:
     def _hear_of_work(self, message: Running) -> None:
         self._pulse.hear(message, time.monotonic())
         if not message.loading:  # else another one stands in
-            self._size = message.stylizer_size
+            self._smaller.see(message)
             if message.counts.stylized or message.counts.plain:
                 self._works_since = self._works_since or time.monotonic()
-        if message.refused and self._smaller:  # which nobody has asked for
-            kept = dataclasses.replace(message.refused.kept, size=self.asked.config.size)
-            refused = dataclasses.replace(message.refused, kept=kept)
-            message = dataclasses.replace(message, refused=refused)
-        self.running = message
+        self.running = message = self._smaller.asked_for(message, self.asked.config)
         self.state, self.message = "running", message.message
         self.asked.hear(message)
         with self._changing:
@@ -217,13 +209,14 @@ class Supervisor:
         worked = 0.0 if self._works_since is None else now - self._works_since
         self.last_error = reason
         if not worked:
-            self._smaller = None  # where that was tried, it did not help
-        if self._gpu == "lost" or (self._gpu == "memory" and not self._shrink()):
+            self._smaller.give_up()
+        if self._gpu == "lost" or (self._gpu == "memory" and not self._smaller.is_found()):
             delay = self._recovery.seldom()
             self.state, self.message = "standby", f"{reason}; one try a minute"
         else:
             delay = self._recovery.delay(reason, worked, from_outside=from_outside)
-            smaller = ", at {}x{}".format(*self._smaller) if self._smaller else ""
+            size = self._smaller.size
+            smaller = ", at {}x{}".format(*size) if size else ""
             self.state = "recovering"
             self.message = f"{reason}; restart in {delay:.0f} s{smaller}"
             if self._recovery.is_seldom:
@@ -234,15 +227,6 @@ class Supervisor:
             self._stands_in = True
             with contextlib.suppress(WorkerError):  # then there is nothing to show
                 self.start()
-
-    def _shrink(self) -> bool:
-        """Have the next worker make smaller pictures inside than this one. Returns whether it
-        will: once in a run.
-        """
-        smaller = [] if self._has_shrunk or not all(self._size) else ladder(self._size, _GRID)[1:2]
-        self._has_shrunk = True
-        self._smaller = smaller[0] if smaller else None
-        return bool(smaller)
 
     def _reap(self) -> None:
         if self._child is None:

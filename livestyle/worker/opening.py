@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
-from typing import cast
 
 from livestyle.aside import run_aside
 from livestyle.between.slot import Slots
 from livestyle.canvas import Canvas
-from livestyle.chaos import plan_of
+from livestyle.chaos.stages import FaultySource
+from livestyle.chaos.stylizer import FaultyStylizer
 from livestyle.config import Config
 from livestyle.errors import ConfigError, SourceError
 from livestyle.frame import Size, canvas_size
@@ -55,11 +54,7 @@ def open_source_of(config: Config, output_size: Size, slots: Slots) -> Source:
             raise ConfigError("source 'canvas' is drawn on the page: add --sink web")
         return Drawing(slots.canvas, canvas_size(output_size))
     source = open_source(config.source, output_size, config.fps, cursor=config.cursor)
-    if (plan := plan_of(os.environ)) is None:
-        return source
-    from livestyle.chaos.stages import FaultySource
-
-    return cast("Source", FaultySource(source, plan))
+    return FaultySource.around(source)
 
 
 def open_stylizer_of(config: Config, output_size: Size, say: Say) -> Stylizer:
@@ -71,8 +66,4 @@ def open_stylizer_of(config: Config, output_size: Size, say: Say) -> Stylizer:
     # PyTorch keeps an OpenMP team for every thread that has computed, as long as that thread lives.
     # A second one, though idle, makes the stylize thread's sleep at each barrier: 20 % of a frame.
     stylizer = run_aside(lambda: open_stylizer(config, canvas, say), "load")
-    if (plan := plan_of(os.environ)) is None:
-        return stylizer
-    from livestyle.chaos.stylizer import FaultyStylizer
-
-    return cast("Stylizer", FaultyStylizer(stylizer, plan))
+    return FaultyStylizer.around(stylizer)

@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from livestyle.aside import leave
 from livestyle.between.messages import Change, Failed, Loading, Stop
 from livestyle.between.slot import Slots
-from livestyle.chaos import VARIABLE, plan_of
+from livestyle.chaos.process import attack
 from livestyle.errors import GpuLost, GpuMemory, LivestyleError
 from livestyle.frame import Size
 from livestyle.streams import leave_stdout
@@ -51,8 +51,7 @@ def main(front: Connection, begins: Change, output_size: Size, slots: Slots, pat
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the front decides
     leave_stdout()  # which may carry the front's pictures
-    if VARIABLE in os.environ:
-        _be_attacked()
+    attack()
     # Read when PyTorch is loaded: threads that wait for each other sleep, and keep no core from the
     # game. Beside one busy process frames took 0.6 of the time so; on their own 1.06 of it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -74,13 +73,6 @@ def _leave_gpu(front: Connection, error: BaseException) -> None:
     if gpu := gpu_error(error):
         front.send(Failed(str(gpu), _GPU_KINDS.get(type(gpu), "")))
         os._exit(GPU_FAILED)
-
-
-def _be_attacked() -> None:
-    from livestyle.chaos.process import attack
-
-    if plan := plan_of(os.environ):
-        attack(plan)
 
 
 def _serve(

@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,6 +66,25 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[_Hung]:
     monkeypatch.setattr(Leash, "tie", lambda leash, pid: leash.held.close())
     monkeypatch.setattr(multiprocessing.process, "_children", set())
     return started
+
+
+class _Clock:
+    """The supervisor's: it stands still but for what is added to `now`, s."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
+    return clock
 
 
 @pytest.fixture
@@ -132,20 +150,17 @@ def _fails(supervisor: Supervisor, worker: _Hung, *failed: Any, ready: Running =
 
 
 def test_one_that_fails_the_same_way_is_tried_once_a_minute_until_something_changes(
-    supervisor: Supervisor, workers: list[_Hung], monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, workers: list[_Hung], clock: _Clock
 ) -> None:
-    now = time.monotonic()
-    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda seconds: None)
-    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
     states = []
     for number in range(7):
         _fails(supervisor, workers[number])
         states.append((supervisor.state, supervisor.message.partition(",")[2]))
-        now += 59
+        clock.now += 59
         supervisor.poll(0)
         if supervisor.state == "failed":
             assert len(workers) == number + 1
-            now += 1
+            clock.now += 1
             supervisor.poll(0)
         assert len(workers) == number + 2
     assert states[4] == ("recovering", "")
@@ -161,11 +176,8 @@ def test_one_that_fails_the_same_way_is_tried_once_a_minute_until_something_chan
 
 
 def test_the_source_as_it_is_is_shown_meanwhile_where_that_is_wanted(
-    supervisor: Supervisor, workers: list[_Hung], monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, workers: list[_Hung], clock: _Clock
 ) -> None:
-    now = time.monotonic()
-    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda seconds: None)
-    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
     shows = Config(source="testcard", style="wave", stylizer="lite", on_failure="passthrough")
     supervisor.change(shows)
     _fails(supervisor, workers[0])
@@ -178,25 +190,22 @@ def test_the_source_as_it_is_is_shown_meanwhile_where_that_is_wanted(
     supervisor.poll(0.1)
     assert supervisor.state == "recovering" and supervisor.message == "no memory; restart in 1 s"
     assert supervisor.counts().stylized == 0  # nothing is
-    now += 1
+    clock.now += 1
     supervisor.poll(0)
     assert stand_in.killed and workers[3].begins.config == shows
     assert supervisor.restarts == 2
 
 
 def test_where_gpu_memory_is_short_a_smaller_picture_is_tried_once(
-    supervisor: Supervisor, workers: list[_Hung], monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, workers: list[_Hung], clock: _Clock
 ) -> None:
-    now = time.monotonic()
-    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda seconds: None)
-    monkeypatch.setattr("livestyle.front.supervisor.time", clock)
     inside = dataclasses.replace(FRESH, stylizer_size=(640, 384))
     _fails(supervisor, workers[0], "no memory left", "memory", ready=inside)
     assert supervisor.message == "no memory left; restart in 0 s, at 512x320"
     supervisor.poll(0)
     assert workers[1].begins.config.size == (512, 320)
     _fails(supervisor, workers[1], "no engine of that size")  # nor is it tried again
-    now += 1
+    clock.now += 1
     supervisor.poll(0)
     assert workers[2].begins.config.size is None
     _fails(supervisor, workers[2], "no memory left", "memory")
@@ -204,7 +213,7 @@ def test_where_gpu_memory_is_short_a_smaller_picture_is_tried_once(
         "standby",
         "no memory left; one try a minute",
     )
-    now += 60
+    clock.now += 60
     supervisor.poll(0)
     assert workers[3].begins.config.size is None
     _fails(supervisor, workers[3], "gone", "lost")

@@ -14,7 +14,8 @@ from waiting import until
 from livestyle.commands.devices import list_devices
 from livestyle.errors import ConfigError, SourceError, SourceLost
 from livestyle.sources import open_source, settled_source
-from livestyle.sources.window import Window, WindowInfo, choose_window, find_window, list_windows
+from livestyle.sources.window import Window, choose_window, find_window, list_windows
+from livestyle.sources.x11 import WindowInfo
 from livestyle.values import spec
 
 
