@@ -342,6 +342,15 @@ class Config:
         "replace files that are there: recordings, reports, what else is written by name",
         values.switch,
     )
+    idle: str = _setting(
+        "run",
+        "auto",
+        "auto: while nobody reads the camera or has the page open, and nothing is recorded, "
+        "capturing and styling rest; off: they go on",
+        values.choice("auto", "off"),
+        metavar="WHEN",
+        live=ALL,
+    )
     on_failure: str = _setting(
         "run",
         "card",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import deque
 
@@ -31,6 +30,12 @@ class Timings:
         self._buckets[min(bucket, _BUCKETS - 1)] += 1
         self.count += 1
         self.max = max(self.max, duration)
+
+    def copy(self) -> Timings:
+        """All that was recorded until now."""
+        copied = Timings()
+        copied.count, copied.max, copied._buckets = self.count, self.max, self._buckets.copy()
+        return copied
 
     def add(self, other: Timings) -> None:
         """Count all that the other has counted."""
@@ -92,7 +97,7 @@ class Recent:
 
     def update(self, now: int, timings: Timings) -> Timings:
         """Those recorded lately, given all so far at `now` (ns); call it a few times a second."""
-        self._samples.append((now, copy.deepcopy(timings)))
+        self._samples.append((now, timings.copy()))
         while len(self._samples) > 2 and now - self._samples[1][0] >= self._window:
             self._samples.popleft()
         return timings.since(self._samples[0][1])
@@ -125,6 +130,11 @@ class Freezes:
     def follow(self, fps: float) -> None:
         """So many pictures a second are asked for, or all that the source has."""
         self._longest = max(SECOND, round(2 * SECOND / fps))
+
+    def rest(self, now: int) -> None:
+        """Nobody looks at `now`, in ns; what stands still meanwhile is none."""
+        if self._since:
+            self._since, self._before, self._goes_on = now, self.duration, False
 
     def tick(self, now: int, *, is_new: bool) -> None:
         """A picture was shown at `now`, in ns: a new one, or no newer one than before."""

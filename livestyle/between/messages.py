@@ -88,6 +88,7 @@ class Running:
     fresh: bool  # whether that stylizer has made no frame yet: its first may take long
     opening: str  # what is, because of a change, while all goes on as it was, or ""
     building: str  # how far an engine is that will take over, or why there is none, or ""
+    rests: bool  # whether nothing is captured, for nobody wants frames
 
     @property
     def message(self) -> str:

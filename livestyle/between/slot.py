@@ -20,10 +20,10 @@ from livestyle.pacing import SECOND
 
 _BUFFERS = 3
 _ALIGNMENT = 64
-# int64 words: how many frames were put so far, when the reader's next take is due, then for each
-# buffer its version and its frame's seq, captured_at and change
-_COUNT, _DUE = 0, 1
-_FIRST = 2
+# int64 words: how many frames were put so far, when the reader's next take is due, whether it
+# rests, then for each buffer its version and its frame's seq, captured_at and change
+_COUNT, _DUE, _RESTS = 0, 1, 2
+_FIRST = 3
 _VERSION, _SEQ, _CAPTURED_AT, _CHANGE = range(4)
 _WORDS = 4
 _HEADER = _ALIGNMENT * -(-8 * (_FIRST + _BUFFERS * _WORDS) // _ALIGNMENT)  # bytes
@@ -70,6 +70,15 @@ class Slot:
     @due_at.setter
     def due_at(self, deadline: int) -> None:
         self._words[_DUE] = deadline
+
+    @property
+    def rests(self) -> bool:
+        """Whether the reader takes nothing until further notice: no frame need be made."""
+        return bool(self._words[_RESTS])
+
+    @rests.setter
+    def rests(self, rests: bool) -> None:
+        self._words[_RESTS] = rests
 
     def put(
         self, seq: int, captured_at: int, fill: Callable[[memoryview], None], change: int = 0

@@ -20,18 +20,19 @@ class Service:
         self._watched = environment.pop("WATCHDOG_USEC", "") != "" and asks_this
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._said = ""
-        self._frames = 0
+        self._progress = 0, 0.0
 
     def show(self, status: dict[str, Any]) -> None:
         """Called with the live report a few times a second, by the thread that may hang."""
-        state, message, frames = status["state"], status["message"], status["output"]["frames"]
-        if frames == self._frames:  # the thread that writes them hangs, in a sink
+        state, message, output = status["state"], status["message"], status["output"]
+        progress = output["frames"], output["rested_s"]
+        if progress == self._progress:  # the thread that writes them hangs, in a sink
             return
-        if not self._frames:
+        if not any(self._progress):
             self._send("READY=1")
         elif self._watched:
             self._send("WATCHDOG=1")
-        self._frames = frames
+        self._progress = progress
         told = f"STATUS={state}: {message}" if message else f"STATUS={state}"
         if told != self._said:
             self._said = told

@@ -29,6 +29,11 @@ class Cover:
         """Before the first frame."""
         self._clock.card = self._cards[_STARTING]
 
+    def rest(self, config: Config) -> None:
+        """Cover the last frame while nobody watches: who comes next is not to see it."""
+        if config.on_failure != "freeze":
+            self._clock.card = self._cards[_BLACK if config.on_failure == "black" else _AWAY]
+
     def look(self, worker: Supervisor | InProcess, config: Config) -> None:
         """Cover the last frame where it is old, and it is known why."""
         newest_at = self._clock.counts.newest_at

@@ -23,6 +23,7 @@ from livestyle.front.cover import Cover
 from livestyle.front.decide import Announce, decide, size_of_source
 from livestyle.front.framelog import FrameLog
 from livestyle.front.gallery import Gallery
+from livestyle.front.idle import Idle
 from livestyle.front.inprocess import InProcess
 from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock, undisturbed
@@ -37,6 +38,7 @@ from livestyle.sources import choose_source, settled_source
 from livestyle.stylizers.change import changed
 
 TICK = 0.25  # s between two looks at the worker
+REST = 1.0  # s, the same while nobody watches
 
 Status = dict[str, Any]
 
@@ -97,10 +99,13 @@ class Front:
             self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written
         self._reporter = Reporter(self._size, self._worker, self._clock)
-        snapshots = Snapshots(self._recordings.folder, self, self.slots.styled, self._size)
+        self._cover = Cover(self._clock, self._size)
+        self._idle = Idle(self._clock, self._cover)
+        snapshots = Snapshots(
+            self._recordings.folder, self, self.slots.styled, self._size, self._idle.rouse
+        )
         remotes = Remotes(config, self, snapshots.take, self._announce)
         self._remotes = self._opened.enter_context(remotes)
-        self._cover = Cover(self._clock, self._size)
 
     def run(self, show: Callable[[Status], None]) -> None:
         """Run until `seconds` are over; Ctrl-C ends it sooner, as KeyboardInterrupt.
@@ -117,7 +122,7 @@ class Front:
         self._worker.start()
         self._clock.start(self._began.seconds)
         while self._clock.running:
-            self._worker.poll(TICK)
+            self._worker.poll(REST if self._clock.rests else TICK)
             self._clock.fps = self.config.fps  # that of a change that was refused goes back
             self._watch()
             self._status = self._reporter.live() | self._notes()
@@ -146,6 +151,7 @@ class Front:
 
         Called on any thread, and may take as long as opening a sink does. Raises LivestyleError.
         """
+        self._idle.wake()
         with self._changing:
             before = self.config
             after = changed(before, values)
@@ -178,6 +184,7 @@ class Front:
 
     def style_picture(self, name: str) -> bytes:
         """The source in that style, JPEG. Raises LivestyleError."""
+        self._idle.wake()
         return self._gallery.picture(self.config, name)
 
     def sources(self) -> list[SourceChoice]:
@@ -232,6 +239,7 @@ class Front:
         if running and running.source_fps:
             counts.freezes.follow(min(self.config.fps, running.source_fps))
         self._cover.look(self._worker, self.config)
+        self._idle.look(self._worker, self.config)
         if self._began.hud:
             output = self._status.get("output") or {}
             p50 = (output.get("latency_ms") or {}).get("p50")

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 
+_LOOK_EVERY = SECOND // 20  # ns between two looks, at least, whether a run that rests is watched
+_WAKES_WITHIN = SECOND  # ns after a rest in which the first picture comes, or something is wrong
+
+
 @dataclass
 class OutputCounts:
     """What the output clock has counted; written by its thread alone."""
@@ -36,6 +40,7 @@ class OutputCounts:
     superseded: int = 0  # stylized, but replaced before their tick
     late: int = 0  # written an interval or more after their tick
     lost: int = 0  # ticks left out after a stall of more than a second
+    rested: int = 0  # ns in which nobody wanted frames, and none were written
     first_at: int = 0  # ns, when the first unique frame was written; 0: not yet
     newest_at: int = 0  # ns, when the newest was
     frame: Timings = field(default_factory=Timings)  # ns between two writes
@@ -58,7 +63,8 @@ class Written:
 class OutputClock:
     """slot → sinks, at `fps`, on a thread of its own.
 
-    Set `card` (I420) to show it instead of frames; the next new frame takes it down. Set `hud` to
+    Set `card` (I420) to show it instead of frames; the next new frame takes it down. While it rests
+    only that is written, once a second, until a sink is watched or `wake` is called. Set `hud` to
     a grey patch to draw it into a corner of every frame. `log`, where it is one, gets a Written per
     tick, for another thread to take out.
     """
@@ -82,6 +88,10 @@ class OutputClock:
         self._picture: Pixels = np.zeros((height * 3 // 2, width), np.uint8)
         self._size = size
         self._frame = Frame(self._picture, seq=-1, captured_at=0)
+        self._is_woken = False
+        self._ticks = 0
+        self._due_again = 0  # ns, when a sink that rests gets the next sign of life
+        self._waits_until = 0  # ns, for the first new frame after a rest
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._guard, name="output", daemon=True)
 
@@ -110,13 +120,32 @@ class OutputClock:
     def remove(self, sink: Sink) -> None:
         """Write to it no more; returns once that is so."""
         self._without(sink)
-        ticked = self.counts.frames + 1  # the tick that may be under way is over
-        while self.running and self.counts.frames < ticked:
+        ticked = self._ticks + 1  # the tick that may be under way is over
+        while self.running and self._ticks < ticked:
             time.sleep(1 / self.fps / 2)
 
     def has(self, sink: Sink) -> bool:
         """Whether it is written to; one that fails is not, from then on."""
         return any(each is sink for each in self._sinks)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether any of the sinks is."""
+        return any(sink.is_watched for sink in self._sinks)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nobody wants frames."""
+        return self._slot.rests
+
+    def rest(self) -> None:
+        """Want no more frames; called on one thread alone."""
+        self._is_woken = False
+        self._slot.rests = True
+
+    def wake(self) -> None:
+        """Want frames again, from the next tick on; called on any thread."""
+        self._is_woken = True
 
     def _without(self, sink: Sink) -> bool:
         """Whether there are others."""
@@ -150,11 +179,17 @@ class OutputClock:
             if deadline >= self._end_at:
                 return
             self._slot.due_at = deadline + pacer.interval
-            kind = self._next_frame()
+            self._ticks += 1
+            self.counts.lost = lost + pacer.lost
+            if self._rested(deadline) or not (kind := self._next_frame(deadline)):
+                skipped = pacer.skip(before=deadline + _LOOK_EVERY)
+                self.counts.rested += (1 + skipped) * pacer.interval
+                self.counts.freezes.rest(deadline)
+                last_write = 0
+                continue
             self._write()
             now = time.monotonic_ns()
             self._count(kind, now, late=now - deadline >= pacer.interval)
-            self.counts.lost = lost + pacer.lost
             if last_write:
                 self.counts.frame.record(now - last_write)
             last_write = now
@@ -163,13 +198,30 @@ class OutputClock:
                 shown = frame.seq, frame.captured_at, frame.change
                 self.log.append(Written(deadline, now, kind, *shown))
 
-    def _next_frame(self) -> str:
+    def _rested(self, deadline: int) -> bool:
+        """Whether this tick is one of a rest."""
+        if not self._slot.rests:
+            return False
+        if self._is_woken or self.is_watched:
+            self._slot.take(self._picture.data.cast("B"))  # one that was made before it
+            self._slot.rests = False
+            self._waits_until = deadline + _WAKES_WITHIN
+        elif deadline >= self._due_again:
+            self._due_again = deadline + SECOND
+            self._write()
+        return True
+
+    def _next_frame(self, deadline: int) -> str:
+        """Take what there is to write at that tick; "" if it waits for the first after a rest."""
         taken = self._slot.take(self._picture.data.cast("B"))
         if taken:
+            self._waits_until = 0
             self._frame = Frame(self._picture, taken.seq, taken.captured_at, taken.change)
             self.counts.superseded += taken.superseded
             self.card = None
             return "unique"
+        if deadline < self._waits_until:
+            return ""
         return "repeated" if self.card is None else "card"
 
     def _write(self) -> None:

@@ -32,7 +32,8 @@ class Pulse:
     def hear(self, message: Loading | Running, now: float) -> None:
         """It says something."""
         self._heard = now
-        if _progress(message) != _progress(self._latest):
+        rests = isinstance(message, Running) and message.rests
+        if rests or _progress(message) != _progress(self._latest):
             self._moved = now
         self._latest = message
 

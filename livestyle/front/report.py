@@ -10,6 +10,7 @@ from livestyle.config import Config, plain
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
 from livestyle.front.advice import Advice
+from livestyle.front.idle import RESTS
 from livestyle.front.inprocess import InProcess
 from livestyle.front.output import OutputClock
 from livestyle.front.supervisor import Supervisor
@@ -38,10 +39,11 @@ class Reporter:
         self._was_changed = False
 
     def final(self) -> dict[str, Any]:
-        """The figures of the whole run; rates are over all of its seconds."""
+        """The figures of the whole run; rates are over all of its seconds but those at rest."""
         counts = self._clock.counts
         seconds = self._clock.seconds
-        figures = self._report(counts.frames / seconds, counts.unique / seconds, counts.latency)
+        awake = max(seconds - counts.rested / SECOND, 1e-9)
+        figures = self._report(counts.frames / awake, counts.unique / awake, counts.latency)
         return figures | {"advice": self._advice.latest}
 
     def live(self) -> dict[str, Any]:
@@ -53,9 +55,12 @@ class Reporter:
         latency = self._latency.update(now, counts.latency)
         stylized = self._worker.counts().stylize
         advice = self._advice.update(now, self._worker.asked.config, self._worker.running, stylized)
+        state, message = self._worker.state, self._worker.message
+        if self._clock.rests:
+            state, message = "standby", RESTS
         return {
-            "state": _state(self._worker.state, self._worker.message, unique_fps),
-            "message": self._worker.message,
+            "state": _state(state, message, unique_fps),
+            "message": message,
             "advice": advice,
             "limit": self._advice.limit,
             **self._report(fps, unique_fps, latency),
@@ -141,6 +146,7 @@ class Reporter:
             "cards": counts.cards,
             "late": counts.late,
             "lost": counts.lost,
+            "rested_s": round(counts.rested / SECOND, 3),
             "freezes": counts.freezes.count,
             "frozen_s": round(counts.freezes.duration / SECOND, 3),
             "first_frame_s": None if first is None else round(first, 3),

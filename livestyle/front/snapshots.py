@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +24,27 @@ _ENDING = ".png"
 class Snapshots:
     """Called on any thread."""
 
-    def __init__(self, folder: Path, controls: Controls, slot: Slot, size: Size) -> None:
-        """slot: of styled frames, I420 of (width, height) `size`."""
+    def __init__(
+        self,
+        folder: Path,
+        controls: Controls,
+        slot: Slot,
+        size: Size,
+        rouse: Callable[[], None],
+    ) -> None:
+        """slot: of styled frames, I420 of (width, height) `size`. rouse: sees to it that the newest
+        is of now.
+        """
         self._folder = folder
         self._controls = controls
         self._policy = Policy(controls)
         self._slot = slot
         self._size = size
+        self._rouse = rouse
 
     def take(self) -> str:
         """Write the newest styled picture. Returns the file's name. Raises LivestyleError."""
+        self._rouse()
         width, height = self._size
         picture = np.empty((height * 3 // 2, width), np.uint8)
         if self._slot.look(picture.data.cast("B")) is None:

@@ -19,7 +19,8 @@ class Sink(Protocol):
 
     `name` is what the status line shows: what a user looks for, like the camera's label or the
     page's address. `note` is "" while all is well, else one line on what goes wrong (frames dropped
-    by a slow disk, say).
+    by a slow disk, say). `is_watched` says whether anybody may see the next frame, or keep it; it
+    is asked at every tick of a run that rests, and has to answer at once.
     """
 
     @property
@@ -27,6 +28,9 @@ class Sink(Protocol):
 
     @property
     def note(self) -> str: ...
+
+    @property
+    def is_watched(self) -> bool: ...
 
     def write(self, frame: Frame) -> None:
         """Take one frame, I420 (H * 3 / 2, W); called once a tick, repeats of a frame included.

@@ -10,6 +10,7 @@ class Null:
 
     name = "null"
     note = ""
+    is_watched = True
 
     def write(self, frame: Frame) -> None:
         """Drop the frame."""

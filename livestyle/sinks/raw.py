@@ -34,6 +34,8 @@ class RawVideo:
         self._is_empty = True
         self._background = BackgroundWriter(size, self._write, self._finish)
 
+    is_watched = True  # by whoever will see it
+
     @property
     def note(self) -> str:
         """How many frames were left out, if any."""

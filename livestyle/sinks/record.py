@@ -29,6 +29,8 @@ class Recorder:
         self._encoder = Encoder(Wanted("recording", file, "part"), size, fps, overwrite=overwrite)
         self._background = BackgroundWriter(size, self._encode, self._finish)
 
+    is_watched = True  # by whoever will see it
+
     @property
     def note(self) -> str:
         """How many frames were left out, if any."""

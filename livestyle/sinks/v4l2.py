@@ -15,6 +15,7 @@ from pathlib import Path
 from livestyle.errors import SinkError
 from livestyle.frame import Frame, Size
 from livestyle.sinks import videodev
+from livestyle.sinks.readers import Readers
 from livestyle.sinks.videodev import Camera, list_cameras
 
 __all__ = ["Camera", "V4l2Camera", "find_camera", "list_cameras"]
@@ -56,6 +57,12 @@ class V4l2Camera:
         except BaseException:
             os.close(self._fd)
             raise
+        self._readers = Readers(path)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a program has it open, be it that it only looks what it is."""
+        return self._readers.are_there()
 
     def write(self, frame: Frame) -> None:
         """Hand the frame to whoever reads the camera: one copy, without the GIL; never waits.
@@ -79,6 +86,7 @@ class V4l2Camera:
 
     def __exit__(self, *exc_info: object) -> None:
         if self._fd >= 0:
+            self._readers.close()
             os.close(self._fd)
             self._fd = -1
 
@@ -198,5 +206,5 @@ def _revive(fd: int, path: str) -> None:
 
 
 def _open_in(path: str) -> str:
-    seen = [user for user in videodev.users(path) if not user.startswith(f"{os.getpid()} ")]
+    seen = videodev.users(path, others=True)
     return f" (open in: {', '.join(seen)})" if seen else ""

@@ -33,9 +33,22 @@ class Camera:
 
 
 def list_cameras() -> list[Camera]:
-    """All video device nodes, in the order of their numbers."""
+    """All video device nodes, in the order of their numbers; opens each for a moment."""
+    return [_describe(node) for node in _nodes()]
+
+
+def loopbacks() -> list[str]:
+    """The paths of v4l2loopback's, which are not opened for it."""
+    return [f"/dev/{node.name}" for node in _nodes() if _is_loopback(node)]
+
+
+def _nodes() -> list[Path]:
     nodes = Path("/sys/class/video4linux").glob("video*")
-    return [_describe(node) for node in sorted(nodes, key=lambda node: int(node.name[5:]))]
+    return sorted(nodes, key=lambda node: int(node.name[5:]))
+
+
+def _is_loopback(node: Path) -> bool:
+    return (node / "max_openers").exists()  # an attribute of that driver alone
 
 
 def query(fd: int) -> tuple[str, str, int]:
@@ -59,8 +72,9 @@ def mark_as_writer(fd: int) -> None:
         fcntl.ioctl(fd, _STREAMON, struct.pack("=i", OUTPUT_BUFFER))
 
 
-def users(path: str, *, lock: bool = False) -> tuple[str, ...]:
-    """The processes that have `path` open, or (`lock`) locked, each as "PID (command)".
+def users(path: str, *, lock: bool = False, others: bool = False) -> tuple[str, ...]:
+    """The processes that have `path` open, or (`lock`) locked, each as "PID (command)". others: but
+    for this one.
 
     Processes of other users are not seen, except by root.
     """
@@ -71,6 +85,8 @@ def users(path: str, *, lock: bool = False) -> tuple[str, ...]:
             if os.readlink(link) != device:
                 continue
             process = Path(link).parents[1]
+            if others and process.name == str(os.getpid()):
+                continue
             if lock and "FLOCK" not in (process / "fdinfo" / link.rpartition("/")[2]).read_text():
                 continue
             found[process.name] = f"{process.name} ({(process / 'comm').read_text().strip()})"
@@ -84,8 +100,7 @@ def _describe(node: Path) -> Camera:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         label = (node / "name").read_text().strip()
-        loopback = (node / "max_openers").exists()  # an attribute of that driver alone
-        return Camera(path, label, "", loopback, False, seen)
+        return Camera(path, label, "", _is_loopback(node), False, seen)
     try:
         driver, label, capabilities = query(fd)
     finally:

@@ -24,6 +24,7 @@ class VirtualCamera:
     def __init__(self, size: Size, fps: float) -> None:
         """Raises SinkError when no virtual camera is installed, or all are in use."""
         self.note = ""
+        self.is_watched = True  # nothing tells who reads it
         device = None
         if sys.platform.startswith("linux"):
             from livestyle.sinks.v4l2 import find_camera

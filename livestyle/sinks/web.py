@@ -76,6 +76,11 @@ class WebPreview:
         )
         self._thread = threading.Thread(target=self._serve, name="web preview", daemon=True)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a page, or a view of the picture, is open, or a picture is asked for."""
+        return self._preview.is_watched
+
     def write(self, frame: Frame) -> None:
         """Take one frame, I420 (H * 3 / 2, W): at most one copy, and none while nobody watches."""
         self._preview.offer(frame)

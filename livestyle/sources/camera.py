@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 from livestyle.errors import SourceError, SourceLost
 from livestyle.frame import Frame, Size
 
+_WANTED = 1.0  # s after one was taken in which pictures are decoded
 SILENT_FOR = 5.0  # s without a picture after which a camera is taken for lost; some start slowly
 BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
 
@@ -67,9 +69,10 @@ class Newest:
 
     def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
         self._name = name
-        self._changed = threading.Condition()  # protects the two below
+        self._changed = threading.Condition()  # protects the three below
         self._frame: Frame | None = None
         self._ended = False
+        self._wanted_until = math.inf  # s, monotonic: as long as one is waited for, and a while
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(capture,), name=name, daemon=True)
         self._thread.start()
@@ -92,7 +95,9 @@ class Newest:
         self._thread.join(timeout=2)
 
     def _wait(self) -> Frame:
+        self._wanted_until = math.inf
         self._changed.wait_for(lambda: self._frame or self._ended, SILENT_FOR)
+        self._wanted_until = time.monotonic() + _WANTED
         if self._frame:
             return self._frame
         how = "is gone" if self._ended else f"gave no picture for {SILENT_FOR:g} s"
@@ -103,6 +108,8 @@ class Newest:
         with contextlib.suppress(cv2.error):  # the camera is gone, as when `grab` says no
             while not self._closing.is_set() and capture.grab():
                 captured_at = time.monotonic_ns()
+                if not self._is_wanted():  # to decode it would cost
+                    continue
                 whole, pixels = capture.retrieve()
                 if whole:
                     self._put(Frame(np.asarray(pixels, np.uint8), seq, captured_at))
@@ -111,6 +118,13 @@ class Newest:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    def _is_wanted(self) -> bool:
+        with self._changed:
+            if time.monotonic() > self._wanted_until:
+                self._frame = None  # it is old when somebody comes
+                return False
+            return True
 
     def _put(self, frame: Frame) -> None:
         with self._changed:

@@ -18,6 +18,7 @@ from livestyle.sources import Source
 _RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
 _SILENCE = 2.0  # s in one read after which the source counts as hung
 _LOOK_EVERY = 0.01  # s between two looks whether another source is taken
+_REST = 0.04  # s between two looks whether frames are wanted again
 _SMOOTHING = 0.2  # weight of the newest duration in an estimate
 _DEVIATIONS = 3  # how many of them longer than estimated a frame may take
 
@@ -126,6 +127,10 @@ class Capture:
         source, pacer, fps = self.source, self._pacer(), self.fps
         while not (stopping.is_set() or self._is_given_up):
             self._take_next()
+            if self._slot.rests:
+                time.sleep(_REST)  # cheaper than to wait for `stopping`
+                pacer = self._pacer()
+                continue
             if self.source is not source or self.fps != fps:  # another may have another rate
                 source, pacer, fps = self.source, self._pacer(), self.fps
             self._align(pacer, forecast)

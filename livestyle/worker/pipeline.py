@@ -158,6 +158,7 @@ class Pipeline:
             opening="",
             fresh=ladder is not self._proven,
             building=self.building,
+            rests=self._slot.rests,
         )
 
     def _hold_fps(self, ladder: Ladder) -> None:

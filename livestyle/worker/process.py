@@ -28,7 +28,7 @@ from livestyle.stylizers.gpu import gpu_error
 from livestyle.worker.studio import running_studio
 
 PROGRESS_EVERY = 0.25  # s between two signs of life
-LOADING_EVERY = 1.0  # s, the same while something is loaded
+LOADING_EVERY = 1.0  # s, the same while something is loaded, or nothing is wanted
 GPU_FAILED = 71  # the exit code, as of an operating system's error (EX_OSERR)
 _GPU_KINDS: dict[type[LivestyleError], str] = {GpuMemory: "memory", GpuLost: "lost"}
 _END_SECONDS = 1.0  # for a process that is killed to be gone
@@ -87,17 +87,17 @@ def _serve(
             studio = opened.enter_context(
                 running_studio(begins, output_size, slots, say, patient=patient)
             )
-        told = 0.0
-        while not isinstance(message := _heard(front, told + PROGRESS_EVERY), Stop):
+        told, every = 0.0, PROGRESS_EVERY
+        while not isinstance(message := _heard(front, told + every), Stop):
             if message is not None:
                 studio.change(message)
                 told = 0.0  # the next may come at once
             if failure := studio.failure:
                 _leave_gpu(front, failure)
                 raise failure
-            if time.monotonic() >= told + PROGRESS_EVERY:
-                front.send(studio.progress())
-                told = time.monotonic()
+            if time.monotonic() >= told + every:
+                front.send(progress := studio.progress())
+                told, every = time.monotonic(), LOADING_EVERY if progress.rests else PROGRESS_EVERY
         front.send(studio.progress())
 
 

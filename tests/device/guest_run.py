@@ -27,6 +27,7 @@ from livestyle.sinks.v4l2 import list_cameras
 
 FPS = 10
 KEPT = "41,21,99,53"
+LATER = ("-vf", f"select=gte(n\\,{2 * FPS})")  # the first may be the card of a run that rested
 PATIENCE = 120  # s: a Python with OpenCV takes 10 s to start in here, on a busy machine much more
 
 
@@ -99,14 +100,14 @@ def _shows_bars() -> bool:
 
 def _ffmpeg_picture() -> int:
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "v4l2", "-i", DEVICE]
-    command += ["-frames:v", "1", str(SHARED / "live_ffmpeg.png")]
+    command += [*LATER, "-frames:v", "1", str(SHARED / "live_ffmpeg.png")]
     return subprocess.run(command, timeout=60).returncode
 
 
 def _raw_picture(name: str) -> bool:
     """What the camera shows, I420 as it is. Returns whether it showed anything."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "v4l2", "-i", DEVICE]
-    command += ["-frames:v", "1", "-f", "rawvideo", str(SHARED / f"{name}.yuv")]
+    command += [*LATER, "-frames:v", "1", "-f", "rawvideo", str(SHARED / f"{name}.yuv")]
     return subprocess.run(command, timeout=60).returncode == 0
 
 
@@ -134,4 +135,64 @@ def _last_frames(count: int) -> list[str]:
     return [line.rpartition(",")[2] for line in lines[-count:]]
 
 
-SCENARIOS = (live,)
+def idle() -> Figures:
+    """The camera from its last reader to the next: what it costs, and how soon it is back."""
+    from livestyle.client import connect
+
+    load_module(exclusive_caps=1, card_label="livestyle", video_nr=20)
+    figures: Figures = {}
+    with _livestyle("idle", "--sink", "web", "--port", "0") as front:
+        wait_until(lambda: not list_cameras()[-1].writable, PATIENCE)
+        run = connect()
+        with ffmpeg("watching", 100_000):
+            wait_until(lambda: frames_read("watching") > 12 * FPS, PATIENCE)
+            figures["watched"] = run.status()["state"]
+            figures["working_cpu"] = _cpu(front.pid, 5)
+        left = time.monotonic()
+        wait_until(lambda: run.status()["state"] == "standby", PATIENCE)
+        figures["rests_after_s"] = time.monotonic() - left
+        time.sleep(2)
+        before = run.status()["source"]["frames"]
+        figures["resting_cpu"] = _cpu(front.pid, 20)
+        figures["captured_at_rest"] = run.status()["source"]["frames"] - before
+        figures["first_frames"], figures["back_s"] = _until_bars()
+        front.send_signal(signal.SIGTERM)
+        figures["ended"] = front.wait(30)
+    return figures
+
+
+def _cpu(front: int, seconds: float) -> float:
+    """What the run's processes take of a core."""
+    import psutil
+
+    processes = [psutil.Process(front), *psutil.Process(front).children(recursive=True)]
+    spent = -sum(sum(each.cpu_times()[:2]) for each in processes)
+    began = time.monotonic()
+    time.sleep(seconds)
+    spent += sum(sum(each.cpu_times()[:2]) for each in processes)
+    return spent / (time.monotonic() - began)
+
+
+def _until_bars() -> tuple[int, float]:
+    """Open the camera and read it until it shows the source. Returns how many frames showed
+    something else, and the s that it took.
+    """
+    bars = (SHARED / "bars.i420").read_bytes()
+    began = time.monotonic()
+    others = 0
+    with open(DEVICE, "rb", buffering=0) as camera:
+        while (read := camera.read(len(bars))) and not _alike(read, bars):
+            others += 1
+            if time.monotonic() > began + PATIENCE:
+                raise TimeoutError(f"{others} frames, and none of the source")
+    return others, time.monotonic() - began
+
+
+def _alike(one: bytes, other: bytes) -> bool:
+    import numpy as np
+
+    first, second = (np.frombuffer(each, np.uint8).astype(np.int16) for each in (one, other))
+    return bool(np.median(abs(first - second)) < 4)
+
+
+SCENARIOS = (live, idle)

@@ -6,6 +6,7 @@ import json
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -167,7 +168,7 @@ def test_the_report_tells_of_the_killed_worker(guest: Guest) -> None:
     report = json.loads((guest.folder / "live.json").read_text())
     assert report["worker_restarts"] == 1
     assert report["output"]["size"] == [320, 240]
-    assert report["output"]["frames"] == pytest.approx(report["seconds"] * 10, rel=0.02)
+    assert report["output"]["frames"] == _awake(report)
     assert report["sinks"] == [{"name": CAMERA, "note": ""}]
 
 
@@ -195,4 +196,20 @@ def test_sigterm_closes_the_camera_and_the_next_run_gets_it(guest: Guest) -> Non
     assert figures["writable_after"]
     assert figures["again"] == 130
     report = json.loads((guest.folder / "again.json").read_text())
-    assert report["output"]["frames"] == pytest.approx(report["seconds"] * 10, rel=0.02)
+    assert report["output"]["frames"] == _awake(report)
+
+
+def test_a_run_that_nobody_watches_rests_until_somebody_does(guest: Guest) -> None:
+    figures = guest.figures("idle")
+    assert figures["watched"] == "running"
+    assert figures["rests_after_s"] < 8  # emulated: 5 are meant
+    assert figures["captured_at_rest"] == 0
+    assert figures["resting_cpu"] < 0.25 * figures["working_cpu"]
+    assert figures["first_frames"] <= 12 and figures["back_s"] < 2  # at 10 fps, emulated
+    assert figures["ended"] == 130
+
+
+def _awake(report: dict[str, Any]) -> Any:
+    """How many frames there are to be, at 10 fps."""
+    rested = report["output"]["rested_s"]
+    return pytest.approx((report["seconds"] - rested) * 10 + rested, rel=0.03)  # at rest 1 a second

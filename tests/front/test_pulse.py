@@ -29,6 +29,7 @@ FRESH = Running(
     opening="",
     fresh=True,
     building="",
+    rests=False,
 )
 
 

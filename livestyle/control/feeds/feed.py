@@ -30,6 +30,11 @@ class Feed:
         """Whether as many watch as may."""
         return self._watchers >= MAX_WATCHERS
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody does; asked on any thread."""
+        return self._watchers > 0
+
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Within, pictures are wanted."""

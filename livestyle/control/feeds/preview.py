@@ -64,6 +64,11 @@ class Preview:
             self._change = frame.change
         self._whole_handover.offer(frame)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody waits for a picture; asked on any thread."""
+        return any(feed.is_watched for feed in (self.output, self.source, self.whole))
+
     def hurry(self) -> None:
         """For a while take every picture: somebody draws, and waits for what comes of it."""
         self._hurried_until = time.monotonic_ns() + round(HURRY_SECONDS * SECOND)
