@@ -33,9 +33,11 @@ class PatternWindow:
         if seed is not None:
             self.pattern = np.random.default_rng(seed).integers(0, 250, shape, np.uint8)
         self.id = self._connection.generate_id()
+        self._context = self._connection.generate_id()
+        self._painting = self._pixmap()
         self._core.CreateWindow(
             self._depth, self.id, self.root, *at, *size, 0, WindowClass.InputOutput,
-            screen.root_visual, CW.BackPixmap, [self._pixmap()],
+            screen.root_visual, CW.BackPixmap, [self._painting],
         )  # fmt: skip
         self.rename(title)
         self.show()
@@ -76,6 +78,18 @@ class PatternWindow:
         self._set(self.root, self._atom("_NET_CLIENT_LIST"), window, 32, ids)
         self.done()
 
+    def strip(self) -> None:
+        """Have no background any more, as games' windows: what is new of it shows the pattern once
+        that is painted, and until then what was on the screen.
+        """
+        self._core.ChangeWindowAttributes(self.id, CW.BackPixmap, [0])
+        self.done()
+
+    def paint(self) -> None:
+        height, width, _ = self.pattern.shape
+        self._core.CopyArea(self._painting, self.id, self._context, 0, 0, 0, 0, width, height)
+        self.done()
+
     def close(self) -> None:
         self._connection.disconnect()
 
@@ -89,14 +103,14 @@ class PatternWindow:
 
     def _pixmap(self) -> int:
         height, width, _ = self.pattern.shape
-        pixmap, context = self._connection.generate_id(), self._connection.generate_id()
+        pixmap = self._connection.generate_id()
         self._core.CreatePixmap(self._depth, pixmap, self.root, width, height)
-        self._core.CreateGC(context, pixmap, 0, [])
+        self._core.CreateGC(self._context, pixmap, 0, [])
         for top in range(0, height, _ROWS):
             rows = self.pattern[top : top + _ROWS]
             form = xcffib.xproto.ImageFormat.ZPixmap
             self._core.PutImage(
-                form, pixmap, context, width, len(rows), 0, top, 0, self._depth,
+                form, pixmap, self._context, width, len(rows), 0, top, 0, self._depth,
                 rows.size, rows.tobytes(),
             )  # fmt: skip
         return pixmap

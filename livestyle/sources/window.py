@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from livestyle.errors import SourceError, SourceLost
-from livestyle.frame import Frame
+from livestyle.frame import Frame, Size
 from livestyle.sources.x11 import GONE, REFUSED, SharedMemory, WindowInfo, X11Display
 from livestyle.values import shown
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 _TRIES = 3  # of one picture, of a window that is just being resized
+_PAINTS_WITHIN = 0.2  # s after it is shown or resized: until then it may have pixels of the screen
+_PATIENCE = 3.0  # s for a size that stays
 
 
 class Window:
@@ -28,6 +30,8 @@ class Window:
     display: the X11 display; None for the session's own.
 
     The window is followed when it is moved, covered, resized or renamed. The pointer is not seen.
+    After it is opened, and when its size is another, it is waited for until it has one that stays:
+    what its program has not painted yet is what was on the screen there.
     Raises SourceError when there is no such window, or it is minimised.
     """
 
@@ -46,14 +50,15 @@ class Window:
                 self._memory.hold(self.size[0] * self.size[1] * 4)  # whether there can be any
             self._opened = undo.pop_all()
         self._seq = 0
+        self._painted: Size | None = None  # the size at which its program has painted it
 
     def read(self) -> Frame:
-        """The window now: BGRA (H, W, 4).
+        """The window now, or as soon as it has painted itself: BGRA (H, W, 4).
 
         Raises SourceLost when it is closed or minimised, or the display is gone.
         """
         with _answering(self.name, SourceLost):
-            pixels = self._grab()
+            pixels = self._painted_pixels()
         captured_at = time.monotonic_ns()
         self.size = pixels.shape[1], pixels.shape[0]
         self._seq += 1
@@ -64,6 +69,15 @@ class Window:
 
     def __exit__(self, *exc_info: object) -> None:
         self._opened.close()
+
+    def _painted_pixels(self) -> Pixels:
+        pixels, until = self._grab(), time.monotonic() + _PATIENCE
+        while (size := (pixels.shape[1], pixels.shape[0])) != self._painted:
+            time.sleep(_PAINTS_WITHIN)
+            pixels = self._grab()
+            if (pixels.shape[1], pixels.shape[0]) == size or time.monotonic() > until:
+                self._painted = pixels.shape[1], pixels.shape[0]
+        return pixels
 
     def _grab(self) -> Pixels:
         for _ in range(_TRIES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
+import threading
 
 import numpy as np
 import pytest
@@ -66,6 +67,24 @@ def test_is_followed_when_resized(display, shown):
             pattern.resize(*size)
             frame = window.read()
             assert window.size == size and agrees(frame, pattern, size), size
+
+
+def test_what_was_on_the_screen_is_not_seen_while_it_paints_itself(display, shown):
+    """A window without a background is what lay there, until its program has painted it."""
+    shown("Secret", (640, 480), None, at=(0, 0))
+    pattern = shown()
+    pattern.strip()
+    pattern.hide()
+    pattern.show()
+    for size in [(200, 120), (260, 150), (330, 210)]:
+        pattern.resize(*size)
+        painter = threading.Timer(0.1, pattern.paint)
+        painter.start()
+        if size == (200, 120):  # it has just been shown
+            window = Window("Pattern", display.name)
+        assert agrees(window.read(), pattern, size)
+        painter.join()
+    window.__exit__(None, None, None)
 
 
 def test_what_lies_over_it_is_not_seen(display, shown):
