@@ -177,3 +177,17 @@ def _flags() -> dict[str, set[str]]:
         name: {flag for action in parser._actions for flag in action.option_strings}
         for name, parser in commands.choices.items()
     }
+
+
+def test_the_tests_that_tell_of_a_fault_are_there() -> None:
+    """Each `FILE.py` of docs/reliability.md is one, and has what stands behind it: test_name, or
+    the first words of some, test_name….
+    """
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:\w+/)?test_\w+\.py)`((?:,? test_\w+…?)*)", text)
+    assert len(named) > 80
+    for file, tests in named:
+        code = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        for name in re.findall(r"test_\w+…?", tests):
+            begun = f"\ndef {name.removesuffix('…')}" if name.endswith("…") else f"\ndef {name}("
+            assert begun in code, f"{file} has no {name}"

@@ -45,6 +45,10 @@ def live() -> Figures:
             wait_until(lambda: frames_read("reader") > 20, PATIENCE)
             with _livestyle("second", "--seconds", "5") as second:
                 figures["second"] = second.wait(PATIENCE)
+            figures["clock_set_at"] = frames_read("reader")
+            for hours in (1, -2, 1):
+                _set_clock(hours)
+                time.sleep(3)
             figures["worker_killed_at"] = frames_read("reader")
             _kill_worker(front.pid)
             wait_until(lambda: frames_read("reader") > 11 * FPS, PATIENCE)  # long enough to count
@@ -85,6 +89,11 @@ def _kill_worker(front: int) -> None:
     wait_until(lambda: _worker_of(front) not in (0, worker), PATIENCE)
     time.sleep(3)  # by now a card has replaced the last picture
     wait_until(lambda: _last_frames(10) == picture * 10, PATIENCE)
+
+
+def _set_clock(hours: int) -> None:
+    """Have the wall clock jump, as when a machine learns what time it is."""
+    time.clock_settime(time.CLOCK_REALTIME, time.time() + hours * 3600)
 
 
 def _shows_bars() -> bool:

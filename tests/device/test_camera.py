@@ -164,6 +164,15 @@ def test_a_killed_worker_costs_no_frame_of_the_camera(guest: Guest) -> None:
     assert pictures[-1] == pictures[0]
 
 
+def test_a_wall_clock_that_jumps_changes_nothing(guest: Guest) -> None:
+    figures = guest.figures("live")
+    times, pictures = _frames(guest.folder / "reader.crc")
+    jumps = slice(figures["clock_set_at"], figures["worker_killed_at"] - 1)
+    assert len(times[jumps]) > 60 and len(set(pictures[jumps])) == 1
+    gaps = np.diff(times[jumps]) / 1e6
+    assert gaps.min() > 0 and gaps.max() < 1
+
+
 def test_the_report_tells_of_the_killed_worker(guest: Guest) -> None:
     report = json.loads((guest.folder / "live.json").read_text())
     assert report["worker_restarts"] == 1
