@@ -80,10 +80,10 @@ class Veil:
             return {self._key(name): self.plain(of, name) for name, of in value.items()}
         if isinstance(value, list):
             return [self.plain(item, key) for item in value]
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value:
             return value
-        is_prompt = key == "prompt" and PROMPTS not in self._shows
-        return HIDDEN if is_prompt and value else self.text(value)
+        is_prompt = "prompt" in key and PROMPTS not in self._shows
+        return HIDDEN if is_prompt or _SECRET_NAME.search(key) else self.text(value)
 
     def _key(self, name: str) -> str:
         return self.text(name) if "=" in name else name  # a hotkey's, as "prompt=a city of glass"
@@ -101,7 +101,7 @@ class Veil:
         named = [name.partition("=") for name in hotkeys] if isinstance(hotkeys, dict) else []
         pairs = [*settings.items(), *((key, value) for key, _, value in named)]
         for key, value in pairs:
-            if key == "prompt" and isinstance(value, str) and PROMPTS not in self._shows:
+            if "prompt" in key and isinstance(value, str) and PROMPTS not in self._shows:
                 yield from _spellings(value)
             if key == "source" and isinstance(value, str) and TITLES not in self._shows:
                 kind, _, title = value.partition(":")
