@@ -59,7 +59,7 @@ class Veil:
             self._known = _any_of(self._words)
 
     def text(self, text: str) -> str:
-        """A text without it."""
+        """A message without it; of several each is one call's."""
         for pattern, instead in _TOKENS:
             text = pattern.sub(instead, text)
         if self._known:

@@ -84,8 +84,10 @@ class Bundle:
         return opened.getvalue()
 
     def _add(self, name: str, what: str, text: str) -> None:
+        """text: in lines, each of which says something of its own."""
         self.members[name] = what
-        self._content[name] = self._veil.text(text).encode(errors="backslashreplace")
+        hidden = "\n".join(map(self._veil.text, text.split("\n")))
+        self._content[name] = hidden.encode(errors="backslashreplace")
 
     def _add_json(self, name: str, what: str, plain: object) -> None:
         self.members[name] = what

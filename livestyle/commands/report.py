@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle",
         nargs="?",
-        const="",
+        const=True,
         type=typed(values.path),
         metavar="FILE.zip",
         help="write what `livestyle doctor` says, your settings, the logs and reports of the last "
@@ -73,7 +73,7 @@ def _bundle(arguments: argparse.Namespace) -> None:
     from livestyle.commands.bundle import Bundle
 
     check_stdout()
-    file = arguments.bundle or time.strftime(_NAME)
+    file = time.strftime(_NAME) if arguments.bundle is True else arguments.bundle
     target = Target("--bundle", file, arguments.overwrite)
     bundle = Bundle(os.environ, arguments.shows or ())
     content = bundle.zipped()
@@ -82,7 +82,8 @@ def _bundle(arguments: argparse.Namespace) -> None:
         written = {"file": file, "bytes": len(content)}
         tell_json({**written, "has": list(bundle.members), "left_out": bundle.left_out})
         return
+    kilobytes = len(content) / 1000
     tell(
-        f"{file}: {len(content) / 1000:.0f} kB, {len(bundle.members)} files, which README.txt lists; "
+        f"{file}: {kilobytes:.0f} kB, {len(bundle.members)} files (README.txt lists them); "
         "it is sent nowhere: look into it, then attach it yourself"
     )
