@@ -9,6 +9,9 @@ import stat
 import sys
 from pathlib import Path
 
+from livestyle.errors import LivestyleError
+from livestyle.places import make_folder
+
 
 def read_private(file: Path, most: int) -> bytes:
     """What a file of this user's alone holds, its first `most` bytes; nothing where there is none
@@ -28,6 +31,13 @@ def read_private(file: Path, most: int) -> bytes:
         return b""
     finally:
         os.close(descriptor)
+
+
+def make_private(folder: Path) -> None:
+    """See to it that there is such a folder. Raises LivestyleError."""
+    make_folder(folder)
+    if flaw := folder_flaw(folder):
+        raise LivestyleError(f"the folder {str(folder)!r} {flaw}; remove it")
 
 
 def folder_flaw(folder: Path) -> str:

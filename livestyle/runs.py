@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from livestyle.errors import LivestyleError
 from livestyle.files import write
 from livestyle.machine import is_alive
-from livestyle.places import make_folder, runtime_folder
-from livestyle.private import folder_flaw, read_private
+from livestyle.places import runtime_folder
+from livestyle.private import folder_flaw, make_private, read_private
 from livestyle.version import __version__
 
 _LARGEST = 4096  # bytes; one has 150
@@ -66,7 +65,7 @@ class RunFile:
     def publish(self) -> None:
         """Write it, and clear those of runs that are gone. Raises LivestyleError."""
         folder = runtime_folder()
-        _make_private(folder)
+        make_private(folder)
         for run in _read_all(folder):
             if not run.answers():
                 _unlink(folder, run)
@@ -120,9 +119,3 @@ def _file(folder: Path, run: Run) -> Path:
 def _unlink(folder: Path, run: Run) -> None:
     with contextlib.suppress(OSError):
         _file(folder, run).unlink()
-
-
-def _make_private(folder: Path) -> None:
-    make_folder(folder)
-    if flaw := folder_flaw(folder):
-        raise LivestyleError(f"the folder {str(folder)!r} {flaw}; remove it")

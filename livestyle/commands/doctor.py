@@ -32,9 +32,7 @@ def call(arguments: argparse.Namespace) -> int:
         tell_json([check.plain() for check in checks])
     else:
         for check in checks:
-            tell(f"{check.verdict:8} {check.subject}: {check.found}")
-            if check.fix:
-                tell(f"         → {check.fix}")
+            tell("\n".join(check.lines()))
     return 1 if any(check.verdict == "broken" for check in checks) else 0
 
 
@@ -50,6 +48,11 @@ class Check:
     def plain(self) -> dict[str, str]:
         """As JSON can hold it."""
         return asdict(self)
+
+    def lines(self) -> list[str]:
+        """As text."""
+        found = f"{self.verdict:8} {self.subject}: {self.found}"
+        return [found, f"         → {self.fix}"] if self.fix else [found]
 
 
 def examine() -> list[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livestyle.chaos import VARIABLE, begin
 from livestyle.commands.reload import Reload
@@ -26,6 +26,11 @@ from livestyle.errors import SinkError
 from livestyle.machine import check_memory
 from livestyle.places import is_there
 from livestyle.settings import add_flags, to_toml, user_file
+
+if TYPE_CHECKING:
+    from livestyle.commands.log import RunLog
+    from livestyle.commands.status import StatusLine
+    from livestyle.front.front import Front
 
 HELP = "restyle a source live, into a camera or a page"
 
@@ -56,9 +61,9 @@ def call(arguments: argparse.Namespace) -> int:
         )
         return 0
     check_memory()
-    if os.environ.get(VARIABLE):
-        for fault in begin(os.environ):
-            say(f"{VARIABLE}: {fault}")
+    from livestyle.commands.log import RunLog
+
+    faults = begin(os.environ) if os.environ.get(VARIABLE) else []
     if arguments.json:
         from livestyle.front.decide import wanted
 
@@ -66,27 +71,39 @@ def call(arguments: argparse.Namespace) -> int:
     end_in_order()
     reload = Reload(config, lambda: config_of(arguments))
     on_hangup(reload.ask)
-    code, report = _run(config, reload)
+    with RunLog(os.environ) as log:
+        log.begin(config)
+        for fault in faults:
+            say(f"{VARIABLE}: {fault}")
+            log.write(f"{VARIABLE}: {fault}")
+        code, report = _run(config, reload, log)
+        log.write(f"ended with exit code {code}")
+    if told := log.trouble():
+        say(told)
     if arguments.json:
         tell_json(report)
-    return code or int(bool(report["ended"]))
+    return code
 
 
-def _run(config: Config, reload: Reload) -> tuple[int, dict[str, Any]]:
+def _run(config: Config, reload: Reload, log: RunLog) -> tuple[int, dict[str, Any]]:
     """Returns how it ended, as an exit code, and the report, which is then written and told."""
     from livestyle.commands.status import StatusLine, summary
     from livestyle.front.front import Front
 
+    def announce(line: str) -> None:
+        say(line)
+        log.write(line)
+
     code = 0
     service = Service(os.environ)
-    with Front(config, say) as front:
+    with Front(config, announce, log.write) as front:
         for sink in front.outputs:
-            say(f"output: {sink.name}")
+            announce(f"output: {sink.name}")
         with StatusLine() as line:
 
             def show(status: dict[str, Any]) -> None:
-                if told := reload.turn(front):
-                    line.tell(told)
+                _turn(front, line, reload, log)
+                log.look(status)
                 line.show(status)
                 service.show(status)
 
@@ -100,6 +117,15 @@ def _run(config: Config, reload: Reload) -> tuple[int, dict[str, Any]]:
                 signal.signal(ending, signal.SIG_IGN)
             service.ends()
             report = front.finish()
+    log.keep(report)
     say(*summary(report))
     front.write_report(report)
-    return code, report
+    return code or int(bool(report["ended"])), report
+
+
+def _turn(front: Front, line: StatusLine, reload: Reload, log: RunLog) -> None:
+    if told := reload.turn(front):
+        line.tell(told)
+        log.write(told)
+    if told := log.trouble():
+        line.tell(told)

@@ -52,14 +52,15 @@ def describe(status: dict[str, Any], seconds: float | None = None) -> str:
 def _trouble(status: dict[str, Any], seconds: float | None) -> str:
     """What else there is to the state than that it runs."""
     state, message = status["state"], status["message"]
-    if not _is_loading(status):
+    if not is_loading(status):
         return f"{state}: {message}"
     since = "" if seconds is None else f" {seconds:.0f} s"
     loading = f"loading{since}: {message.removeprefix('loading ')}".removesuffix(": ")
     return loading if state == "loading" else f"{state}: {loading}"
 
 
-def _is_loading(status: dict[str, Any]) -> bool:
+def is_loading(status: dict[str, Any]) -> bool:
+    """Whether something is being loaded, whatever stands in meanwhile."""
     return status["state"] == "loading" or str(status["message"]).startswith("loading ")
 
 
@@ -130,11 +131,11 @@ class StatusLine:
         good, get a line of their own, once.
         """
         now = time.monotonic()
-        message = "loading" if _is_loading(status) else status["message"]  # it says how far, too
+        message = "loading" if is_loading(status) else status["message"]  # it says how far, too
         is_other = (status["state"], message) != self._state
         if is_other:
             self._state, self._began = (status["state"], message), now
-        for key, note in _notes(status).items():
+        for key, note in notes(status).items():
             if key not in self._told:
                 self._told.add(key)
                 self.tell(note)
@@ -172,17 +173,17 @@ class StatusLine:
             return _USUAL_COLUMNS
 
 
-def _notes(status: dict[str, Any]) -> dict[str, str]:
+def notes(status: dict[str, Any]) -> dict[str, str]:
     """What gets a line of its own, each by what is said once."""
     stylizer = status["stylizer"]
-    notes = {}
+    lines = {}
     if why := stylizer["engine_why"]:
         by_auto = ", chosen by auto" if status["config"]["engine"] == "auto" else ""
-        notes[why] = f"engine {stylizer['engine']}{by_auto}: {why}"
+        lines[why] = f"engine {stylizer['engine']}{by_auto}: {why}"
     told = [stylizer["note"], status["changed"]["refused"], *status["notes"], *status["ended"]]
-    notes |= {note: f"livestyle: {note}" for note in told if note}
+    lines |= {note: f"livestyle: {note}" for note in told if note}
     if stylizer["size_why"]:  # why there is none that helps changes all the time
-        notes[f"{stylizer['resizes']} resizes"] = f"livestyle: {stylizer['size_why']}"
+        lines[f"{stylizer['resizes']} resizes"] = f"livestyle: {stylizer['size_why']}"
     if status["advice"]:
-        notes["advice"] = f"livestyle: {status['advice']}"
-    return notes
+        lines["advice"] = f"livestyle: {status['advice']}"
+    return lines

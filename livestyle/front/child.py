@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -40,6 +41,11 @@ class Child:
                     self._leash.tie(self._process.ident or 0)
                 failing.pop_all()
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.ident or 0
+
     def exit_code(self) -> int:
         """What it ended with; below 0 a signal. It is waited for a moment."""
         self._process.join(1)
@@ -49,11 +55,26 @@ class Child:
         """Have it end now; not to be called after `end`."""
         self._process.kill()
 
-    def end(self, patience: float = 0.5) -> None:
-        """Wait for its end so long, s, then kill it."""
+    def end(self, patience: float = 0.5) -> int | None:
+        """Wait for its end so long, s, then kill it. Returns its exit code, as above; None where
+        not even that ends it.
+        """
         self._process.join(patience)
         self._process.kill()
         self._process.join()
-        if self._process.exitcode is not None:  # else multiprocessing looks again at each start
+        code = self._process.exitcode
+        if code is not None:  # else multiprocessing looks again at each start
             self._process.close()
         self._leash.close()
+        return code
+
+
+def ended(code: int | None) -> str:
+    """How a process ended, in words, from its exit code, see `Child.end`."""
+    if code is None:
+        return "can't be ended, and is left to the system"
+    if code >= 0:
+        return f"ended with code {code}"
+    with contextlib.suppress(ValueError):  # there are some without a name
+        return f"ended with signal {-code} ({signal.Signals(-code).name})"
+    return f"ended with signal {-code}"

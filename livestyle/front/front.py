@@ -15,7 +15,7 @@ from livestyle.between.slot import Slot, Slots
 from livestyle.config import Config
 from livestyle.control import Recording, SinkChoice, SourceChoice, StyleChoice
 from livestyle.engines.cache import user_cache
-from livestyle.errors import ConfigError, SinkError
+from livestyle.errors import ConfigError, LivestyleError, SinkError
 from livestyle.files import Target
 from livestyle.frame import UHD, canvas_size, even, within
 from livestyle.front.card import draw_hud
@@ -46,10 +46,15 @@ Status = dict[str, Any]
 class Front:
     """One run of `livestyle run`, from opened sinks to the final report."""
 
-    def __init__(self, config: Config, announce: Announce) -> None:
-        """announce: told in one line what `auto` chose and where the result can be seen."""
+    def __init__(
+        self, config: Config, announce: Announce, record: Announce = lambda _: None
+    ) -> None:
+        """announce: told in one line what `auto` chose and where the result can be seen. record:
+        what need not be read at once, as each process that begins or ends; on any thread.
+        """
         self._began = decide(config, announce)
         self._announce = announce
+        self._record = record
         self._report = config.report and Target("--report", config.report, config.overwrite)
         self._opened = contextlib.ExitStack()
         self._status: Status = {"state": "starting", "message": ""}
@@ -82,8 +87,11 @@ class Front:
             )
         width, height = self._size
         self.slots = self._slots(width * height * 3 // 2, with_page="web" in config.sink)
-        worker_type = Supervisor if config.supervise else InProcess
-        self._worker = worker_type(config, self._size, self.slots)
+        self._worker = (
+            Supervisor(config, self._size, self.slots, self._record)
+            if config.supervise
+            else InProcess(config, self._size, self.slots)
+        )
         self._opened.callback(self._worker.stop)
         self._clock = OutputClock(self.slots.styled, self._size, config.fps)
         self._recordings = Recordings(config.recordings, self._clock, self._size)
@@ -152,25 +160,12 @@ class Front:
         Called on any thread, and may take as long as opening a sink does. Raises LivestyleError.
         """
         self._idle.wake()
-        with self._changing:
-            before = self.config
-            after = changed(before, values)
-            if after.source == "auto":
-                after = dataclasses.replace(after, source=choose_source()[0])
-            if after.source != before.source:
-                after = dataclasses.replace(after, source=settled_source(after.source))
-            self._offer.check(before, after)
-            if after.fps != before.fps and (self._sinks.has_file or self._recordings.state()):
-                raise ConfigError("fps can't change while a recording goes on; end that first")
-            if after.sink != before.sink:
-                if (
-                    dataclasses.replace(after, sink=before.sink) != before
-                ):  # the rest may be refused later on; a sink is closed for good
-                    raise ConfigError("sink changes alone; send the other settings before or after")
-                after = dataclasses.replace(after, sink=self._sinks.change(after))
-            self._clock.fps = after.fps
-            self._worker.change(after)
-            return self._worker.asked.number
+        try:
+            with self._changing:
+                return self._change(values)
+        except LivestyleError as error:
+            self._record(f"change of {', '.join(values)} refused: {error}")
+            raise
 
     def answer(self) -> str | None:
         """Why the last change was refused, "" where it was not; None: it is not known yet."""
@@ -233,6 +228,26 @@ class Front:
             return Slots(styled)
         width, height = canvas_size(self._size)
         return Slots(styled, entered(Slot(frame_bytes)), entered(Slot(width * height * 4)))
+
+    def _change(self, values: dict[str, Any]) -> int:
+        before = self.config
+        after = changed(before, values)
+        if after.source == "auto":
+            after = dataclasses.replace(after, source=choose_source()[0])
+        if after.source != before.source:
+            after = dataclasses.replace(after, source=settled_source(after.source))
+        self._offer.check(before, after)
+        if after.fps != before.fps and (self._sinks.has_file or self._recordings.state()):
+            raise ConfigError("fps can't change while a recording goes on; end that first")
+        if after.sink != before.sink:
+            if (
+                dataclasses.replace(after, sink=before.sink) != before
+            ):  # the rest may be refused later on; a sink is closed for good
+                raise ConfigError("sink changes alone; send the other settings before or after")
+            after = dataclasses.replace(after, sink=self._sinks.change(after))
+        self._clock.fps = after.fps
+        self._worker.change(after)
+        return self._worker.asked.number
 
     def _watch(self) -> None:
         counts, running = self._clock.counts, self._worker.running

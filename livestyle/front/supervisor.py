@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
 from livestyle.between.slot import Slots
@@ -15,7 +16,7 @@ from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
-from livestyle.front.child import Child
+from livestyle.front.child import Child, ended
 from livestyle.front.pulse import Pulse
 from livestyle.front.recovery import Recovery
 from livestyle.front.smaller import Smaller
@@ -32,7 +33,15 @@ class Supervisor:
     `last_error` is what the latest one that is gone ended of, in one line, or "".
     """
 
-    def __init__(self, config: Config, output_size: Size, slots: Slots) -> None:
+    def __init__(
+        self,
+        config: Config,
+        output_size: Size,
+        slots: Slots,
+        record: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """record: told in a line of each process that begins or ends."""
+        self._record = record
         self.state = "loading"
         self.message = "starting the worker"
         self.restarts = 0
@@ -77,6 +86,7 @@ class Supervisor:
         except OSError as error:
             raise WorkerError(f"the worker can't be started: {reason(error)}") from error
         self._child = child
+        self._record(f"worker {child.pid} has begun")
         self._pulse.begin(time.monotonic())
 
     def change(self, config: Config) -> None:
@@ -118,14 +128,16 @@ class Supervisor:
                 timeout = 0
         except (EOFError, OSError, pickle.UnpicklingError):  # it may die in the middle of a word
             if not self._spoke:
-                why = _ended(self._child.exit_code())
+                why = f"the worker {ended(self._child.exit_code())}"
                 self._reap()
                 raise WorkerError(
                     f"{why} before it began; a script that runs livestyle does so under "
                     'if __name__ == "__main__":, for the worker loads the script, too'
                 ) from None
             code = self._child.exit_code()
-            self._gone(self._cause or _ended(code), from_outside=code in _FROM_OUTSIDE)
+            self._gone(
+                self._cause or f"the worker {ended(code)}", from_outside=code in _FROM_OUTSIDE
+            )
             return
         if trouble := self._pulse.trouble(time.monotonic()):
             self._gone(trouble)
@@ -232,15 +244,6 @@ class Supervisor:
         if self._child is None:
             return
         child, self._child = self._child, None
-        child.end()
+        self._record(f"worker {child.pid} {ended(child.end())}")
         with self._changing:
             child.pipe.close()
-
-
-def _ended(code: int) -> str:
-    """How a worker ended, in words, from its exit code; below 0 a signal."""
-    if code >= 0:
-        return f"the worker ended with code {code}"
-    with contextlib.suppress(ValueError):  # there are some without a name
-        return f"the worker ended with signal {-code} ({signal.Signals(-code).name})"
-    return f"the worker ended with signal {-code}"
