@@ -6,13 +6,17 @@ from livestyle.frame import Frame
 
 
 class Null:
-    """A Sink that does nothing."""
+    """A Sink that does nothing; it comes back as a camera does, so that this can be tried on it."""
 
     name = "null"
     note = ""
 
     def write(self, frame: Frame) -> None:
         """Drop the frame."""
+
+    def again(self, fps: float) -> Null:
+        """Another one."""
+        return Null()
 
     def __enter__(self) -> Null:
         return self

@@ -35,7 +35,11 @@ class Camera:
 def list_cameras() -> list[Camera]:
     """All video device nodes, in the order of their numbers."""
     nodes = Path("/sys/class/video4linux").glob("video*")
-    return [_describe(node) for node in sorted(nodes, key=lambda node: int(node.name[5:]))]
+    cameras = []
+    for node in sorted(nodes, key=lambda node: int(node.name[5:])):
+        with contextlib.suppress(FileNotFoundError):  # it has just gone
+            cameras.append(_describe(node))
+    return cameras
 
 
 def query(fd: int) -> tuple[str, str, int]:
