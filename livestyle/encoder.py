@@ -19,21 +19,36 @@ from livestyle.frame import Size
 if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
+# What is lost of a recording that is cut off is less than a second: the piece that is not written
+# yet, and the pictures that x264 looks ahead.
+_PIECE = 250  # ms
+_LOOKAHEAD = 1 / 3  # s
+_MOST_LOOKAHEAD = 10  # pictures, as the preset has it
+
 # by the file's ending: container, codec, options of each
 _FORMATS = {
-    # fragments, so that a recording that is cut off still plays up to there
+    # pieces, so that a recording that is cut off still plays up to there
     ".mp4": (
         "mp4",
         "libx264",
-        {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"},
+        {
+            "movflags": "frag_keyframe+empty_moov+default_base_moof",
+            "frag_duration": str(1000 * _PIECE),
+            "flush_packets": "1",
+        },
         {"preset": "veryfast", "crf": "20", "bf": "0"},  # else the first picture is not at 0
     ),
-    ".mkv": ("matroska", "ffv1", {}, {"level": "3", "slices": "4"}),  # lossless
+    ".mkv": (
+        "matroska",
+        "ffv1",  # lossless
+        {"cluster_time_limit": str(_PIECE), "flush_packets": "1"},
+        {"level": "3", "slices": "4"},
+    ),
 }
 # px, of either side. x264 says so of itself; FFmpeg's FFV1 has no four slices of less than 4, and
 # Matroska counts further than anybody will.
 _SIDES = {".mp4": range(2, 16384 + 1), ".mkv": range(4, 500_000 + 1)}
-_KEY_FRAME_EVERY = 2  # s; also the most that is lost of a recording that is cut off
+_KEY_FRAME_EVERY = 2  # s: how far a player goes back to begin in the middle
 SUFFIXES = tuple(_FORMATS)
 
 
@@ -86,6 +101,9 @@ class Encoder:
             )
             rate = Fraction(fps).limit_denominator(1001)
             options = codec_options | {"g": str(max(1, round(_KEY_FRAME_EVERY * fps)))}
+            if codec == "libx264":
+                ahead = min(_MOST_LOOKAHEAD, max(1, round(_LOOKAHEAD * fps)))
+                options["rc-lookahead"] = str(ahead)
             stream = self._container.add_stream(codec, rate=rate, options=options)
             assert isinstance(stream, av.VideoStream)
             self._stream = stream

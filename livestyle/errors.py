@@ -16,6 +16,8 @@ LivestyleError
 │       └── GpuLost      it is gone
 ├── TrainingError    a training can't go on
 ├── SinkError        the sink cannot be opened, or takes no more frames
+│   ├── FrameRefused it did not take a frame; it may take the next one
+│   └── SinkLost     it went away while running and may come back
 ├── RunError         a run that goes on can't be asked, or can't do what it is asked
 │   └── NotRunning   there is none
 └── WorkerError      the worker process failed and is not restarted
@@ -100,6 +102,14 @@ class TrainingError(LivestyleError):
 
 class SinkError(LivestyleError):
     """The sink cannot be opened, or takes no more frames."""
+
+
+class FrameRefused(SinkError):
+    """A camera did not take a frame; it may take the next one. Says why, and no more."""
+
+
+class SinkLost(SinkError):
+    """A camera went away while running and may come back. Says why, and no more."""
 
 
 class RunError(LivestyleError):

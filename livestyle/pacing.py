@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable
 
 SECOND = 1_000_000_000  # ns
+# s, of a source or a sink that was lost: then every second. A mode switch is over in well under one
+RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)
+RETRY_EVERY = 1.0  # s, from there on
 
 
 class Pacer:

@@ -136,6 +136,8 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     for name, value in report.items():
         if name in ("source", "stylizer", "output"):
             yield from (f"{name}.{figure}" for figure in value)
+        elif name == "sinks":
+            yield from (f"{name}[].{figure}" for figure in value[0])
         else:
             yield name
 

@@ -64,7 +64,10 @@ def figures() -> dict[str, Any]:
             "frozen_s": 3.5,
             "latency_ms": {"p50": 41.0, "p95": 52.0, "p99": 60.0, "max": 90.0},
         },
-        "sinks": [{"name": "null", "note": ""}],
+        "sinks": [
+            {"name": "null", "note": "", "away": False, "reconnects": 2, "write_errors": 5},
+            {"name": "v4l2", "note": "away", "away": True, "reconnects": 1, "write_errors": 1},
+        ],
         "worker_restarts": 2,
     }
 

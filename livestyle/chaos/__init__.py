@@ -32,8 +32,11 @@ POINTS = {
     "worker.crash": "the worker ends as by a fault in native code (SIGSEGV)",
     "sink.hang": "writing a frame takes so long, in every sink",
     "sink.error": "a sink takes no more frames, each of them",
+    "sink.refused": "a camera does not take a frame; with a time, each of them for so long",
+    "sink.lost": "a camera is gone for so long",
 }
-_TIMED = ("capture.hang", "capture.lost", "stylizer.slow", "sink.hang")  # nothing without a time
+# nothing without a time
+_TIMED = ("capture.hang", "capture.lost", "stylizer.slow", "sink.hang", "sink.lost")
 _TIME = r"(\d+(?:\.\d+)?)(ms|s|m)"
 _FAULT = re.compile(rf"([a-z.]+)(?::{_TIME})?(?:@{_TIME}(?:/{_TIME})?)?", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}

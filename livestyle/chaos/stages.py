@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from livestyle.chaos import Fault, Plan, plan_of
-from livestyle.errors import SinkError, SourceLost
+from livestyle.errors import FrameRefused, SinkError, SinkLost, SourceLost
 
 if TYPE_CHECKING:
     from livestyle.frame import Frame
@@ -81,13 +81,35 @@ class FaultySource(Faulty):
 class FaultySink(Faulty):
     """A Sink."""
 
-    points = "sink.hang", "sink.error"
+    points: tuple[str, ...] = ("sink.hang", "sink.error")
 
     def write(self, frame: Frame) -> None:
         self._hang("sink.hang")
         if self.comes("sink.error"):
             raise SinkError(f"{self.stage.name} takes no more frames: {os.strerror(errno.EIO)}")
         self.stage.write(frame)
+
+
+class FaultyCamera(FaultySink):
+    """A Reopenable."""
+
+    points = (*FaultySink.points, "sink.refused", "sink.lost")
+
+    def __init__(self, camera: Any, plan: Plan) -> None:
+        super().__init__(camera, plan)
+        if self.on("sink.lost"):
+            camera.__exit__(None, None, None)
+            raise SinkError(f"{camera.name} is gone, as {asked('sink.lost')}")
+
+    def write(self, frame: Frame) -> None:
+        if self.on("sink.lost"):
+            raise SinkLost(os.strerror(errno.ENODEV))
+        if self.comes("sink.refused"):
+            raise FrameRefused(os.strerror(errno.EIO))
+        super().write(frame)
+
+    def again(self, fps: float) -> FaultyCamera:
+        return FaultyCamera(self.stage.again(fps), self.plan)
 
 
 def asked(point: str) -> str:

@@ -34,7 +34,11 @@ def describe(status: dict[str, Any], seconds: float | None = None) -> str:
     parts = [
         "" if status["state"] == "loading" and not output["unique_fps"] else rate,
         status["limit"],
-        *(f"{sink['name']}: {sink['note']}" for sink in status["sinks"] if sink["note"]),
+        *(
+            f"{sink['name']}: {sink['note']}"
+            for sink in status["sinks"]
+            if sink["note"] and sink["note"] not in status["message"]
+        ),
         stylizer["building"],
         stylizer["size_why"],
         f"{name} on {stylizer['engine'] or '…'}",

@@ -41,7 +41,7 @@ class SinkChoice:
 
     spec: str
     label: str
-    state: str  # open, free, taken (by another program) or missing (a driver, a package)
+    state: str  # open, away (and opened again), free, taken (by a program) or missing (a package)
     note: str  # what goes wrong, or what to do about a missing one, or ""
     chosen: bool
 

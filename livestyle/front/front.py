@@ -29,6 +29,7 @@ from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock, undisturbed
 from livestyle.front.recordings import Recordings
 from livestyle.front.remotes import Remotes
+from livestyle.front.reopening import figures_of, without_outputs
 from livestyle.front.report import Reporter
 from livestyle.front.sinks import Sinks
 from livestyle.front.snapshots import Snapshots
@@ -133,7 +134,7 @@ class Front:
             self._worker.poll(REST if self._clock.rests else TICK)
             self._clock.fps = self.config.fps  # that of a change that was refused goes back
             self._watch()
-            self._status = self._reporter.live() | self._notes()
+            self._status = without_outputs(self._reporter.live() | self._notes())
             show(self._status)
         if self._clock.failure:
             raise self._clock.failure
@@ -263,8 +264,11 @@ class Front:
 
     def _notes(self) -> Status:
         """What the sinks say of themselves, and what ended before the run did."""
-        sinks = [{"name": sink.name, "note": sink.note} for sink in self.outputs]
-        return {"sinks": sinks, "ended": self._ended(), **self._remotes.figures()}
+        return {
+            "sinks": list(map(figures_of, self.outputs)),
+            "ended": self._ended(),
+            **self._remotes.figures(),
+        }
 
     def _ended(self) -> list[str]:
         ended = [*self._clock.notes, *self._sinks.ended, *self._recordings.ended]

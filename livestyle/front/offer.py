@@ -12,6 +12,7 @@ from livestyle.errors import ConfigError
 from livestyle.front.devices import Cameras, list_cameras, list_screens, list_windows
 from livestyle.front.known import Known
 from livestyle.front.recordings import Recordings
+from livestyle.front.reopening import state_of
 from livestyle.sinks import Sink
 from livestyle.stylizers.blend import find_blend
 
@@ -109,4 +110,5 @@ def _as_it_is(one: SinkChoice, config: Config, opened: Mapping[str, Sink]) -> Si
     chosen = one.spec in config.sink
     if one.spec not in opened:
         return dataclasses.replace(one, chosen=chosen)
-    return dataclasses.replace(one, state="open", note=opened[one.spec].note, chosen=chosen)
+    sink = opened[one.spec]
+    return dataclasses.replace(one, state=state_of(sink), note=sink.note, chosen=chosen)

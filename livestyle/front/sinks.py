@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Container
 
-from livestyle.chaos.stages import FaultySink
+from livestyle.chaos.stages import FaultyCamera, FaultySink
 from livestyle.config import Config
 from livestyle.control import Controls
 from livestyle.errors import ConfigError, SinkError
 from livestyle.files import check_targets
 from livestyle.frame import Size
 from livestyle.front.output import OutputClock
-from livestyle.sinks import Sink, choose_sinks, files_of, open_sink
+from livestyle.front.reopening import Reopening
+from livestyle.sinks import Reopenable, Sink, choose_sinks, files_of, open_sink
 
 
 class Sinks:
@@ -63,9 +64,14 @@ class Sinks:
         """Close all of them; the clock has stopped. Their notes may still be read."""
         for sink in reversed(list(self.open.values())):
             self._close(sink)
+            if isinstance(sink, Reopening) and sink.trouble:
+                self.ended.append(f"{sink.name} was away at the end: {sink.trouble}")
 
     def _take(self, spec: str, sink: Sink) -> None:
-        sink = FaultySink.around(sink)
+        if isinstance(sink, Reopenable):
+            sink = Reopening(FaultyCamera.around(sink), lambda: self._clock.fps)
+        else:
+            sink = FaultySink.around(sink)
         self.open[spec] = sink
         self._clock.add(sink)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from livestyle.config import Config
 from livestyle.control import Controls
@@ -47,6 +47,22 @@ class Sink(Protocol):
 
     def __exit__(self, *exc_info: object) -> None:
         """Finish. Raises SinkError when that fails, as the last part of a file may."""
+        ...
+
+
+@runtime_checkable
+class Reopenable(Sink, Protocol):
+    """A Sink that may go away and come back, as cameras do.
+
+    Its `write` raises SinkLost when it is gone, and FrameRefused for a frame that it does not take
+    while it may take the next one.
+    """
+
+    def again(self, fps: float) -> Reopenable:
+        """It, opened anew after it was closed: the one that was asked for at first, no other.
+
+        Raises SinkError when it can't be.
+        """
         ...
 
 

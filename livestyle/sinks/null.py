@@ -6,7 +6,7 @@ from livestyle.frame import Frame
 
 
 class Null:
-    """A Sink that does nothing."""
+    """A Sink that does nothing; it comes back as a camera does, so that this can be tried on it."""
 
     name = "null"
     note = ""
@@ -14,6 +14,10 @@ class Null:
 
     def write(self, frame: Frame) -> None:
         """Drop the frame."""
+
+    def again(self, fps: float) -> Null:
+        """Another one."""
+        return Null()
 
     def __enter__(self) -> Null:
         return self

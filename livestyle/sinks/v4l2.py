@@ -5,6 +5,7 @@ It is chosen by its card label, "livestyle", not by its number: OBS has a loopba
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -12,7 +13,7 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
-from livestyle.errors import SinkError
+from livestyle.errors import FrameRefused, SinkError, SinkLost
 from livestyle.frame import Frame, Size
 from livestyle.sinks import videodev
 from livestyle.sinks.readers import Readers
@@ -25,6 +26,7 @@ LOAD = f"sudo modprobe v4l2loopback exclusive_caps=1 card_label={LABEL} video_nr
 RELOAD = f"close the programs that use it, then: sudo modprobe -r v4l2loopback && {LOAD}"
 
 _I420 = int.from_bytes(b"YU12", "little")
+_GONE = (errno.ENODEV, errno.ENXIO, errno.EBADF)  # the device does not get over these
 _NO_FIELD = 1  # V4L2_FIELD_NONE: progressive
 _FORMAT = struct.Struct("@I0P6I176x")  # type; width, height, fourcc, field, bytes a line and in all
 _PARAMETERS = struct.Struct("=I8xII184x")  # type; seconds a frame as numerator, denominator
@@ -33,7 +35,7 @@ _S_PARM = 0xC0005616 | _PARAMETERS.size << 16
 
 
 class V4l2Camera:
-    """A Sink: the loopback camera.
+    """A Sink: the loopback camera. A Reopenable.
 
     It holds an advisory lock while open, as v4l2loopback before 0.14 lets two programs write to one
     device; the kernel drops it with the process.
@@ -49,6 +51,7 @@ class V4l2Camera:
             raise SinkError(f"a camera's width and height are even, not {width}x{height}")
         path = device or find_camera()
         self.note = ""
+        self._size, self._device = size, device
         self._frame_bytes = width * height * 3 // 2
         self._fd, label = _open_loopback(path)
         self.name = f"{label} ({path})"
@@ -67,19 +70,22 @@ class V4l2Camera:
     def write(self, frame: Frame) -> None:
         """Hand the frame to whoever reads the camera: one copy, without the GIL; never waits.
 
-        Raises SinkError when the device is gone, or another program has changed its format.
+        Raises SinkLost when the device is gone, FrameRefused for another error.
         """
         try:
             written = os.write(self._fd, frame.pixels.data)
         except OSError as error:
-            raise SinkError(
-                f"{self.name} takes no more frames: {error.strerror}; start livestyle again"
-            ) from error
+            kind = SinkLost if error.errno in _GONE else FrameRefused
+            raise kind(str(error.strerror)) from error
         if written != self._frame_bytes:
-            raise SinkError(
-                f"{self.name} took {written} bytes of a frame of {self._frame_bytes}; "
-                "close the program that has changed its format, then start livestyle again"
+            raise FrameRefused(
+                f"{written} bytes were taken of a frame of {self._frame_bytes}; "
+                "close the program that has changed the format"
             )
+
+    def again(self, fps: float) -> V4l2Camera:
+        """The same device; or the camera labelled "livestyle", whichever number it has now."""
+        return V4l2Camera(self._size, fps, self._device)
 
     def __enter__(self) -> V4l2Camera:
         return self
@@ -198,7 +204,7 @@ def _lock(fd: int, path: str) -> None:
 
 def _revive(fd: int, path: str) -> None:
     """Undo what another program's plain writes left behind: see `videodev.mark_as_writer`."""
-    passing = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    passing = _open(path)
     videodev.mark_as_writer(passing)
     os.close(passing)
     if not videodev.query(fd)[2] & videodev.OUTPUT:

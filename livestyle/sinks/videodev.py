@@ -34,7 +34,11 @@ class Camera:
 
 def list_cameras() -> list[Camera]:
     """All video device nodes, in the order of their numbers; opens each for a moment."""
-    return [_describe(node) for node in _nodes()]
+    cameras = []
+    for node in _nodes():
+        with contextlib.suppress(FileNotFoundError):  # it has just gone
+            cameras.append(_describe(node))
+    return cameras
 
 
 def loopbacks() -> list[str]:

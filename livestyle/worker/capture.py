@@ -12,10 +12,9 @@ from livestyle.between.messages import Counts
 from livestyle.between.slot import Slot
 from livestyle.errors import SourceError, SourceLost
 from livestyle.frame import Frame
-from livestyle.pacing import SECOND, Pacer
+from livestyle.pacing import RETRY_AFTER, RETRY_EVERY, SECOND, Pacer
 from livestyle.sources import Source
 
-_RETRY_AFTER = (0.1, 0.2, 0.4, 0.8)  # s, then every second: a mode switch is over in well under one
 _SILENCE = 2.0  # s in one read after which the source counts as hung
 _LOOK_EVERY = 0.01  # s between two looks whether another source is taken
 _REST = 0.04  # s between two looks whether frames are wanted again
@@ -224,8 +223,8 @@ class Capture:
             return
         self.source.__exit__(None, None, None)
         self._lost = trouble
-        delays = iter(_RETRY_AFTER if trouble else (0.0, *_RETRY_AFTER))
-        while not stopping.wait(next(delays, 1.0)):
+        delays = iter(RETRY_AFTER if trouble else (0.0, *RETRY_AFTER))
+        while not stopping.wait(next(delays, RETRY_EVERY)):
             if self._is_given_up or self._take_next():
                 return
             self._reading_since = time.monotonic_ns()

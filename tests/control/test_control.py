@@ -187,6 +187,9 @@ def test_metrics(web: WebPreview) -> None:
     assert samples["livestyle_frames_dropped_total", "model", "superseded"] == 10
     assert samples["livestyle_output_duplicates_total",] == 25
     assert samples["livestyle_source_reconnects_total",] == 1
+    assert samples["livestyle_sink_reconnects_total",] == 3
+    assert samples["livestyle_sink_write_errors_total",] == 6
+    assert samples["livestyle_sinks_away",] == 1
     assert samples["livestyle_resizes_total",] == 3
     assert samples["livestyle_freezes_total",] == 2
     assert samples["livestyle_frozen_seconds_total",] == 3.5

@@ -29,22 +29,23 @@ def load_module(**parameters: object) -> None:
     unload_module()
     options = [f"{name}={value}" for name, value in parameters.items()]
     subprocess.run(["modprobe", "v4l2loopback", *options], check=True, timeout=60)
-    wait_until(lambda: os.path.exists(DEVICE), 10)
-    wait_until(_udev_record().exists, 60)
+    device = f"/dev/video{parameters['video_nr']}"
+    wait_until(lambda: os.path.exists(device), 10)
+    wait_until(_udev_record(device).exists, 60)
 
 
-def unload_module() -> None:
+def unload_module(device: str = DEVICE) -> None:
     """Remove v4l2loopback, if it is loaded; udev may have its devices open for a moment."""
     if os.path.exists("/sys/module/v4l2loopback"):
-        record = _udev_record()
+        record = _udev_record(device)
         remove = ["rmmod", "v4l2loopback"]
         wait_until(lambda: subprocess.call(remove, stderr=subprocess.DEVNULL) == 0, 10)
         wait_until(lambda: not record.exists(), 60)
 
 
-def _udev_record() -> Path:
+def _udev_record(device: str) -> Path:
     """The file that udev writes when it is done with the device, and removes when that is gone."""
-    number = os.stat(DEVICE).st_rdev
+    number = os.stat(device).st_rdev
     return Path(f"/run/udev/data/c{os.major(number)}:{os.minor(number)}")
 
 
@@ -164,11 +165,12 @@ def opencv(name: str, frames: int) -> Figures:
 
 def main() -> None:
     """Run the scenarios one after the other; one that fails leaves its traceback, no figures."""
+    import guest_away
     import guest_run
     import guest_sink
 
     results: Figures = {}
-    for scenario in (*guest_sink.SCENARIOS, *guest_run.SCENARIOS):
+    for scenario in (*guest_sink.SCENARIOS, *guest_run.SCENARIOS, *guest_away.SCENARIOS):
         started = time.monotonic()
         try:
             figures = scenario()

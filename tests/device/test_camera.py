@@ -178,7 +178,9 @@ def test_the_report_tells_of_the_killed_worker(guest: Guest) -> None:
     assert report["worker_restarts"] == 1
     assert report["output"]["size"] == [320, 240]
     assert report["output"]["frames"] == _awake(report)
-    assert report["sinks"] == [{"name": CAMERA, "note": ""}]
+    (sink,) = report["sinks"]
+    assert sink["name"] == CAMERA and sink["note"] == "" and not sink["away"]
+    assert sink["reconnects"] == sink["write_errors"] == 0
 
 
 def test_a_second_run_on_the_camera_ends_with_one_line(guest: Guest) -> None:

@@ -72,6 +72,31 @@ def test_where_gpu_memory_is_short_the_picture_is_smaller_then_it_waits(outcome:
     assert "; restart in 0 s, at 512x320" in said
 
 
+def test_an_output_that_goes_away_comes_back_while_another_goes_on(
+    outcome: Outcome, tmp_path: Path
+) -> None:
+    faults = "sink.refused:300ms@5s,sink.lost:1500ms@7s,sink.refused:2500ms@10s"
+    report, said = outcome(faults, 15, "--sink", "raw:r.yuv")
+    lost, raw = report["sinks"]
+    assert (lost["away"], lost["note"], lost["reconnects"]) == (False, "", 2)
+    assert 1 + 1.6 * FPS < lost["write_errors"] < 1 + 3 * FPS  # none while it is away
+    away = "degraded: null is away, and opened again when it is back: "
+    gone = "null is gone, as LIVESTYLE_FAULT has sink.lost"
+    assert f"{away}{gone} · " in said and f"{away}Input/output error · " in said
+    assert said.count("is away") <= 6, "told once, not for each frame"
+    dropped = int(raw["note"].split()[0]) if raw["note"] else 0  # a busy disk's affair
+    written = (tmp_path / "r.yuv").stat().st_size / (320 * 180 * 3 / 2)
+    assert written + dropped == report["output"]["frames"]
+    assert report["worker_restarts"] == 0 and report["ended"] == []
+
+
+def test_the_only_output_may_be_away_at_the_end(outcome: Outcome) -> None:
+    report, said = outcome("sink.lost:60s@6s", 9, code=1)
+    why = "null is gone, as LIVESTYLE_FAULT has sink.lost"
+    assert f" away, and opened again when it is back: {why} · " in said
+    assert f"null was away at the end: {why}" in report["ended"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "restarts"),

@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from waiting import until
 
 from livestyle.errors import ConfigError, LivestyleError, SinkError
 from livestyle.frame import Frame
@@ -67,19 +69,57 @@ def test_mp4_plays_at_the_rate_and_says_its_colours(tmp_path: Path) -> None:
     assert error < 6
 
 
-def test_a_killed_recording_plays_up_to_there(tmp_path: Path) -> None:
-    file = tmp_path / "o.mp4"
-    recorder = Recorder(str(file), SIZE, 5)  # key frames, and so fragments, every 10 frames
-    _write_slowly(recorder, _frames(100))
-    part = tmp_path / "o.mp4.part"
-    cut = tmp_path / "cut.mp4"
-    cut.write_bytes(part.read_bytes())  # what a killed process leaves
-    done = subprocess.run(
-        ["ffmpeg", "-v", "quiet", "-i", cut, "-f", "rawvideo", "-"], capture_output=True, timeout=30
-    )
-    # all but the last fragment, and what x264 looks ahead
-    assert len(done.stdout) // (320 * 180 * 3 // 2) >= 40
+@pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
+@pytest.mark.parametrize("fps", [5, 60])
+def test_a_recording_that_is_cut_off_plays_to_the_last_second(
+    tmp_path: Path, name: str, fps: int
+) -> None:
+    recorder = Recorder(str(tmp_path / name), SIZE, fps)
+    frames = _frames(fps * 3)
+    for frame in frames:
+        recorder.write(frame)
+        time.sleep(0.01)
+    assert recorder.note == ""
+    time.sleep(0.5)  # by then all are with the encoder
+    cut = tmp_path / f"cut-{name}"
+    cut.write_bytes((tmp_path / f"{name}.part").read_bytes())  # what a killed process leaves
+    assert fps * 2 <= _played(cut) < fps * 3
     recorder.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
+def test_a_killed_run_leaves_a_recording_to_the_last_second(tmp_path: Path, name: str) -> None:
+    fps, size = 30, SIZE[0] * SIZE[1] * 3 // 2
+    command = [sys.executable, "-m", "livestyle", "run", "--source", "testcard", "--stylizer"]
+    command += ["passthrough", "--output-size", "320x180", "--sink", f"record:{name}"]
+    command += ["--sink", "raw:o.yuv", "--fps", str(fps)]
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        written = tmp_path / "o.yuv.part"  # each frame at once
+        until(lambda: written.exists() and written.stat().st_size > 3.7 * fps * size)
+    finally:
+        run.kill()
+        run.wait(10)
+    ticks = written.stat().st_size // size
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
+        [f"{name}.part", "o.yuv.part"]
+    )
+    part = tmp_path / f"{name}.part"
+    assert abs(_played(part) - ticks) <= fps
+    probe = ["ffprobe", "-v", "error", "-count_frames", "-of", "csv=p=0"]
+    probe += ["-show_entries", "stream=nb_read_frames", str(part)]
+    shown = subprocess.run(probe, capture_output=True, text=True, check=True, timeout=30)
+    assert int(shown.stdout.strip(",\n")) == _played(part)
+    last = np.fromfile(written, np.uint8)[: ticks * size].reshape(ticks, -1, SIZE[0])
+    shown_last = _decode(part)[-1] if name == "o.mkv" else None
+    assert shown_last is None or any((frame == shown_last).all() for frame in last[-fps - 1 :])
+
+
+def _played(file: Path) -> int:
+    """How many frames ffmpeg shows of it."""
+    show = ["ffmpeg", "-v", "quiet", "-i", str(file), "-f", "rawvideo", "-"]
+    done = subprocess.run(show, capture_output=True, timeout=30)
+    return len(done.stdout) // (SIZE[0] * SIZE[1] * 3 // 2)
 
 
 def test_nothing_recorded_leaves_no_file(tmp_path: Path) -> None:

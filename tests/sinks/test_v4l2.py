@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from livestyle.errors import SinkError
+from livestyle.errors import FrameRefused, SinkError, SinkLost
+from livestyle.frame import Frame
 from livestyle.front.sinks import with_chosen
 from livestyle.sinks import choose_sinks
 from livestyle.sinks.v4l2 import V4l2Camera, find_camera, list_cameras
@@ -53,6 +56,36 @@ def test_a_device_that_is_something_else(tmp_path: Path) -> None:
         problem = f"{path} is not a video device; `livestyle devices` lists them"
         assert str(caught.value) == problem
     assert file.read_bytes() == b"kept"
+
+
+def _pipe() -> int:
+    """One that has room for less than a frame."""
+    _, writing = os.pipe()
+    os.set_blocking(writing, False)
+    return writing
+
+
+@pytest.mark.parametrize(
+    ("opened", "error", "why"),
+    [
+        (lambda: os.open("/dev/full", os.O_WRONLY), FrameRefused, "No space left on device"),
+        (lambda: os.open("/dev/null", os.O_RDONLY), SinkLost, "Bad file descriptor"),
+        (_pipe, FrameRefused, "65536 bytes were taken of a frame of 345600; close the program"),
+    ],
+)
+def test_what_a_device_refuses_is_told_from_one_that_is_gone(
+    opened: Callable[[], int],
+    error: type[SinkError],
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a descriptor that fails so, in place of the camera's."""
+    monkeypatch.setattr("livestyle.sinks.v4l2._open_loopback", lambda path: (opened(), "livestyle"))
+    monkeypatch.setattr(V4l2Camera, "_set_format", lambda *_: None)
+    frame = Frame(np.zeros((SIZE[1] * 3 // 2, SIZE[0]), np.uint8), 0, 0)
+    with V4l2Camera(SIZE, 30, "/dev/video20") as camera, pytest.raises(error) as caught:
+        camera.write(frame)
+    assert type(caught.value) is error and str(caught.value).startswith(why)
 
 
 @pytest.mark.parametrize("size", [(641, 360), (640, 361)])

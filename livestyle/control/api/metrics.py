@@ -55,6 +55,7 @@ class _Figures(Collector):
                 "1 while the newest change of settings is not taken yet.",
                 self._figure("changed", "pending"),
             ),
+            ("sinks_away", "Cameras that are away, and opened again.", self._of_sinks("away")),
         ):
             gauge = GaugeMetricFamily(f"livestyle_{name}", meaning, labels=[])
             _add(gauge, [], value)
@@ -86,6 +87,13 @@ class _Figures(Collector):
             family = CounterMetricFamily(f"livestyle_{name}", meaning, labels=[])
             _add(family, [], self._figure(*path))
             yield family
+        for name, meaning in (
+            ("reconnects", "Times a camera came back."),
+            ("write_errors", "Frames that a camera did not take."),
+        ):
+            family = CounterMetricFamily(f"livestyle_sink_{name}", meaning, labels=[])
+            _add(family, [], self._of_sinks(name))
+            yield family
 
     def _durations(self) -> Iterator[Metric]:
         """Percentiles as quantiles, in seconds; the status has no sums and buckets."""
@@ -104,6 +112,10 @@ class _Figures(Collector):
                     family.add_sample(family.name, labels, figure / 1000)
         yield stage
         yield latency
+
+    def _of_sinks(self, name: str) -> float:
+        """That figure of all of them together."""
+        return float(sum(sink.get(name, 0) for sink in self._status.get("sinks", [])))
 
     def _figure(self, *path: str) -> float | None:
         """The number at `path` in the status, or None where it is missing or null."""

@@ -119,7 +119,7 @@ function showSettings(config) {
   styles.show({ style: config.style ?? null, changed: status.style_changed });
   blend.show(config.style);
   source.show(config.source);
-  quietly(outputs.follow(config.sink));
+  quietly(outputs.follow(config.sink, status.sinks));
   keep.show(config.keep ?? [], status.output?.size);
 }
 

@@ -46,10 +46,12 @@ export class Outputs {
     this.key = "";
   }
 
-  /** sinks: the specs of those that are wanted now, whoever chose them. */
-  async follow(sinks) {
-    if (String(sinks) === this.followed) return;
-    this.followed = String(sinks);
+  /** sinks: the specs of those that are wanted now, whoever chose them; open: what is told of those
+   * that are open. */
+  async follow(sinks, open = []) {
+    const followed = JSON.stringify([sinks, open.map(({ away }) => away)]);
+    if (followed === this.followed) return;
+    this.followed = followed;
     await this.load();
   }
 
