@@ -11,6 +11,7 @@ Exits 1 where a criterion does not hold.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -99,12 +100,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what happens, and when")
     parser.add_argument("--stylizer", default="lite")
     parser.add_argument("--style", default=BASE["style"], help="at the start, and in quiet times")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="of all of it; below 0 where others work on the machine"
+    )
     options = parse(parser, "output")
     seconds = options.minutes * 60
     if seconds < 180:
         parser.error(f"minutes {options.minutes:g}: at least 3, or there is nothing to judge by")
     picture = Target("plot", str(Path(options.output.file).with_suffix(".png")), options.overwrite)
     arguments = ["--stylizer", options.stylizer, "--style", options.style]
+    _prefer(options.nice)
     with tempfile.TemporaryDirectory() as folder:
         figures = soak(seconds, options.seed, Path(folder), arguments)
     figures = {
@@ -112,6 +117,7 @@ def main() -> int:
         "version": _version(),
         "minutes": options.minutes,
         "seed": options.seed,
+        "nice": options.nice,
         "arguments": arguments,
         "beside": _beside(figures["samples"]),
         **figures,
@@ -122,6 +128,14 @@ def main() -> int:
         holds = "holds" if each["holds"] else "DOES NOT HOLD"
         print(f"{holds:14} {each['criterion']}: {each['value']} (limit {each['limit']})")
     return int(figures["exit_code"] != 0 or not all(each["holds"] for each in figures["criteria"]))
+
+
+def _prefer(nice: int) -> None:
+    """How the system is to think of this process and of all that it starts."""
+    group = Path("/proc/self/autogroup")  # of its session, where Linux weighs these first
+    if nice and group.exists():
+        group.write_text(str(nice))
+    os.nice(nice)
 
 
 def _beside(samples: list[dict[str, Any]]) -> dict[str, float]:

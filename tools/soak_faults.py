@@ -161,7 +161,9 @@ class Visits(Actor):
         address = client.address.replace("http", "ws", 1) + "api/v1/live"
         headers = {"Authorization": f"Bearer {self._run.page.token}"}
         watching = [
-            connect(address, additional_headers=headers, compression=None, proxy=None)
+            connect(
+                address, additional_headers=headers, proxy=None, ping_interval=None, close_timeout=1
+            )
             for _ in range(_WATCHERS)
         ]
         try:

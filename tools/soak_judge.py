@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _DRIFT = 0.10
 _WORKER_DRIFT = 0.10
 _AGE = (8.0, 12.0)  # s, at which lives of workers are compared
 _LINES = 100_000.0, 1_000.0  # bytes of what is said in an hour, and more for each fault
+_DROPPED = r"(\d+) frames dropped, too slow"  # by the raw sink, for a reader that was not in time
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Soaked:
 def judge(soaked: Soaked) -> list[dict[str, Any]]:
     """All criteria."""
     output = soaked.report["output"]
-    counted = output["frames"] - soaked.report["seconds"] * FPS
+    dropped = sum(int(count) for count in re.findall(_DROPPED, str(soaked.report["sinks"])))
+    counted = output["frames"] - soaked.seconds * FPS
     deadlines = [int(frame["deadline_ns"]) for frame in soaked.frames]
     ticks = len(deadlines) - 1 - (deadlines[-1] - deadlines[0]) * FPS / SECOND
     slope, bound = memory_slope(soaked)
@@ -78,7 +81,8 @@ def judge(soaked: Soaked) -> list[dict[str, Any]]:
         _at_most("pictures torn", soaked.torn, 0),
         _at_most("pictures older than the one before", soaked.backwards, 0),
         _at_most("bytes of a part of a picture", soaked.rest, 0),
-        _at_most("pictures written but not read", abs(output["frames"] - soaked.read), 0),
+        _at_most("pictures that are missing", abs(output["frames"] - soaked.read - dropped), 0),
+        _at_most("share left out for the reader", round(dropped / output["frames"], 5), _LATE),
         _at_most("s between two pictures", round(soaked.longest_gap, 3), 1.0),
         _at_most("pictures off elapsed x fps", round(abs(counted), 2), 1),
         _at_most("pictures off the log's own clock", round(abs(ticks), 2), 1),
@@ -165,11 +169,13 @@ def _within(soaked: Soaked, frame: dict[str, str], spans: Iterable[Span]) -> boo
 
 
 def _lives(samples: list[dict[str, Any]]) -> tuple[float | None, float | None]:
-    """MB of workers at one age: the median of the first half of the lives, and of the rest."""
+    """MB of workers at one age: the least of the first half of the lives, and of the rest, for the
+    styles that they are given take more and less.
+    """
     lives: dict[int, list[float]] = {}
     for worker in (sample["worker"] for sample in samples if "worker" in sample):
         if _AGE[0] <= worker["age"] <= _AGE[1]:
             lives.setdefault(worker["pid"], []).append(worker["rss_mb"])
     levels = [statistics.median(each) for each in lives.values()]
     half = len(levels) // 2
-    return _median(levels[:half]), _median(levels[half:])
+    return min(levels[:half], default=None), min(levels[half:], default=None)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -61,9 +61,21 @@ class OutputClock:
     Set `card` (I420) to show it instead of frames; the next new frame takes it down. Set `hud` to
     a grey patch to draw it into a corner of every frame. `log`, where it is one, gets a Written per
     tick, for another thread to take out.
+
+    now, sleep: `time.monotonic_ns` and `time.sleep`, or a test's own.
     """
 
-    def __init__(self, slot: Slot, size: Size, fps: float) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        size: Size,
+        fps: float,
+        *,
+        now: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.now = now
+        self._sleep = sleep
         self.counts = OutputCounts()
         self.failure: BaseException | None = None
         self.notes: list[str] = []  # one line per sink that was given up while others went on
@@ -87,7 +99,7 @@ class OutputClock:
 
     def start(self, seconds: float | None) -> None:
         """Start the ticks, for so many seconds or until `stop`."""
-        self.started_at = time.monotonic_ns()
+        self.started_at = self.now()
         if seconds is not None:
             self._end_at = self.started_at + round(seconds * SECOND)
         self._thread.start()
@@ -100,7 +112,7 @@ class OutputClock:
     @property
     def seconds(self) -> float:
         """How long the ticks have been going, or went."""
-        return ((self._ended_at or time.monotonic_ns()) - self.started_at) / SECOND
+        return ((self._ended_at or self.now()) - self.started_at) / SECOND
 
     def add(self, sink: Sink) -> None:
         """Write to this one, too, from the next tick on."""
@@ -135,24 +147,24 @@ class OutputClock:
             self._run()
         except BaseException as error:  # kept for the main thread
             self.failure = error
-        self._ended_at = time.monotonic_ns()
+        self._ended_at = self.now()
 
     def _run(self) -> None:
         fps = self.fps
-        pacer = Pacer(fps, start=self.started_at)
+        pacer = self._pacer(fps, self.started_at)
         last_write = lost = 0
         deadline = self.started_at
         while not self._stopping.is_set():
             if self.fps != fps:
                 lost, fps = self.counts.lost, self.fps
-                pacer = Pacer(fps, start=deadline + round(SECOND / fps))
+                pacer = self._pacer(fps, deadline + round(SECOND / fps))
             deadline = pacer.wait()
             if deadline >= self._end_at:
                 return
             self._slot.due_at = deadline + pacer.interval
             kind = self._next_frame()
             self._write()
-            now = time.monotonic_ns()
+            now = self.now()
             self._count(kind, now, late=now - deadline >= pacer.interval)
             self.counts.lost = lost + pacer.lost
             if last_write:
@@ -162,6 +174,9 @@ class OutputClock:
                 frame = self._frame
                 shown = frame.seq, frame.captured_at, frame.change
                 self.log.append(Written(deadline, now, kind, *shown))
+
+    def _pacer(self, fps: float, start: int) -> Pacer:
+        return Pacer(fps, start=start, clock=self.now, sleep=self._sleep)
 
     def _next_frame(self) -> str:
         taken = self._slot.take(self._picture.data.cast("B"))
