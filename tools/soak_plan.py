@@ -45,7 +45,7 @@ VISITS = {
     "snapshot": (2, (0.0, 0.0)),
     "osc": (1, (0.0, 0.0)),  # a flood
 }
-BASE = "base"  # a visit: all settings as they were, before a quiet stretch
+BASE = "base"  # a visit before each quiet stretch: the settings that all of these have
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def plan(seed: int, seconds: float) -> tuple[list[Planned], list[Planned]]:
     """The faults and the visits of a run, each in their order."""
     chance = random.Random(seed)
     faults, visits = _drawn(chance, FAULTS, 8.0, seconds), _drawn(chance, VISITS, 4.0, seconds)
-    back = [Planned(begin - _MARGIN / 2, BASE, 0.0) for begin, _ in quiet(seconds)[1:]]
+    times = [_BEGUN / 2, *(begin - _MARGIN / 2 for begin, _ in quiet(seconds)[1:])]
+    back = [Planned(at, BASE, 0.0) for at in times]
     return faults, sorted([*visits, *back], key=lambda each: each.at)
 
 

@@ -20,6 +20,7 @@ import psutil
 from display import Display
 from soak_scene import HEIGHT, KEEP, NONE, SIZE, WIDTH, Reader
 
+from livestyle.errors import NotRunning
 from livestyle.pacing import SECOND
 from livestyle.runs import Run
 
@@ -153,7 +154,9 @@ class SoakRun:
 
     @property
     def page(self) -> Run:
-        """Its page, once it has said where that is."""
+        """Its page. Raises NotRunning where it has not said yet where that is."""
+        if not self.said.of("output: http"):
+            raise NotRunning("there is no page yet")
         at, _, token = self.said.of("output: http")[0][1].removeprefix("output: ").partition("#")
         return Run(at, token.removeprefix("token="), self.front.pid, "")
 
