@@ -22,13 +22,14 @@ from typing import Any
 
 from display import Display
 from soak_explain import explain, restarts
-from soak_faults import BASE, Faults, Visits
+from soak_faults import Faults
 from soak_judge import Soaked, judge
 from soak_plan import plan
 from soak_plot import plot
 from soak_run import SoakRun, recovery
 from soak_samples import Sampler
 from soak_scene import SIZE
+from soak_visits import BASE, Visits
 from written import parse
 
 from livestyle.files import Target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from soak_plan import Span, quiet
-from soak_run import FPS
+from soak_run import FPS, left_out
 
 from livestyle.pacing import SECOND
 
@@ -25,7 +24,6 @@ _DRIFT = 0.10
 _WORKER_DRIFT = 0.10
 _AGE = (8.0, 12.0)  # s, at which lives of workers are compared
 _LINES = 100_000.0, 1_000.0  # bytes of what is said in an hour, and more for each fault
-_DROPPED = r"(\d+) frames dropped, too slow"  # by the raw sink, for a reader that was not in time
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Soaked:
 def judge(soaked: Soaked) -> list[dict[str, Any]]:
     """All criteria."""
     output = soaked.report["output"]
-    dropped = sum(int(count) for count in re.findall(_DROPPED, str(soaked.report["sinks"])))
+    dropped = left_out(soaked.report)
     counted = output["frames"] - soaked.seconds * FPS
     deadlines = [int(frame["deadline_ns"]) for frame in soaked.frames]
     ticks = len(deadlines) - 1 - (deadlines[-1] - deadlines[0]) * FPS / SECOND

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -135,12 +136,14 @@ class SoakRun:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
-            self._opened.callback(self._process.wait)
-            self._opened.callback(self._process.kill)
             assert self._process.stdout is not None and self._process.stderr is not None
             self.front = psutil.Process(self._process.pid)
             self.watcher = Watcher(self._process.stdout)
             self.said = Listener(self._process.stderr)
+            for pipe in (self._process.stdout, self._process.stderr):
+                self._opened.callback(pipe.close)
+            self._opened.callback(self.end)
+            self._opened.callback(self._process.kill)
             self._opened = self._opened.pop_all()
         return self
 
@@ -202,6 +205,13 @@ def recovery(frames: list[dict[str, str]], since: int) -> float | None:
         if frame["kind"] == "unique" and int(frame["captured_at_ns"]) > since:
             return (int(frame["written_at_ns"]) - since) / SECOND
     return None
+
+
+def left_out(report: dict[str, Any]) -> int:
+    """Pictures that the raw sink had no room for, as the reader was not in time."""
+    notes = (sink["note"] for sink in report["sinks"])
+    counts = (re.match(r"(\d+) frames dropped, too slow", note) for note in notes)
+    return sum(int(count[1]) for count in counts if count)
 
 
 def _fill(pipe: IO[bytes], buffer: memoryview) -> int:
