@@ -23,7 +23,7 @@ from typing import Any
 from display import Display
 from soak_explain import explain, restarts
 from soak_faults import Faults
-from soak_judge import Soaked, judge
+from soak_judge import Soaked, judge, quiet_stretches
 from soak_plan import plan
 from soak_plot import plot
 from soak_run import SoakRun, recovery
@@ -82,6 +82,7 @@ def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[
     return {
         "exit_code": code,
         "criteria": judge(soaked),
+        "quiet": quiet_stretches(soaked),
         "recoveries_s": [round(each, 3) for each in recoveries],
         "restarts": told,
         "faults": hit.done,
@@ -125,6 +126,8 @@ def main() -> int:
     }
     options.output.write_json(figures)
     picture.write(plot(figures))
+    for each in figures["quiet"]:
+        print("quiet:", each)
     for each in figures["criteria"]:
         holds = "holds" if each["holds"] else "DOES NOT HOLD"
         print(f"{holds:14} {each['criterion']}: {each['value']} (limit {each['limit']})")

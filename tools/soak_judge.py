@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,28 +141,46 @@ def _drift(first: float | None, last: float | None) -> float | None:
     return round(last / first - 1, 3) if first and last else None
 
 
+def quiet_stretches(soaked: Soaked) -> list[dict[str, Any]]:
+    """Each with the latency of its new pictures, ms, and how busy the machine was, %."""
+    return [_stretch(soaked, span) for span in quiet(soaked.seconds)]
+
+
+def _stretch(soaked: Soaked, span: Span) -> dict[str, Any]:
+    latencies = _latencies(soaked, [span])
+    busy = [each["busy"] for each in soaked.samples if span[0] < each["at"] < span[1]]
+    return {
+        "from": round(span[0], 1),
+        "to": round(span[1], 1),
+        "pictures": len(latencies),
+        "p50": _percentile(latencies, 50),
+        "p99": _percentile(latencies, 99),
+        "busy": _median(busy),
+    }
+
+
 def _p99(soaked: Soaked) -> tuple[float | None, float | None]:
     """ms, in the quiet stretches of the first and of the last third."""
     spans = quiet(soaked.seconds)
     third = soaked.seconds / 3
-    return (
-        _latency(soaked, [span for span in spans if span[0] < third]),
-        _latency(soaked, [span for span in spans if span[0] >= 2 * third]),
-    )
+    first = _latencies(soaked, [span for span in spans if span[0] < third])
+    last = _latencies(soaked, [span for span in spans if span[0] >= 2 * third])
+    return _percentile(first, 99), _percentile(last, 99)
 
 
-def _latency(soaked: Soaked, spans: list[Span]) -> float | None:
-    found = [
-        int(frame["written_at_ns"]) - int(frame["captured_at_ns"])
-        for frame in soaked.frames
-        if frame["kind"] == "unique" and _within(soaked, frame, spans)
-    ]
-    return round(float(np.percentile(found, 99)) / 1e6, 2) if found else None
+def _latencies(soaked: Soaked, spans: list[Span]) -> list[int]:
+    """ns from the capture of each new picture in these stretches until it was written."""
+    found = []
+    for frame in soaked.frames:
+        written = int(frame["written_at_ns"])
+        at = (written - soaked.began) / SECOND
+        if frame["kind"] == "unique" and any(begin < at < end for begin, end in spans):
+            found.append(written - int(frame["captured_at_ns"]))
+    return found
 
 
-def _within(soaked: Soaked, frame: dict[str, str], spans: Iterable[Span]) -> bool:
-    at = (int(frame["written_at_ns"]) - soaked.began) / SECOND
-    return any(begin < at < end for begin, end in spans)
+def _percentile(found: list[int], percent: float) -> float | None:
+    return round(float(np.percentile(found, percent)) / 1e6, 2) if found else None
 
 
 def _lives(samples: list[dict[str, Any]]) -> tuple[float | None, float | None]:
