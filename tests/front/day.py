@@ -8,6 +8,7 @@ import dataclasses
 import random
 import sys
 import tracemalloc
+from array import array
 from collections import Counter, deque
 from typing import Any
 
@@ -143,7 +144,7 @@ class Day:
         self.broken_until = 0  # ns, until when every worker fails at its start
         self.starts = 0  # of workers
         # objects and, where tracemalloc traces, bytes, each time that the rates are counted
-        self.held: list[tuple[int, int]] = []
+        self.held = array("q"), array("q")
         self.kinds = Counter[str]()
         self.freezes = self.frozen = 0  # times that no new picture came for more than a second; ns
         self.stalls = 0  # times that the ticks began anew
@@ -227,7 +228,8 @@ class Day:
             self.bare += 1
         self._looks += 1
         if self._looks % _COUNTED == 0:
-            self.held.append((sys.getallocatedblocks(), tracemalloc.get_traced_memory()[0]))
+            self.held[0].append(sys.getallocatedblocks())
+            self.held[1].append(tracemalloc.get_traced_memory()[0])
             counts = self.clock.counts
             self.fastest = max(self.fastest, self._rate.update(self.now, counts.frames))
             self.recent = self._recent.update(self.now, counts.latency).count
