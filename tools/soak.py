@@ -1,16 +1,18 @@
-"""Run livestyle for a while and watch what it holds: memory, threads, file descriptors.
+"""Run livestyle for minutes with faults at random, and judge what it shows and what it holds.
 
-    python tools/soak.py --minutes 10 --json soak.json -- --source testcard --sink null --fps 30
+    python tools/soak.py MINUTES FILE.json [--seed N]
 
-What stands after `--` goes to `livestyle run`. Exits 1 when the memory of front and worker together
-grew by 10 MB or more after the first minute, or when threads or file descriptors changed.
+A screen of its own (Xvfb) shows a moving picture that has its number in it. `livestyle run` styles
+it into a pipe that is read, and serves its page; docs/reliability.md says what is done to it, and
+by what it is judged. The same seed plans the same. Beside FILE.json there will be a plot, FILE.png.
+Exits 1 where a criterion does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,83 +20,140 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
+from display import Display
+from soak_explain import explain, restarts
+from soak_faults import Faults
+from soak_judge import Soaked, judge, quiet_stretches
+from soak_plan import plan
+from soak_plot import plot
+from soak_run import SoakRun, recovery
+from soak_samples import Sampler
+from soak_scene import SIZE
+from soak_visits import BASE, Visits
 from written import parse
 
+from livestyle.files import Target
 from livestyle.machine import describe_machine
-
-SETTLED = 60.0  # s: caches fill and pools grow until then
-GROWTH_LIMIT = 10.0  # MB
-EVERY = 5.0  # s
+from livestyle.pacing import SECOND
 
 
-def sample(front: psutil.Process) -> dict[str, float]:
-    """What front and worker hold now: resident memory in MB, threads, file descriptors."""
-    total = {"rss_mb": 0.0, "threads": 0.0, "fds": 0.0}
-    for process in (front, *front.children()):
-        total["rss_mb"] += process.memory_info().rss / 1e6
-        total["threads"] += process.num_threads()
-        total["fds"] += process.num_fds()
-    return total
-
-
-def watch(front: psutil.Process, seconds: float) -> list[dict[str, float]]:
-    """A sample every 5 s until the run is nearly over or gone."""
-    started = time.monotonic()
-    samples = []
-    while time.monotonic() - started < seconds - EVERY:
-        time.sleep(EVERY)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            samples.append({"at": round(time.monotonic() - started, 1), **sample(front)})
-    return samples
-
-
-def judge(samples: list[dict[str, float]]) -> dict[str, Any]:
-    """How much memory was added after the first minute, and the counts seen since."""
-    settled = [one for one in samples if one["at"] >= SETTLED] or samples
-    growth = max(one["rss_mb"] for one in settled) - settled[0]["rss_mb"]
+def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[str, Any]:
+    """One run of so many s: all figures, with the criteria. folder: for what it writes."""
+    display = Display(SIZE)
+    faults, visits = plan(seed, seconds)
+    environment = {"LIVESTYLE_FAULT": ",".join(filter(None, (each.words for each in faults)))}
+    try:
+        with SoakRun(folder, display, seconds, arguments, environment) as run:
+            began = time.monotonic()
+            with (
+                Sampler(run, began) as sampler,
+                Faults(faults, began, run, display) as hit,
+                Visits(visits, began, run, seed) as visited,
+            ):
+                code = run.end(seconds + 60)
+    finally:
+        display.stop()
+    told = restarts(run.said.lines, round(began * SECOND))
+    report, frames, watcher = run.report(), run.frames(), run.watcher
+    unexplained, unanswered = explain(told, hit.done, report["worker_restarts"])
+    killed = [each for each in hit.done if each["kind"] == "kill" and "pid" in each["came"]]
+    recoveries = [
+        found
+        for each in killed
+        if (found := recovery(frames, round((began + each["at"]) * SECOND))) is not None
+    ]
+    soaked = Soaked(
+        seconds=seconds,
+        report=report,
+        frames=frames,
+        samples=sampler.samples,
+        began=round(began * SECOND),
+        read=len(watcher.numbers),
+        torn=len(watcher.torn),
+        backwards=watcher.backwards,
+        rest=watcher.rest,
+        longest_gap=watcher.longest_gap(),
+        unexplained=unexplained,
+        unanswered=unanswered,
+        recoveries=recoveries,
+        said=run.said.bytes,
+        faults=len(faults) + len(visits),
+    )
     return {
-        "rss_mb_after_a_minute": round(settled[0]["rss_mb"], 1),
-        "rss_growth_mb": round(growth, 2),
-        "threads": sorted({int(one["threads"]) for one in settled}),
-        "fds": sorted({int(one["fds"]) for one in settled}),
+        "exit_code": code,
+        "criteria": judge(soaked),
+        "quiet": quiet_stretches(soaked),
+        "recoveries_s": [round(each, 3) for each in recoveries],
+        "restarts": told,
+        "faults": hit.done,
+        "visits": visited.done,
+        "torn": watcher.torn[:100],
+        "report": report,
+        "said": [line for _, line in run.said.lines if not line.startswith("running: ")],
+        "samples": sampler.samples,
     }
 
 
-def soak(minutes: float, arguments: list[str]) -> dict[str, Any]:
-    """Run livestyle with the arguments for so long. Returns the figures and livestyle's report."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "livestyle", "run", *arguments]
-        command += ["--seconds", str(minutes * 60), "--report", str(report)]
-        with subprocess.Popen(command) as process:
-            samples = watch(psutil.Process(process.pid), minutes * 60)
-            code = process.wait(60)
-        if code:
-            raise SystemExit(f"livestyle ended with {code}")
-        return {
-            "machine": describe_machine(),
-            "arguments": arguments,
-            **judge(samples),
-            "report": json.loads(report.read_text(encoding="utf-8")),
-            "samples": samples,
-        }
-
-
 def main() -> int:
-    """Parse the arguments, soak, print and write the figures."""
+    """Soak; write the figures and the plot, print the criteria."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
-    parser.add_argument("arguments", nargs="*", help="for livestyle run, after --")
-    options = parse(parser, "json")
-    figures = soak(options.minutes, options.arguments)
-    if options.json:
-        options.json.write_json(figures)
-    kept = ("rss_mb_after_a_minute", "rss_growth_mb", "threads", "fds")
-    print(json.dumps({name: figures[name] for name in kept}))
-    steady = len(figures["threads"]) == len(figures["fds"]) == 1
-    return 0 if steady and figures["rss_growth_mb"] < GROWTH_LIMIT else 1
+    parser.add_argument("minutes", type=float)
+    parser.add_argument("output", help="JSON file to write")
+    parser.add_argument("--seed", type=int, default=1, help="of what happens, and when")
+    parser.add_argument("--stylizer", default="lite")
+    parser.add_argument("--style", default=BASE["style"], help="at the start, and in quiet times")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="of all of it; below 0 where others work on the machine"
+    )
+    options = parse(parser, "output")
+    seconds = options.minutes * 60
+    if seconds < 180:
+        parser.error(f"minutes {options.minutes:g}: at least 3, or there is nothing to judge by")
+    picture = Target("plot", str(Path(options.output.file).with_suffix(".png")), options.overwrite)
+    arguments = ["--stylizer", options.stylizer, "--style", options.style]
+    _prefer(options.nice)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = soak(seconds, options.seed, Path(folder), arguments)
+    figures = {
+        "machine": describe_machine(),
+        "version": _version(),
+        "minutes": options.minutes,
+        "seed": options.seed,
+        "nice": options.nice,
+        "arguments": arguments,
+        "beside": _beside(figures["samples"]),
+        **figures,
+    }
+    options.output.write_json(figures)
+    picture.write(plot(figures))
+    for each in figures["quiet"]:
+        print("quiet:", each)
+    for each in figures["criteria"]:
+        holds = "holds" if each["holds"] else "DOES NOT HOLD"
+        print(f"{holds:14} {each['criterion']}: {each['value']} (limit {each['limit']})")
+    return int(figures["exit_code"] != 0 or not all(each["holds"] for each in figures["criteria"]))
+
+
+def _prefer(nice: int) -> None:
+    """How the system is to think of this process and of all that it starts."""
+    group = Path("/proc/self/autogroup")  # of its session, where Linux weighs these first
+    if nice and group.exists():
+        group.write_text(str(nice))
+    os.nice(nice)
+
+
+def _beside(samples: list[dict[str, Any]]) -> dict[str, float]:
+    """How busy the machine was, this run included: medians of % of its cores and of its load."""
+    return {key: statistics.median(each[key] for each in samples) for key in ("busy", "load")}
+
+
+def _version() -> str:
+    """Of the checkout, as git tells it."""
+    root = Path(__file__).resolve().parents[1]
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True
+    )
+    return told.stdout.strip() or "not a checkout"
 
 
 if __name__ == "__main__":

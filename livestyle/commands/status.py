@@ -110,7 +110,10 @@ def _spoilt(stylizer: dict[str, Any]) -> list[str]:
     if not stylizer["spoilt"]:
         return []
     frames = stylizer["frames"] + stylizer["spoilt"]
-    return [f"no picture came of {stylizer['spoilt']} of {frames} frames: {stylizer['spoilt_why']}"]
+    why = (
+        f": {stylizer['spoilt_why']}" if stylizer["spoilt_why"] else ""
+    )  # its worker took it along
+    return [f"no picture came of {stylizer['spoilt']} of {frames} frames{why}"]
 
 
 class StatusLine:

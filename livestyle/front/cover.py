@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.front.card import black, draw_card
@@ -39,7 +37,7 @@ class Cover:
         newest_at = self._clock.counts.newest_at
         failed = worker.state in ("failed", "standby")
         trouble = worker.state != "running" or worker.message
-        away = time.monotonic_ns() - newest_at > CARD_AFTER
+        away = self._clock.now() - newest_at > CARD_AFTER
         if not away or not (failed or (trouble and newest_at)):
             return
         if config.on_failure == "freeze" and newest_at:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -67,9 +67,21 @@ class OutputClock:
     only that is written, once a second, until a sink is watched or `wake` is called. Set `hud` to
     a grey patch to draw it into a corner of every frame. `log`, where it is one, gets a Written per
     tick, for another thread to take out.
+
+    now, sleep: `time.monotonic_ns` and `time.sleep`, or a test's own.
     """
 
-    def __init__(self, slot: Slot, size: Size, fps: float) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        size: Size,
+        fps: float,
+        *,
+        now: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.now = now
+        self._sleep = sleep
         self.counts = OutputCounts()
         self.failure: BaseException | None = None
         self.notes: list[str] = []  # one line per sink that was given up while others went on
@@ -97,7 +109,7 @@ class OutputClock:
 
     def start(self, seconds: float | None) -> None:
         """Start the ticks, for so many seconds or until `stop`."""
-        self.started_at = time.monotonic_ns()
+        self.started_at = self.now()
         if seconds is not None:
             self._end_at = self.started_at + round(seconds * SECOND)
         self._thread.start()
@@ -110,7 +122,7 @@ class OutputClock:
     @property
     def seconds(self) -> float:
         """How long the ticks have been going, or went."""
-        return ((self._ended_at or time.monotonic_ns()) - self.started_at) / SECOND
+        return ((self._ended_at or self.now()) - self.started_at) / SECOND
 
     def add(self, sink: Sink) -> None:
         """Write to this one, too, from the next tick on."""
@@ -164,17 +176,17 @@ class OutputClock:
             self._run()
         except BaseException as error:  # kept for the main thread
             self.failure = error
-        self._ended_at = time.monotonic_ns()
+        self._ended_at = self.now()
 
     def _run(self) -> None:
         fps = self.fps
-        pacer = Pacer(fps, start=self.started_at)
+        pacer = self._pacer(fps, self.started_at)
         last_write = lost = 0
         deadline = self.started_at
         while not self._stopping.is_set():
             if self.fps != fps:
                 lost, fps = self.counts.lost, self.fps
-                pacer = Pacer(fps, start=deadline + round(SECOND / fps))
+                pacer = self._pacer(fps, deadline + round(SECOND / fps))
             deadline = pacer.wait()
             if deadline >= self._end_at:
                 return
@@ -188,7 +200,7 @@ class OutputClock:
                 last_write = 0
                 continue
             self._write()
-            now = time.monotonic_ns()
+            now = self.now()
             self._count(kind, now, late=now - deadline >= pacer.interval)
             if last_write:
                 self.counts.frame.record(now - last_write)
@@ -197,6 +209,9 @@ class OutputClock:
                 frame = self._frame
                 shown = frame.seq, frame.captured_at, frame.change
                 self.log.append(Written(deadline, now, kind, *shown))
+
+    def _pacer(self, fps: float, start: int) -> Pacer:
+        return Pacer(fps, start=start, clock=self.now, sleep=self._sleep)
 
     def _rested(self, deadline: int) -> bool:
         """Whether this tick is one of a rest."""

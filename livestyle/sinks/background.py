@@ -87,3 +87,7 @@ class BackgroundWriter:
             self._finish()
         except SinkError as error:
             self._failure = error
+        finally:
+            # who consumes holds this one: of such a circle all memory, an encoder's too, would stay
+            # until the collector comes to it, which in a run takes hours
+            del self._consume, self._finish

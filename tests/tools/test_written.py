@@ -12,7 +12,7 @@ TOOLS = Path(__file__).parents[2] / "tools"
 COMMANDS = {
     "measure_finish.py": ["r.json"],
     "measure.py": ["r.json"],
-    "soak.py": ["--json", "r.json"],
+    "soak.py": ["3", "r.json"],
     "pack_training.py": ["r.json", "--pictures", ".", "--paintings", "none.jpg"],
     "gpu/micro.py": ["r.json"],
     "gpu/first_run.py": ["."],

@@ -1,4 +1,4 @@
-"""A private X server for the tests that capture a screen."""
+"""A private X server, for what captures a screen."""
 
 from __future__ import annotations
 
