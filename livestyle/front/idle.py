@@ -11,7 +11,6 @@ from livestyle.front.inprocess import InProcess
 from livestyle.front.output import OutputClock
 from livestyle.front.supervisor import Supervisor
 
-RESTS = "nobody watches: capturing and styling rest until somebody does"
 _AFTER = 4.0  # s without a viewer
 _PATIENCE = 2.0  # s for a picture that is new
 _LOOK_EVERY = 0.01  # s

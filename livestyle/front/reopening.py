@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from livestyle.aside import Aside
+from livestyle.control import RESTS
 from livestyle.errors import FrameRefused, SinkError, SinkLost
 from livestyle.frame import Frame
-from livestyle.front.idle import RESTS
 from livestyle.pacing import RETRY_AFTER, RETRY_EVERY, SECOND
 from livestyle.sinks import Reopenable, Sink
 

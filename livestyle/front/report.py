@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 from livestyle.config import Config, plain
+from livestyle.control import RESTS
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
 from livestyle.front.advice import Advice
-from livestyle.front.idle import RESTS
 from livestyle.front.inprocess import InProcess
 from livestyle.front.output import OutputClock
 from livestyle.front.supervisor import Supervisor
