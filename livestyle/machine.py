@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from livestyle.version import __version__
 # Of addresses, which libraries take far more of than of memory: a run with lite needs 1.9 GiB of
 # them on 2 cores, and each core has threads with stacks and pools of their own.
 _LEAST_GIB, _LEAST_GIB_OF_CORE = 2.0, 0.0625
+
+_NICE = 19
 
 
 def check_memory() -> None:
@@ -129,7 +132,15 @@ def _memory_gib() -> float | None:
 def leave_machine_to_others() -> None:
     """Have this process compute when nobody else wants to, as far as the system knows of that."""
     if hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(_NICE)
+
+
+def leave_machine_to_other_threads() -> None:
+    """The same for this thread, and those that it starts; on Linux, where threads have priorities
+    of their own.
+    """
+    if sys.platform.startswith("linux"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def is_alive(process: int) -> bool:

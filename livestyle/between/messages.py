@@ -106,4 +106,25 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stop:
-    """Front to worker: finish and exit. The other thing that it may be told is a Change."""
+    """Front to worker: finish and exit."""
+
+
+@dataclass(frozen=True)
+class Paint:
+    """Front to worker: make pictures of the source in these of turbo's presets, one after the
+    other, and no more of those asked for before.
+    """
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture that was asked for, JPEG, or why there is none, in a line."""
+
+    name: str
+    made: bytes | str
+
+
+Told = Change | Paint | Stop
+"""What the front tells the worker."""

@@ -27,6 +27,7 @@ from livestyle.front.idle import Idle
 from livestyle.front.inprocess import InProcess
 from livestyle.front.offer import Offer
 from livestyle.front.output import OutputClock, undisturbed
+from livestyle.front.painters import Apart, Painter, Within
 from livestyle.front.recordings import Recordings
 from livestyle.front.remotes import Remotes
 from livestyle.front.reopening import figures_of, without_outputs
@@ -97,7 +98,7 @@ class Front:
         self._clock = OutputClock(self.slots.styled, self._size, config.fps)
         self._recordings = Recordings(config.recordings, self._clock, self._size)
         self._offer = Offer(config, self._recordings)
-        self._gallery = Gallery(self.slots.source, self._size)
+        self._gallery = Gallery(self._painter(config.stylizer))
         self._sinks = Sinks(self._clock, self._size, self)
         self._opened.callback(self._sinks.close)
         self._sinks.begin(config)
@@ -250,10 +251,18 @@ class Front:
         self._worker.change(after)
         return self._worker.asked.number
 
+    def _painter(self, stylizer: str) -> Painter | None:
+        if stylizer == "turbo":
+            return Within(self._worker.commission)
+        source = self.slots.source
+        return Apart(source, self._size) if stylizer == "lite" and source else None
+
     def _watch(self) -> None:
         counts, running = self._clock.counts, self._worker.running
         if running and running.source_fps:
             counts.freezes.follow(min(self.config.fps, running.source_fps))
+        if self._worker.state != "running":
+            self._worker.commission.end(self._worker.message)
         self._cover.look(self._worker, self.config)
         self._idle.look(self._worker, self.config)
         if self._began.hud:

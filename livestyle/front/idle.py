@@ -33,7 +33,7 @@ class Idle:
             self.wake()
         elif self._clock.rests:
             pass  # the clock sees who comes
-        elif self._clock.is_watched:
+        elif self._clock.is_watched or worker.commission.is_on:
             self._awake_until = time.monotonic() + _AFTER
         else:
             with self._deciding:

@@ -11,6 +11,7 @@ from livestyle.between.slot import Slots
 from livestyle.config import Config
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
+from livestyle.front.commission import Commission
 from livestyle.worker import studio
 from livestyle.worker.studio import Studio
 
@@ -25,6 +26,7 @@ class InProcess:
         self.last_error = ""
         self.running: Running | None = None
         self.asked = Asked(config)
+        self.commission = Commission()
         self._arguments = output_size, slots
         self._opened = contextlib.ExitStack()
         self._studio: Studio | None = None
@@ -75,3 +77,7 @@ class InProcess:
         self.running = self._studio.progress()
         self.asked.hear(self.running)
         self.message = self.running.message
+        if paint := self.commission.take():
+            self._studio.paint(paint)
+        for painted in self._studio.painted():
+            self.commission.hear(painted)

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from livestyle.between.messages import Counts, Failed, Loading, Running, Stop
+from livestyle.between.messages import Counts, Failed, Loading, Painted, Running, Stop
 from livestyle.between.slot import Slots
 from livestyle.config import Config
 from livestyle.errors import WorkerError, reason
 from livestyle.frame import Size
 from livestyle.front.asked import Asked
 from livestyle.front.child import Child, ended
+from livestyle.front.commission import Commission
 from livestyle.front.pulse import Pulse
 from livestyle.front.recovery import Recovery
 from livestyle.front.smaller import Smaller
@@ -48,6 +49,7 @@ class Supervisor:
         self.last_error = ""
         self.running: Running | None = None  # the latest word of a running worker
         self.asked = Asked(config)
+        self.commission = Commission()
         self._changing = threading.Lock()  # protects the next two and what is sent
         self._told = 0  # number of the last change that the worker knows
         self._answered = True  # since it was told: it reads, so what it is told next does not wait
@@ -166,10 +168,10 @@ class Supervisor:
         except WorkerError as error:
             self._gone(str(error))
 
-    def _hear(self, message: Loading | Running | Failed) -> None:
+    def _hear(self, message: Loading | Running | Painted | Failed) -> None:
         self._spoke = True
         if self._stands_in:
-            if not isinstance(message, Failed):
+            if isinstance(message, Loading | Running):
                 self._pulse.hear(message, time.monotonic())
             return
         match message:
@@ -179,6 +181,8 @@ class Supervisor:
                 self.message = f"loading {what}{after}"
             case Running():
                 self._hear_of_work(message)
+            case Painted():
+                self.commission.hear(message)
             case Failed(error, gpu):
                 # a stylizer that could never be loaded will not be, also where one stands in
                 unloaded = self.running is None or self.running.loading
@@ -200,6 +204,9 @@ class Supervisor:
         with self._changing:
             self._answered = True
             self._tell()
+            if self._child and (paint := self.commission.take()):
+                with contextlib.suppress(OSError):
+                    self._child.pipe.send(paint)
 
     def _tell(self) -> None:
         child, asked = self._child, self.asked

@@ -72,12 +72,13 @@ def serve_gallery(front: Connection) -> None:
 
 def _made(painter: Painter, rgb: Pixels, name: str) -> bytes | str:
     try:
-        return _jpeg(painter.paint(rgb, name))
+        return jpeg_of(painter.paint(rgb, name))
     except LivestyleError as error:  # of the user's own there may be one that is damaged
         return str(error)
 
 
-def _jpeg(rgb: Pixels) -> bytes:
+def jpeg_of(rgb: Pixels) -> bytes:
+    """Small, as a gallery shows it."""
     small = scale(rgb, within((rgb.shape[1], rgb.shape[0]), _SHOWN))
     bgr: Any = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from livestyle.aside import Aside
 from livestyle.between.look import Look, finishing_of, look_of, with_look
@@ -16,12 +17,16 @@ from livestyle.canvas import Canvas, to_i420
 from livestyle.config import Config
 from livestyle.errors import SpoiltFrame, StylizerError
 from livestyle.finish.live import LiveFinish
-from livestyle.frame import Frame
+from livestyle.frame import Frame, Size
 from livestyle.sources import Source
 from livestyle.stylizers import Stylizer
 from livestyle.stylizers.gpu import gpu_error
 from livestyle.worker.capture import Capture, Forecast
+from livestyle.worker.easel import Easel
 from livestyle.worker.ladder import Ladder
+
+if TYPE_CHECKING:
+    from livestyle.worker.easel import Pair
 
 _FORGIVEN = 2  # frames in a row that may fail: the next ones may not
 
@@ -64,6 +69,7 @@ class Pipeline:
         self._finish = finish
         self._captured: Mailbox[Frame] = Mailbox()
         self._forecast = Forecast()
+        self._easel = Easel()
         self._stopping = threading.Event()
         self._capturing = self._thread("capture", self._run_capture)
         self._stylizing = self._thread("stylize", self._run_stylize)
@@ -129,6 +135,29 @@ class Pipeline:
             if self._look is not None and self._look != look:
                 stylizer.change(self._look)
 
+    @property
+    def asked(self) -> Config:
+        """The settings that are wanted."""
+        return self._asked.config
+
+    @property
+    def size(self) -> Size:
+        """(width, height) of what is shown."""
+        return self._finish.size
+
+    def glimpse(self, look: Look) -> Pair:
+        """The next frame, and the same in another look; see Easel. Raises StylizerError where it
+        can't be made, TimeoutError with the reason where there is no frame.
+        """
+        if self.loading:
+            raise StylizerError(f"{self.loading} is loading; try again once it runs")
+        try:
+            return self._easel.glimpse(self._ladder.stylizer, look)
+        except TimeoutError:
+            rests = "nobody watches the run: it rests" if self._slot.rests else ""
+            why = self._capture.trouble or rests or "the run has no frame to spare"
+            raise TimeoutError(f"{why}; try again") from None
+
     def progress(self) -> Running:
         """What runs and what was counted, now."""
         source, ladder = self._capture.source, self._ladder
@@ -172,35 +201,47 @@ class Pipeline:
     def _run_stylize(self) -> None:
         while True:
             frame = self._captured.take()
-            self._forecast.begin()
-            asked, look, opened = self._asked, self._look, self.opened
-            show_source = functools.partial(self._finish.show_source, frame.pixels)
-            if self._seen is not None and self._seen.is_wanted:
-                self._seen.put(frame.seq, frame.captured_at, show_source)
-            ladder = self._next_ladder(asked.config)
-            if asked.config.off:
-                self._finish.forget()
-                self._shown = max(self._shown, asked.number)
-                self._slot.put(frame.seq, frame.captured_at, show_source, self._shown)
-                self._counts.plain += 1
-                self._forecast.skip()
-                continue
-            if (styled := self._tried(frame, ladder.stylizer)) is None:  # what was shown stays
-                continue
-            write, held = styled
-            self._is_spoilt = False
-            if opened >= asked.number and ladder.stylizer.look == look:
-                self._shown = asked.number
-            self._slot.put(frame.seq, frame.captured_at, write, self._shown)
-            self._counts.stylized += 1
-            self._proven = ladder
-            if held:
-                self._counts.held += 1
-                self._forecast.skip()
-            else:
-                duration = self._forecast.end()
-                self._counts.stylize.record(duration)
-                ladder.record(duration)
+            self._show(frame)
+            if self._easel.is_wanted:
+                self._paint(frame, self._used.stylizer)
+
+    def _show(self, frame: Frame) -> None:
+        self._forecast.begin()
+        asked, look, opened = self._asked, self._look, self.opened
+        show_source = functools.partial(self._finish.show_source, frame.pixels)
+        if self._seen is not None and self._seen.is_wanted:
+            self._seen.put(frame.seq, frame.captured_at, show_source)
+        ladder = self._next_ladder(asked.config)
+        if asked.config.off:
+            self._finish.forget()
+            self._shown = max(self._shown, asked.number)
+            self._slot.put(frame.seq, frame.captured_at, show_source, self._shown)
+            self._counts.plain += 1
+            self._forecast.skip()
+            return
+        if (styled := self._tried(frame, ladder.stylizer)) is None:  # what was shown stays
+            return
+        write, held = styled
+        self._is_spoilt = False
+        if opened >= asked.number and ladder.stylizer.look == look:
+            self._shown = asked.number
+        self._slot.put(frame.seq, frame.captured_at, write, self._shown)
+        self._counts.stylized += 1
+        self._proven = ladder
+        if held:
+            self._counts.held += 1
+            self._forecast.skip()
+        else:
+            duration = self._forecast.end()
+            self._counts.stylize.record(duration)
+            ladder.record(duration)
+
+    def _paint(self, frame: Frame, stylizer: Stylizer) -> None:
+        """What waits at the easel; not before a change that waits has been shown."""
+        if stylizer.is_settled or self._asked.config.off:
+            self._forecast.begin()  # as long as a frame: the next is captured for when it is over
+            self._easel.paint(frame, stylizer)
+            self._forecast.skip()
 
     def _tried(
         self, frame: Frame, stylizer: Stylizer
@@ -275,6 +316,7 @@ class Pipeline:
     def _end(self) -> None:
         self._stopping.set()
         self._captured.close()
+        self._easel.close()
 
 
 def _look_of(config: Config) -> Look | None:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from livestyle.aside import leave
-from livestyle.between.messages import Change, Failed, Loading, Stop
+from livestyle.between.messages import Change, Failed, Loading, Paint, Stop, Told
 from livestyle.between.slot import Slots
 from livestyle.chaos.process import attack
 from livestyle.errors import GpuLost, GpuMemory, LivestyleError
@@ -89,9 +89,13 @@ def _serve(
             )
         told, every = 0.0, PROGRESS_EVERY
         while not isinstance(message := _heard(front, told + every), Stop):
-            if message is not None:
+            if isinstance(message, Change):
                 studio.change(message)
                 told = 0.0  # the next may come at once
+            elif isinstance(message, Paint):
+                studio.paint(message)
+            for picture in studio.painted():
+                front.send(picture)
             if failure := studio.failure:
                 _leave_gpu(front, failure)
                 raise failure
@@ -128,9 +132,9 @@ def _telling(front: Connection, what: str) -> Iterator[Callable[[str], None]]:
         thread.join()
 
 
-def _heard(front: Connection, until: float) -> Change | Stop | None:
+def _heard(front: Connection, until: float) -> Told | None:
     """What the front says, or None if it says nothing until then."""
     if not front.poll(max(0.0, until - time.monotonic())):
         return None
-    message: Change | Stop = front.recv()
+    message: Told = front.recv()
     return message

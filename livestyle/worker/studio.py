@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from livestyle.aside import Aside
 from livestyle.between.look import finishing_of
-from livestyle.between.messages import Change, Refused, Running
+from livestyle.between.messages import Change, Paint, Painted, Refused, Running
 from livestyle.between.slot import Slots
 from livestyle.canvas import Canvas
 from livestyle.config import Config
@@ -31,6 +31,7 @@ from livestyle.worker.opening import (
     source_key,
 )
 from livestyle.worker.pipeline import Pipeline
+from livestyle.worker.presets import Presets
 
 
 @contextlib.contextmanager
@@ -90,6 +91,7 @@ class Studio:
         self._pipeline = pipeline
         self._open_stylizer = open_stylizer
         self._open_source = open_source
+        self._presets = Presets(pipeline)
         self._lock = threading.Lock()  # protects what is below
         self._wanted = begins
         self._taken = begins.config  # the last of which all is open
@@ -118,6 +120,14 @@ class Studio:
                 Aside(self._follow, "change").start()
             else:
                 self._take()
+
+    def paint(self, paint: Paint) -> None:
+        """Make these pictures beside the frames. Called on any thread."""
+        self._presets.paint(paint.names)
+
+    def painted(self) -> list[Painted]:
+        """Those that were made since this was called last."""
+        return self._presets.painted()
 
     def progress(self) -> Running:
         """What runs and what was counted, now."""

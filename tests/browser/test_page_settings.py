@@ -143,12 +143,16 @@ def test_a_refusal_is_said_where_it_happened(page: Page) -> None:
 
 def test_styles_are_cards_and_one_that_was_edited_says_so(page: Page) -> None:
     run = Run(TURBO)
+    run.stylizer = {"ms": {"p50": None}}  # no frame yet
     with preview(run) as web:
         page.goto(web.name)
         is_live(page)
         cards = page.locator("#cards button")
         expect(cards).to_have_count(3)
-        expect(cards.nth(0).locator("img")).to_have_js_property("naturalWidth", 320)
+        images = [cards.nth(number).locator("img") for number in range(3)]
+        expect(images[2]).to_have_js_property("naturalWidth", 0)
+        run.stylizer = {"ms": {"p50": 149.0}}
+        expect(images[2]).to_have_js_property("naturalWidth", 320)
         expect(cards.nth(0)).to_have_attribute("aria-pressed", "true")
         cards.nth(1).click()
         expect(cards.nth(1)).to_have_attribute("aria-pressed", "true")
@@ -159,6 +163,22 @@ def test_styles_are_cards_and_one_that_was_edited_says_so(page: Page) -> None:
         expect(page.locator("#style-name")).to_have_text("pencil, changed")
         page.locator("#cards button").nth(0).click()
         expect(page.locator("#style-name")).to_have_text("oil_painting")
+
+
+def test_pictures_that_hold_up_the_run_are_made_when_they_are_asked_for(page: Page) -> None:
+    run, painted = Run(TURBO), list[str]()
+    run.stylizer = {"ms": {"p50": 151.0}}
+    paint = run.style_picture
+    run.style_picture = lambda name: painted.append(name) or paint(name)  # type: ignore[method-assign, func-returns-value]
+    with preview(run) as web:
+        page.goto(web.name)
+        is_live(page)
+        page.wait_for_timeout(500)
+        assert painted == []
+        expect(page.locator("#cards button")).to_have_text(["oil painting", "pencil", "anime"])
+        page.get_by_role("button", name="New pictures").click()
+        expect(page.locator("#cards img").nth(2)).to_have_js_property("naturalWidth", 320)
+        assert painted == ["oil_painting", "pencil", "anime"]
 
 
 def test_off_is_said_and_on_again(page: Page) -> None:

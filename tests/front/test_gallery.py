@@ -16,8 +16,9 @@ from waiting import until
 from livestyle.between.slot import Slot
 from livestyle.config import Config
 from livestyle.errors import ConfigError, LivestyleError
-from livestyle.front import gallery
+from livestyle.front import gallery, painters
 from livestyle.front.gallery import Gallery
+from livestyle.front.painters import Apart
 from livestyle.sources.testcard import draw
 
 SIZE = (320, 180)
@@ -60,7 +61,7 @@ def _processes() -> list[psutil.Process]:
 def test_every_style_has_a_picture_of_its_own(slot: Slot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "_IDLE", 1.0)
     monkeypatch.setattr(gallery, "_FRESH", 600.0)
-    made = Gallery(slot, SIZE)
+    made = Gallery(Apart(slot, SIZE))
     styles = made.styles(LITE)
     assert [one.name for one in styles if one.chosen] == ["comic"]
     assert all(one.has_picture for one in styles) and len(styles) >= 15
@@ -80,9 +81,9 @@ def test_every_style_has_a_picture_of_its_own(slot: Slot, monkeypatch: pytest.Mo
 def test_the_process_leaves_the_machine_to_others_and_serves_again(
     slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery, "list_styles", lambda: [])  # no round makes any
+    monkeypatch.setattr(painters, "list_styles", lambda: [])  # no round makes any
     monkeypatch.setattr(gallery, "find_style", lambda name: None)
-    made = Gallery(slot, SIZE)
+    made = Gallery(Apart(slot, SIZE))
     with pytest.raises(LivestyleError, match="'mine': no picture is made"):
         made.picture(LITE, "mine")
     (process,) = _processes()
@@ -96,16 +97,16 @@ def test_the_process_leaves_the_machine_to_others_and_serves_again(
 
 
 def test_without_a_picture_of_the_source_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "_PATIENCE", 0.2)
+    monkeypatch.setattr(painters, "_PATIENCE", 0.2)
     with Slot(SIZE[0] * SIZE[1] * 3 // 2) as slot:
-        made = Gallery(slot, SIZE)
+        made = Gallery(Apart(slot, SIZE))
         with pytest.raises(LivestyleError, match="the source gives no picture now"):
             made.picture(LITE, "comic")
         made.close()
 
 
 def test_the_end_of_a_run_waits_for_no_picture(slot: Slot) -> None:
-    made = Gallery(slot, SIZE)
+    made = Gallery(Apart(slot, SIZE))
     failed: list[str] = []
 
     def ask() -> None:
@@ -125,21 +126,24 @@ def test_the_end_of_a_run_waits_for_no_picture(slot: Slot) -> None:
     assert not asking.is_alive() and len(failed) == 1
 
 
-def test_turbo_has_words_and_passthrough_has_nothing(slot: Slot) -> None:
-    made = Gallery(slot, SIZE)
+def test_what_there_is_to_choose_from(slot: Slot) -> None:
+    made = Gallery(Apart(slot, SIZE))
     presets = made.styles(TURBO)
     assert [one.name for one in presets if one.chosen] == ["oil_painting"]
-    assert not any(one.has_picture for one in presets)
     assert made.styles(Config(stylizer="passthrough")) == []
-    with pytest.raises(LivestyleError, match="lite's styles alone"):
-        made.picture(TURBO, "oil_painting")
-    with pytest.raises(ConfigError, match="unknown style 'foo'"):
-        made.picture(LITE, "foo")
+    for config in (LITE, TURBO):
+        with pytest.raises(ConfigError, match="unknown style 'foo'"):
+            made.picture(config, "foo")
+    nothing = Gallery(None)
+    assert not any(one.has_picture for one in nothing.styles(LITE))
+    with pytest.raises(LivestyleError, match="'ink': this run has no pictures of its styles"):
+        nothing.picture(LITE, "ink")
+    nothing.close()
 
 
 def test_who_waits_for_a_picture_hears_that_the_run_ends() -> None:
     with Slot(SIZE[0] * SIZE[1] * 3 // 2) as empty:  # the source gives no picture
-        made, told = Gallery(empty, SIZE), list[str]()
+        made, told = Gallery(Apart(empty, SIZE)), list[str]()
 
         def ask() -> None:
             with pytest.raises(LivestyleError) as refused:

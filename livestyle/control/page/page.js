@@ -116,7 +116,7 @@ function showSettings(config) {
   for (const [key, field] of fields)
     if (!field.busy && key in config) field.show(config[key]);
   if ($("prompt") !== document.activeElement) $("prompt").value = config.prompt ?? "";
-  styles.show({ style: config.style ?? null, changed: status.style_changed });
+  styles.show({ style: config.style ?? null, changed: status.style_changed, frame: status.stylizer?.ms?.p50 });
   blend.show(config.style);
   source.show(config.source);
   quietly(outputs.follow(config.sink, status.sinks));

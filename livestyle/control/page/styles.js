@@ -4,6 +4,8 @@ import { ask } from "/ask.js";
 import { wordsOf } from "/blend.js";
 import { write } from "/figures.js";
 
+const UNASKED = 150; // ms for which a picture that nobody asked for may hold up the live one
+
 const spoken = (name) => name.replaceAll("_", " ");
 
 export class Styles {
@@ -13,9 +15,8 @@ export class Styles {
     this.names = [];
     this.round = 0;
     this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
-      if (!isIntersecting) return;
-      this.sight.disconnect();
-      this.renew();
+      this.isSeen = isIntersecting;
+      this.begin();
     });
     again.onclick = () => this.renew();
     cards.onkeydown = (event) => {
@@ -32,16 +33,27 @@ export class Styles {
     const names = styles.map((each) => each.name);
     if (String(names) === String(this.names)) return;
     this.names = names;
+    this.isApart = styles.every((each) => each.stylizer !== "turbo"); // who makes the pictures
+    this.hasBegun = false;
     this.section.hidden = !styles.length;
     this.cards.replaceChildren(...styles.map(card));
     for (const each of this.cards.children) each.onclick = () => this.chosen(each.dataset.style);
     this.show(this.shown ?? {});
-    this.sight.observe(this.section); // pictures cost time: none before somebody sees them
+    this.sight.disconnect();
+    this.sight.observe(this.section);
+  }
+
+  /** The first pictures: they cost time, so none before somebody sees the row. What the run itself
+   *  makes takes the time of a frame each: where that is long there are none before they are asked for. */
+  begin() {
+    const isCheap = this.isApart || (this.frame ?? Infinity) < UNASKED;
+    if (isCheap && this.isSeen && !this.hasBegun) this.renew();
   }
 
   /** Pictures of the input as it is now, one after the other: more at once would take the browser's
    *  few connections from all else. A newer round ends this one. */
   async renew() {
+    this.hasBegun = true;
     this.round += 1;
     const mine = this.round;
     for (const each of this.cards.children) {
@@ -55,9 +67,12 @@ export class Styles {
     }
   }
 
-  /** style: the one that runs, or null; changed: whether something of it is other than its own. */
-  show({ style, changed }) {
-    this.shown = { style, changed };
+  /** style: the one that runs, or null; changed: whether something of it is other than its own;
+   *  frame: how long one takes, ms, once that is known. */
+  show({ style, changed, frame }) {
+    this.shown = { style, changed, frame };
+    this.frame = frame;
+    this.begin();
     const words = style ? wordsOf(style) : "none";
     write(this.name, style && changed ? `${words}, changed` : words);
     for (const each of this.cards.children) {
