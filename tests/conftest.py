@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from display import Display
+
+from livestyle.endings import ENDINGS
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,17 @@ def no_runs_of_others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def endings_as_they_were() -> Iterator[None]:
+    """A run in this very process ignores SIGHUP from its end on, and so would all that the next
+    tests start.
+    """
+    handlers = {ending: signal.getsignal(ending) for ending in ENDINGS}
+    yield
+    for ending, handler in handlers.items():
+        signal.signal(ending, handler)
 
 
 @pytest.fixture
