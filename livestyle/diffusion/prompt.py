@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import torch
 
-from livestyle.between.mailbox import Closed, Mailbox
 from livestyle.diffusion.denoiser import Embedding
 from livestyle.errors import StylizerError
 
@@ -48,7 +47,7 @@ def _short(text: str) -> str:
 
 class Prompts:
     """Encodes prompts and keeps the last 32. `newest` is the last asked for that is encoded,
-    as text and embedding.
+    as text and embedding. One that is wanted beside those waits for them.
     """
 
     def __init__(
@@ -61,10 +60,13 @@ class Prompts:
         """
         self._encode, self._refuse = encode, refuse
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
-        self._asked: Mailbox[str] = Mailbox()
-        self._refused: str | None = None  # the last that was, until another is asked for
         self.newest = first, self._embedding(first)
-        self._news = threading.Condition()  # of `newest` and `_refused`
+        self._news = threading.Condition()  # of `newest`, and of what is below
+        self._asked: str | None = None
+        self._refused: str | None = None  # the last that was, until another is asked for
+        self._beside: str | None = None
+        self._made: Embedding | StylizerError | None = None  # of that
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="prompts", daemon=True)
         threads = torch.get_num_threads()
         self._ready = threading.Event()
@@ -74,19 +76,37 @@ class Prompts:
 
     def ask(self, text: str) -> None:
         """Have a prompt encoded; one asked for before that is still waiting is left out."""
-        self._refused = None
-        self._asked.put(text)
+        with self._news:
+            self._asked, self._refused = text, None
+            self._news.notify_all()
 
     def wait_for(self, text: str) -> None:
         """Wait until that, which was asked for last, is the newest or refused."""
         with self._news:
             self._news.wait_for(lambda: text in (self.newest[0], self._refused))
 
+    def encoded(self, text: str) -> Embedding:
+        """A prompt that nobody asks the frames for: `newest` stays. It waits for one that is asked
+        for, and that for one of these at most. Called on one thread at a time, which waits.
+
+        Raises StylizerError where it can't be encoded.
+        """
+        with self._news:
+            self._beside, self._made = text, None
+            self._news.notify_all()
+            self._news.wait_for(lambda: self._made is not None or self._is_closed)
+            made = self._made
+        if isinstance(made, Embedding):
+            return made
+        raise made or StylizerError("the stylizer is closed")
+
     def close(self) -> None:
         """End the thread; a prompt that is being encoded is finished first. What holds the model is
         let go of; `newest` stays.
         """
-        self._asked.close()
+        with self._news:
+            self._is_closed = True
+            self._news.notify_all()
         self._thread.join()
         del self._encode, self._refuse
         self._kept.clear()
@@ -98,11 +118,29 @@ class Prompts:
         torch.get_num_threads()  # before the first call torch would forget the second
         torch.set_num_threads(1)
         self._ready.set()
+        while not self._is_closed:
+            with self._news:
+                self._news.wait_for(
+                    lambda: (self._asked, self._beside) != (None, None) or self._is_closed
+                )
+                asked, self._asked = self._asked, None
+                beside = None
+                if asked is None:
+                    beside, self._beside = self._beside, None
+            if asked is not None:
+                self._answer(asked)
+            elif beside is not None:
+                self._make(beside)
+
+    def _make(self, text: str) -> None:
+        made: Embedding | StylizerError
         try:
-            while True:
-                self._answer(self._asked.take())
-        except Closed:
-            pass
+            made = self._embedding(text)
+        except (StylizerError, torch.OutOfMemoryError) as error:
+            made = StylizerError(str(error).splitlines()[0])
+        with self._news:
+            self._made = made
+            self._news.notify_all()
 
     def _answer(self, text: str) -> None:
         try:

@@ -86,6 +86,15 @@ class Stylizer(Protocol):
         """
         ...
 
+    def glimpse(self, look: Look) -> Callable[[Frame], Frame]:
+        """Make ready a picture in another look, beside the frames: called on any thread, one at a
+        time, which waits until its prompt is encoded.
+
+        Returns what stylizes a frame so, to be called between two frames, on their thread; those
+        are as if it had not been. It raises StylizerError where it can't. Raises StylizerError.
+        """
+        ...
+
     def paint_on(self, canvas: Canvas) -> None:
         """Paint on another canvas, of any size, from the next frame on. It may take as long as
         opening did but for loading; called between two frames, on their thread.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 from livestyle.between.look import Look
-from livestyle.errors import ConfigError
+from livestyle.errors import ConfigError, StylizerError
+from livestyle.frame import Frame
 
 
 class Lookless:
@@ -21,6 +23,10 @@ class Lookless:
     def change(self, look: Look, *, wait: bool = False) -> None:
         """Raises ConfigError: there is no look."""
         raise ConfigError(f"stylizer {self.name!r} has no prompt to change; use --stylizer turbo")
+
+    def glimpse(self, look: Look) -> Callable[[Frame], Frame]:
+        """Raises StylizerError: there is no look."""
+        raise StylizerError(f"stylizer {self.name!r} has no other look")
 
     def __enter__(self) -> Self:
         return self

@@ -109,13 +109,12 @@ class Turbo:
         self._take_look()
         self._took = self._look is not before
         self._fade()
-        height, width = frame.pixels.shape[:2]
-        if (width, height) != self._program.source_size:
-            self._program = self._make((width, height), self._canvas, self.size, self.finish)
-        pixels = self._program.run(frame.pixels)
-        if not self._program.is_finite:
-            raise SpoiltFrame(f"{self.title} gives NaN or infinity, no picture; {self._cure()}")
-        return frame.with_pixels(pixels)
+        return self._run(frame)
+
+    def glimpse(self, look: Look) -> Callable[[Frame], Frame]:
+        """See Stylizer; not where the look takes a program of its own."""
+        embedding = self._prompts.encoded(look.prompt)
+        return functools.partial(self._paint, look, embedding)
 
     def paint_on(self, canvas: Canvas) -> None:
         """Go on with another canvas; the first frame on it is made here."""
@@ -186,15 +185,39 @@ class Turbo:
     def _make_for(self, size: Size) -> Program:
         return self._make(self._program.source_size, self._canvas, size, self.finish)
 
+    def _run(self, frame: Frame) -> Frame:
+        height, width = frame.pixels.shape[:2]
+        if (width, height) != self._program.source_size:
+            self._program = self._make((width, height), self._canvas, self.size, self.finish)
+        pixels = self._program.run(frame.pixels)
+        if not self._program.is_finite:
+            raise SpoiltFrame(f"{self.title} gives NaN or infinity, no picture; {self._cure()}")
+        return frame.with_pixels(pixels)
+
+    def _paint(self, look: Look, embedding: Embedding, frame: Frame) -> Frame:
+        count, form = len(self._steps(look)), self._program.form
+        if (count, look.from_text) != (form.steps, form.from_text):
+            raise StylizerError(f"it takes {count} steps, and the run's look {form.steps}")
+        resting = contextlib.nullcontext() if self.finish is None else self.finish.resting()
+        try:
+            with resting:
+                self._tell(self._program, look, embedding)
+                return self._run(frame)
+        finally:
+            self._tell_look(self._program)
+
     def _cure(self) -> str:
         if self._model.networks.dtype is torch.float16:
             return "fp16 overflows with it: use --precision bf16"
         return "get it again, or another --lora"
 
     def _tell_look(self, program: Program) -> None:
-        program.set_steps(self._steps(self._look))
-        program.set_noise(self._look.seed)
-        program.set_prompt(self._shown)
+        self._tell(program, self._look, self._shown)
+
+    def _tell(self, program: Program, look: Look, prompt: Embedding) -> None:
+        program.set_steps(self._steps(look))
+        program.set_noise(look.seed)
+        program.set_prompt(prompt)
 
     def _steps(self, look: Look) -> tuple[Step, ...]:
         strength = 1.0 if look.from_text else look.strength  # there is nothing to keep
