@@ -110,9 +110,8 @@ def _spoilt(stylizer: dict[str, Any]) -> list[str]:
     if not stylizer["spoilt"]:
         return []
     frames = stylizer["frames"] + stylizer["spoilt"]
-    why = (
-        f": {stylizer['spoilt_why']}" if stylizer["spoilt_why"] else ""
-    )  # its worker took it along
+    # a worker that is gone took its reason along
+    why = f": {stylizer['spoilt_why']}" if stylizer["spoilt_why"] else ""
     return [f"no picture came of {stylizer['spoilt']} of {frames} frames{why}"]
 
 
