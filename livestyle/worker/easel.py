@@ -42,13 +42,15 @@ class Easel:
         sitting = _Sitting(stylizer, stylizer.glimpse(look))
         self._waiting = sitting
         if self._is_closed:
+            self._waiting = None
             raise StylizerError("the run ends")
         try:
             made = sitting.made.get(timeout=PATIENCE)
         except queue.Empty:
-            raise TimeoutError from None
-        finally:
-            self._waiting = None
+            if self._waiting is sitting:
+                self._waiting = None
+                raise TimeoutError from None
+            made = sitting.made.get()  # it is being made, and may take as long as a frame does
         if isinstance(made, str):
             raise StylizerError(made)
         return made

@@ -15,6 +15,7 @@ import pytest
 from random_pipelines import save_pipeline
 from waiting import until
 
+from livestyle.aside import run_aside
 from livestyle.between.look import finishing_of, look_of
 from livestyle.between.messages import Change
 from livestyle.between.slot import Slot, Slots
@@ -34,7 +35,7 @@ from livestyle.worker.gallery import jpeg_of
 from livestyle.worker.pipeline import Pipeline
 from livestyle.worker.presets import Presets
 
-SIZE = (320, 192)
+SIZE = (128, 64)
 AUTOENCODER = Path(__file__).parents[1] / "data" / "tiny-autoencoder"
 CONFIG = Config(
     stylizer="turbo", style="mine", prompt="a maze", strength=0.5, seed=1, steps=1, fps=100,
@@ -93,7 +94,7 @@ class Running:
             made.update({each.name: each.made for each in self.presets.painted()})
             return len(made) >= count
 
-        until(is_done)
+        until(is_done, 200)
         return made
 
     def shows(self, config: Config) -> np.ndarray:
@@ -107,8 +108,14 @@ class Running:
             taken = self._slot.look(shown.data.cast("B"))
             return taken is not None and taken.change == self._number
 
-        until(is_taken)
+        until(is_taken, 200)
         return shown
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For frames that are slow beside others on a small machine."""
+    monkeypatch.setattr(easel, "PATIENCE", 100.0)
 
 
 @pytest.fixture
@@ -119,7 +126,9 @@ def running(model: Model) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def _running(model: Model, config: Config) -> Iterator[Running]:
-    turbo = Turbo(model, Canvas(SIZE, "fit", i420=True), lambda _: SIZE, look_of(config))
+    canvas, look = Canvas(SIZE, "fit", i420=True), look_of(config)
+    # as a worker does: PyTorch keeps a team of threads for each that has computed
+    turbo = run_aside(lambda: Turbo(model, canvas, lambda _: SIZE, look), "load")
     finish = LiveFinish(Canvas(SIZE, "fit"), finishing_of(config))
     with Slot(SIZE[0] * SIZE[1] * 3 // 2) as slot:
         pipeline = Pipeline(Still, turbo, Slots(slot), Change(0, config), finish)
