@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from livestyle.commands.status import is_loading, notes
-from livestyle.control import RESTS
 
 Level = Literal["INFO", "WARNING", "ERROR"]
-_WELL = ("starting", "loading", "running")
+_WELL = ("starting", "loading", "running", "standby")
 
 
 class Noticed:
@@ -41,7 +40,7 @@ class Noticed:
         if state != self._state:
             self._state = state
             words = f"{name}: {message}" if message else name
-            yield words, "INFO" if name in _WELL or message == RESTS else "WARNING"
+            yield words, "INFO" if name in _WELL else "WARNING"
 
     def _new_source(self, source: dict[str, Any]) -> Iterator[tuple[str, Level]]:
         if source["reconnects"] != self._reconnects:

@@ -27,8 +27,9 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield listener
 
 
-def _status(frames: int, message: str = "") -> dict[str, Any]:
-    return {"state": "running", "message": message, "output": {"frames": frames}}
+def _status(frames: int, message: str = "", rested_s: float = 0.0) -> dict[str, Any]:
+    output = {"frames": frames, "rested_s": rested_s}
+    return {"state": "running", "message": message, "output": output}
 
 
 def _heard(listener: socket.socket) -> list[str]:
@@ -51,7 +52,9 @@ def test_says_that_it_lives_as_long_as_frames_go_out(manager: socket.socket) -> 
     assert _heard(manager) == ["READY=1", "STATUS=running", "WATCHDOG=1"]
     service.show(_status(6, "a sink hangs"))
     assert _heard(manager) == []
-    service.show(_status(7, "a display is gone"))
+    service.show(_status(6, rested_s=1.0))
+    assert _heard(manager) == ["WATCHDOG=1"]  # a rest is no hang
+    service.show(_status(7, "a display is gone", rested_s=1.0))
     service.ends()
     assert _heard(manager) == ["WATCHDOG=1", "STATUS=running: a display is gone", "STOPPING=1"]
 
