@@ -135,7 +135,7 @@ def test_what_fails_is_told_and_leaves_nothing(
             turbo.glimpse(_look(prompt, strength=0.001))(frame)
         encoded = model.encode_prompt(prompt)
         spoilt = Embedding(encoded.context * float("nan"), encoded.pooled)
-        monkeypatch.setattr(model, "encode_prompt", lambda _: spoilt)
+        monkeypatch.setattr(turbo._prompts, "_encode", lambda _: spoilt)
         with pytest.raises(SpoiltFrame):
             turbo.glimpse(_look("spoilt"))(frame)
         np.testing.assert_array_equal(turbo.stylize(frame).pixels, before)

@@ -161,7 +161,7 @@ def test_each_is_what_the_run_shows_when_it_is_chosen(
 
 
 def test_some_that_fail_are_told_and_the_others_are_made(running: Running, model: Model) -> None:
-    user_presets().parent.mkdir()
+    user_presets().parent.mkdir(parents=True)
     entry = '[{}]\nprompt = "{}"\nstrength = {}\nseed = 1\ndescription = "mine"\n'
     own = entry.format("few", "a cave", 0.001) + entry.format("mine", "a cave", 0.5)
     user_presets().write_text(own)
@@ -216,10 +216,10 @@ def test_a_change_in_the_middle_comes_first_and_newer_names_take_the_place_of_ol
     assert "comic" in made and len(made) <= 2
 
 
-def test_who_waits_hears_of_the_end(running: Running) -> None:
-    running._slot.rests = True
-    time.sleep(0.2)
-    running.presets.paint(("anime",))
-    until(lambda: running.pipeline._easel.is_wanted)
-    running.pipeline.stop()
+def test_who_waits_hears_of_the_end(model: Model) -> None:
+    with _running(model, CONFIG) as running:
+        running._slot.rests = True
+        time.sleep(0.2)
+        running.presets.paint(("anime",))
+        until(lambda: running.pipeline._easel.is_wanted)
     assert running.made(1) == {"anime": "the run ends"}
