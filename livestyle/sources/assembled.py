@@ -16,11 +16,14 @@ from av.video.frame import VideoFrame
 
 from livestyle.errors import SourceError
 from livestyle.installation import adding
+from livestyle.sources.pixels import check_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
     from PIL.Image import Image
+
+    from livestyle.frame import Size
 
 _MS = Fraction(1, 1000)
 _USUAL = 100  # ms; how long browsers show a frame that gives no duration
@@ -87,6 +90,8 @@ class Assembled:
         """kind: as `assembly` says. stream: the file's best one."""
         self._path = path
         durations = _durations(path) if kind == "webp" else []
+        if durations:
+            check_pixels(path, _canvas(path))  # opening it takes memory for two of that size
         self.count = len(durations) or 1
         total = sum(durations)
         self.fps = 1000 * self.count / total if total else None
@@ -116,6 +121,7 @@ class Assembled:
         began = 0
         try:
             with self._read(self._path) as image:
+                check_pixels(self._path, image.size)
                 for number in range(self.count):
                     image.seek(number)
                     picture = VideoFrame.from_ndarray(_rgba(image), format="rgba")
@@ -143,13 +149,27 @@ def _reader(kind: str) -> Callable[[str], Image]:
         return AvifImageFile
     import pillow_heif
 
-    return lambda path: pillow_heif.open_heif(path).to_pillow()
+    def read_heif(path: str) -> Image:
+        heif = pillow_heif.open_heif(path)
+        check_pixels(path, heif.size)
+        return heif.to_pillow()
+
+    return read_heif
 
 
 def _rgba(image: Image) -> np.ndarray:
     from PIL import ImageOps
 
     return np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
+
+
+def _canvas(path: str) -> Size:
+    """How large an animated WebP says it is; (1, 1) where that lacks (RFC 9649, 2.7)."""
+    with Path(path).open("rb") as opened:
+        head = opened.read(30).ljust(30, b"\0")
+    sides = head[24:27], head[27:30]
+    width, height = (1 + int.from_bytes(side, "little") for side in sides)
+    return (width, height) if head[12:16] == b"VP8X" else (1, 1)
 
 
 def _durations(path: str) -> list[int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livestyle.aside import run_aside
 from livestyle.errors import SourceError
 from livestyle.frame import UHD, Frame, Size
 from livestyle.sources.film import Decoded, decoded
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from livestyle.frame import Pixels
 
 SECOND = 1_000_000_000
+STALLED = 60.0  # s for a frame; the largest picture takes half of that on a slow machine
 BEHIND = SECOND  # ns; who comes back later than this finds the film where it was left
 
 
@@ -35,7 +37,7 @@ class FileInfo:
 
 def probe(path: str) -> FileInfo:
     """Look into a video or picture. Raises SourceError, see `decode`."""
-    with contextlib.closing(decoded(path)) as frames:
+    with contextlib.closing(_awaited(path)) as frames:
         first = next(frames)
         moves = next(frames, None) is not None
     fps, count = (first.fps, first.count) if moves else (None, 1)
@@ -57,7 +59,25 @@ def decode(path: str) -> Iterator[Pixels]:
 def decode_timed(path: str) -> Iterator[tuple[float, Pixels]]:
     """What `decode` gives, each frame with when it is shown, in s after the first."""
     converter = Converter(path)
-    return ((frame.at, converter.pixels(frame)) for frame in decoded(path))
+    return ((frame.at, converter.pixels(frame)) for frame in _awaited(path))
+
+
+def _awaited(path: str) -> Generator[Decoded]:
+    """The frames, each from a thread: a decoder that hangs on damaged data can't be interrupted.
+
+    Raises SourceError, also when none comes within STALLED.
+    """
+    frames = decoded(path)
+    try:
+        while frame := run_aside(lambda: next(frames, None), "decoding", STALLED):
+            yield frame
+    except GeneratorExit:
+        frames.close()
+        raise
+    except TimeoutError:
+        raise SourceError(
+            f"cannot read {path}: its decoder has given nothing for {STALLED:g} s; it is damaged"
+        ) from None
 
 
 def told_of(name: str, range: str) -> str:

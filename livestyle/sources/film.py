@@ -6,6 +6,7 @@ import contextlib
 import stat
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,30 @@ import av
 from av.video.stream import VideoStream
 
 from livestyle.errors import SourceError
+from livestyle.frame import MOST_PIXELS
 from livestyle.sources.assembled import Assembled, assembly
 from livestyle.sources.fields import deinterlaced
+from livestyle.sources.pixels import check_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
 FPS = 25.0  # of files that do not say
-_NARROW = 16  # times as high as wide, or the other way; what a file says beyond that is damage
+# what a file says beyond these is damage
+_NARROW = 16  # times as high as wide, or the other way
+_LEAP = 600.0  # s between two frames
+_RATES = 1 / _LEAP, 1000.0  # frames per second
+# what FFmpeg raises for damaged data; "not permitted" is its -1
+_DAMAGE = (
+    av.ArgumentError,
+    av.EOFError,
+    av.ExternalError,
+    av.InvalidDataError,
+    av.PatchWelcomeError,
+    av.PermissionError,
+)
+_LIMITS = {"max_pixels": str(MOST_PIXELS)}  # of FFmpeg's decoders
 # FFmpeg's own decoders of these leave the transparency out
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -50,29 +66,62 @@ def decoded(path: str) -> Generator[Decoded]:
             raise SourceError(f"{path} holds no video and no picture")
         if not stream.codec_context:
             raise SourceError(f"{path} is of a kind that cannot be decoded; convert it to H.264")
+        check_pixels(path, (stream.width, stream.height))
         shape = stream.sample_aspect_ratio or 1
         if not 1 / _NARROW <= shape <= _NARROW:
             shape = 1
         if kind := assembly(path, container, stream):
             assembled = Assembled(path, kind, stream)
-            fps, pictures = assembled.fps or FPS, assembled.pictures()
+            fps, pictures = _rate(assembled.fps), assembled.pictures()
             count: int | None = assembled.count
         else:
             timed = stream.average_rate if container.duration else None  # else it is a default
-            fps = float(timed or stream.guessed_rate or FPS)
+            fps = _rate(timed or stream.guessed_rate)
             count = _count(container, stream, fps)
             pictures = deinterlaced(_pictures(container, stream), stream)
-        began: float | None = None
-        at, until = -1.0, 0.0
+        times = _Times(fps)
         for picture in pictures:
-            if picture.time is not None:
-                began = picture.time if began is None else began
-            stamp = at if picture.time is None or began is None else picture.time - began
-            at = stamp if stamp > at else until  # it has none, or a wrong one
-            until = at + (float(picture.duration * (picture.time_base or 0)) or 1 / fps)
-            yield Decoded(picture, at, until, fps, count, max(1, round(picture.width * shape)))
-    if at < 0:
-        raise SourceError(f"{path} has no frame that can be decoded")
+            at, until = times.of(picture)
+            yield Decoded(picture, at, until, fps, count, _square(picture, shape))
+        is_known = stream.width > 0
+    if not times.any:
+        why = "" if is_known else f": it is damaged, or has more than {MOST_PIXELS} pixels"
+        raise SourceError(f"{path} has no frame that can be decoded{why}")
+
+
+class _Times:
+    """When each frame is shown, s after the first, by what it says of itself where that can be."""
+
+    def __init__(self, fps: float) -> None:
+        self.any = False
+        self._usual = 1 / fps
+        self._began: float | None = None  # by the file's clock
+        self._at, self._until = -1.0, 0.0
+
+    def of(self, picture: VideoFrame) -> tuple[float, float]:
+        """From when until when."""
+        self.any = True
+        says = picture.time
+        if says is not None:
+            self._began = says if self._began is None else self._began
+            if says - self._began - self._until > _LEAP:
+                self._began = says - self._until
+        stamp = self._at if says is None or self._began is None else says - self._began
+        self._at = stamp if stamp > self._at else self._until  # it has none, or a wrong one
+        lasts = float(picture.duration * (picture.time_base or 0))
+        self._until = self._at + (lasts if 0 < lasts <= _LEAP else self._usual)
+        return self._at, self._until
+
+
+def _rate(says: Fraction | float | None) -> float:
+    """Frames per second; the usual ones where the file says none that can be."""
+    return float(says) if says and _RATES[0] <= says <= _RATES[1] else FPS
+
+
+def _square(picture: VideoFrame, shape: Fraction | int) -> int:
+    """How wide it is with square pixels."""
+    width = max(1, round(picture.width * shape))
+    return width if width * picture.height <= MOST_PIXELS else picture.width
 
 
 def _opened(path: str) -> InputContainer:
@@ -83,9 +132,10 @@ def _opened(path: str) -> InputContainer:
             container = av.open(
                 str(where),
                 container_options={"protocol_whitelist": "file"},
+                options=_LIMITS,
                 metadata_errors="replace",  # a title may be in any encoding
             )
-    except av.InvalidDataError as error:
+    except (av.EOFError, av.InvalidDataError, av.PatchWelcomeError) as error:
         raise SourceError(f"{path} is no video or picture that can be decoded") from error
     except (OSError, av.FFmpegError) as error:
         raise SourceError(f"cannot open {path}: {error.strerror}") from error
@@ -123,10 +173,12 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
     decoder = _decoder(stream)
     try:
         for packet in container.demux(stream):
-            with contextlib.suppress(av.InvalidDataError):
+            with contextlib.suppress(*_DAMAGE):
                 yield from decoder.decode(packet)
-    except av.InvalidDataError:
+    except _DAMAGE:
         return  # cut off
+    except IndexError:
+        return  # PyAV's, at the end: a stream came up after the file was opened
 
 
 def _decoder(stream: VideoStream) -> av.VideoCodecContext:
@@ -136,8 +188,10 @@ def _decoder(stream: VideoStream) -> av.VideoCodecContext:
         decoder = av.CodecContext.create(_WITH_ALPHA[usual.name], "r")
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.extradata = usual.extradata
+        decoder.options = _LIMITS
         return decoder
     stream.thread_type = "AUTO"
+    usual.options = _LIMITS
     return usual
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from livestyle.errors import SourceError
-from livestyle.frame import Size, within
+from livestyle.frame import MOST_PIXELS, Size, within
 from livestyle.sources.tone import ToneMap, range_of
 from livestyle.sources.upright import Turn, turn_of
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from livestyle.sources.film import Decoded
 
 _SHRINKS = 16384  # px, the longest side that FFmpeg shrinks to two pixels
+
+
+def check_pixels(path: str, size: Size) -> None:
+    """Raise SourceError for a picture of a file that is larger than is taken."""
+    if size[0] * size[1] > MOST_PIXELS:
+        raise SourceError(
+            f"{path} is {size[0]}x{size[1]}, which is more than {MOST_PIXELS} pixels; make it "
+            "smaller first"
+        )
 
 
 class Converter:
