@@ -76,9 +76,10 @@ def run_open_loop(
         finally:
             clock.stop()
             pipeline.stop()
+        counted = pipeline.progress().counts
     if failure := pipeline.failure or clock.failure:
         raise failure
-    written, counted = clock.counts, pipeline.progress().counts
+    written = clock.counts
     return {
         "fps": config.fps,
         "seconds": round(clock.seconds, 3),
