@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections.abc import Callable
@@ -128,6 +129,9 @@ def _open_camera(number: str, size: Size | None, fps: float) -> Source:
     return Camera(int(number), size, fps)
 
 
+_ROOMS = "screen", "testcard", "blank", "file", "camera"  # modules, by what they open
+
+
 def source_size(
     spec: str,
     size: Size | None = None,
@@ -142,6 +146,9 @@ def source_size(
         with open_source(spec, size, fps, tell, cursor=cursor) as source:
             return source.size
 
+    if (kind := spec.partition(":")[0]) in _ROOMS:
+        # which takes longer on a slow machine than any source takes to answer
+        importlib.import_module(f"livestyle.sources.{kind}")
     return answered(look, f"source {spec!r}")
 
 
