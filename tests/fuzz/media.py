@@ -69,8 +69,7 @@ def _of_rotation() -> bytes:
     file = bytearray(_clip("mov", "libx264", bf="2", g="6"))
     at = file.index(b"tkhd") + 44
     file[at : at + 36] = b"".join(
-        number.to_bytes(4, signed=True)
-        for number in (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+        number.to_bytes(4, signed=True) for number in (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
     )
     return bytes(file)
 
