@@ -28,8 +28,8 @@ def _plain(size: tuple[int, int], kind: str, **options: object) -> bytes:
 
 
 def bombs() -> dict[str, bytes]:
-    """By name; of 128 megapixels."""
-    size = 16384, 8192
+    """By name; of 64 megapixels."""
+    size = 8192, 8192
     return {
         "bomb.png": _png(size, 1, 0, 1),
         "bomb.gif": _plain(size, "GIF"),
@@ -41,6 +41,6 @@ def largest() -> dict[str, bytes]:
     """By name; as large as is taken of files of any size."""
     size = 8192, 4096
     return {
-        "most.jpg": _plain(size, "JPEG", progressive=True),  # becomes an .mkv
-        "most.png": _png(size, 16, 6, 4),  # becomes a .png
+        "most.jpg": _plain(size, "JPEG", progressive=True),  # becomes a .png
+        "most.png": _png(size, 16, 6, 4),  # becomes an .mp4
     }

@@ -14,7 +14,7 @@ from trials import Outcome, tried
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is Linux's")
 
-ALL, SOME, COMMANDS, RUNS = 500, 60, 10, 3
+ALL, SOME, COMMANDS, RUNS = 500, 60, 25, 8
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,8 @@ from livestyle.sources import open_source
 from livestyle.worker.capture import Capture, Forecast
 
 LIVE_FRAMES, LIVE_SECONDS = 4, 8.0
-ENDINGS = ".mkv", ".png", ".mp4"
-STYLIZERS = (["passthrough"], ["lite", "--style", "noir"])  # without and with a finish
+ENDINGS = ".png", ".mp4", ".mkv"
+STYLIZERS = (["lite", "--style", "noir"], ["passthrough"])  # with a finish and without
 
 
 def stylize(file: str, number: int, folder: Path) -> int:
