@@ -42,12 +42,13 @@ _FORMATS = {
         "matroska",
         "ffv1",  # lossless
         {"cluster_time_limit": str(_PIECE), "flush_packets": "1"},
-        {"level": "3", "slices": "4"},
+        {"level": "3"},
     ),
 }
 # px, of either side. x264 says so of itself; FFmpeg's FFV1 has no four slices of less than 4, and
 # Matroska counts further than anybody will.
 _SIDES = {".mp4": range(2, 16384 + 1), ".mkv": range(4, 500_000 + 1)}
+_SLICE = 2**27 // 27  # px, the most that FFmpeg's FFV1 takes in a slice of 4:2:0 in 8 bits
 _KEY_FRAME_EVERY = 2  # s: how far a player goes back to begin in the middle
 SUFFIXES = tuple(_FORMATS)
 
@@ -64,6 +65,12 @@ def check_size(file: str, size: Size, sides: range | None = None) -> None:
             "cannot write {!r} at {}x{}: {} takes from {} to {} pixels a side; choose another "
             "ending, or another size".format(file, *size, suffix, sides[0], sides[-1])
         )
+
+
+def _slices(size: Size) -> int:
+    """Into how many FFV1 divides a picture: 2 x 2, 4 x 4 or 8 x 8."""
+    counts = (count for count in (4, 16) if size[0] * size[1] <= count * _SLICE)
+    return next(counts, 64)
 
 
 class Encoder:
@@ -104,6 +111,8 @@ class Encoder:
             if codec == "libx264":
                 ahead = min(_MOST_LOOKAHEAD, max(1, round(_LOOKAHEAD * fps)))
                 options["rc-lookahead"] = str(ahead)
+            if codec == "ffv1":
+                options["slices"] = str(_slices(size))
             stream = self._container.add_stream(codec, rate=rate, options=options)
             assert isinstance(stream, av.VideoStream)
             self._stream = stream

@@ -15,9 +15,6 @@ Size = tuple[int, int]  # (width, height) in pixels, everywhere
 
 UHD: Size = 3840, 2160  # 4K: the most that an output has whose size nobody named
 
-# of a picture or clip that is read from a file: what is made of it takes 25 bytes for each
-MOST_PIXELS = 2**26
-
 
 def within(size: Size, box: Size) -> Size:
     """The size in its shape, as large as the box lets it be; itself where it fits."""

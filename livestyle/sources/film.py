@@ -14,10 +14,9 @@ import av
 from av.video.stream import VideoStream
 
 from livestyle.errors import SourceError
-from livestyle.frame import MOST_PIXELS
 from livestyle.sources.assembled import Assembled, assembly
 from livestyle.sources.fields import deinterlaced
-from livestyle.sources.pixels import check_pixels
+from livestyle.sources.pixels import check_pixels, most_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -37,7 +36,6 @@ _DAMAGE = (
     av.PatchWelcomeError,
     av.PermissionError,
 )
-_LIMITS = {"max_pixels": str(MOST_PIXELS)}  # of FFmpeg's decoders
 # FFmpeg's own decoders of these leave the transparency out
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -61,6 +59,7 @@ def decoded(path: str) -> Generator[Decoded]:
     video or picture, has no frame, or is of a kind for which a package lacks.
     """
     with _opened(path) as container, _reported(path):
+        most = most_pixels(path)
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
             raise SourceError(f"{path} holds no video and no picture")
@@ -78,14 +77,17 @@ def decoded(path: str) -> Generator[Decoded]:
             timed = stream.average_rate if container.duration else None  # else it is a default
             fps = _rate(timed or stream.guessed_rate)
             count = _count(container, stream, fps)
-            pictures = deinterlaced(_pictures(container, stream), stream)
+            decoder = _decoder(stream, _limits(most))
+            pictures = deinterlaced(_pictures(container, stream, decoder), stream)
         times = _Times(fps)
         for picture in pictures:
             at, until = times.of(picture)
-            yield Decoded(picture, at, until, fps, count, _square(picture, shape))
+            width = max(1, round(picture.width * shape))
+            fits = width * picture.height <= most
+            yield Decoded(picture, at, until, fps, count, width if fits else picture.width)
         is_known = stream.width > 0
     if not times.any:
-        why = "" if is_known else f": it is damaged, or has more than {MOST_PIXELS} pixels"
+        why = "" if is_known else f": it is damaged, or has more than {most} pixels"
         raise SourceError(f"{path} has no frame that can be decoded{why}")
 
 
@@ -118,12 +120,6 @@ def _rate(says: Fraction | float | None) -> float:
     return float(says) if says and _RATES[0] <= says <= _RATES[1] else FPS
 
 
-def _square(picture: VideoFrame, shape: Fraction | int) -> int:
-    """How wide it is with square pixels."""
-    width = max(1, round(picture.width * shape))
-    return width if width * picture.height <= MOST_PIXELS else picture.width
-
-
 def _opened(path: str) -> InputContainer:
     where = Path(path).absolute()  # a name that begins with / is no address or protocol
     try:
@@ -132,7 +128,7 @@ def _opened(path: str) -> InputContainer:
             container = av.open(
                 str(where),
                 container_options={"protocol_whitelist": "file"},
-                options=_LIMITS,
+                options=_limits(most_pixels(path)),
                 metadata_errors="replace",  # a title may be in any encoding
             )
     except (av.EOFError, av.InvalidDataError, av.PatchWelcomeError) as error:
@@ -169,8 +165,14 @@ def _reported(path: str) -> Iterator[None]:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    decoder = _decoder(stream)
+def _limits(pixels: int) -> dict[str, str]:
+    """Options of FFmpeg's decoders."""
+    return {"max_pixels": str(pixels)}
+
+
+def _pictures(
+    container: InputContainer, stream: VideoStream, decoder: av.VideoCodecContext
+) -> Iterator[VideoFrame]:
     try:
         for packet in container.demux(stream):
             with contextlib.suppress(*_DAMAGE):
@@ -181,17 +183,17 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
         return  # PyAV's, at the end: a stream came up after the file was opened
 
 
-def _decoder(stream: VideoStream) -> av.VideoCodecContext:
+def _decoder(stream: VideoStream, limits: dict[str, str]) -> av.VideoCodecContext:
     """What decodes the stream: for one with transparency, a decoder that gives that too."""
     usual = stream.codec_context
     if stream.metadata.get("alpha_mode") == "1" and usual.name in _WITH_ALPHA:
         decoder = av.CodecContext.create(_WITH_ALPHA[usual.name], "r")
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.extradata = usual.extradata
-        decoder.options = _LIMITS
+        decoder.options = limits
         return decoder
     stream.thread_type = "AUTO"
-    usual.options = _LIMITS
+    usual.options = limits
     return usual
 
 

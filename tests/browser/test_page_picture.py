@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -136,6 +137,34 @@ def test_of_a_snapshot_only_what_has_a_use_is_taken(page: Page) -> None:
         expect(page.locator("#toast")).to_contain_text("holds no settings")
         drop(page, b"no picture at all")
         expect(page.locator("#toast")).to_contain_text("holds no settings")
+
+
+def test_of_a_damaged_snapshot_nothing_is_taken_that_is_none(page: Page) -> None:
+    """A hundred, and others that hold what are no settings; a whole one is taken after them."""
+    run, dice = Run(LITE), random.Random(20261128)
+    whole = {"mix": 0.4, "style": "ink", "keep": ["0,0,9,9"], "prompt": "a cat", "seed": 3}
+    spoilt = [
+        png_with(held)  # type: ignore[arg-type]
+        for held in ([1], "mix", 5, True, {}, {"mix": {"a": 1}}, {"keep": 7}, {"__proto__": {}})
+    ]
+    for number in range(100):
+        file = bytearray(png_with(whole, packed=bool(number % 2)))
+        for _ in range(dice.choice([1, 1, 3, 20])):
+            file[dice.randrange(33, len(file))] = dice.randrange(256)
+        spoilt.append(bytes(file[: dice.choice([len(file), dice.randrange(len(file))])]))
+    with preview(run) as web:
+        page.goto(web.name)
+        is_live(page)
+        drop(page, png_with("mix"))  # type: ignore[arg-type]
+        expect(page.locator("#toast")).to_contain_text("holds no settings")
+        for file in spoilt:
+            drop(page, file)
+            page.wait_for_timeout(10)
+        drop(page, png_with({"mix": 0.7, "aspect": "fill"}))
+        expect(page.locator("#toast")).to_have_text("The snapshot's look again")
+        page.wait_for_timeout(600)
+        assert (run.sent["mix"], run.sent["aspect"]) == (0.7, "fill")
+        assert set(run.sent) <= {"mix", "aspect", "style", "keep"}
 
 
 def png_with(settings: dict[str, Any] | None, *, packed: bool = False) -> bytes:

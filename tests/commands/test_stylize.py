@@ -202,7 +202,8 @@ def test_a_size_that_the_output_cannot_have_is_refused_first(
 
 
 @pytest.mark.parametrize(
-    ("size", "output"), [((16384, 20), "out.mp4"), ((2, 2), "out.mp4"), ((4, 4), "out.mkv")]
+    ("size", "output"),
+    [((16384, 20), "out.mp4"), ((2, 2), "out.mp4"), ((4, 4), "out.mkv"), ((7680, 4320), "out.mkv")],
 )
 def test_the_largest_and_smallest_are_written(folder: Path, size: Size, output: str) -> None:
     assert cv2.imwrite("in.png", np.full((size[1], size[0], 3), 90, np.uint8))

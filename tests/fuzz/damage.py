@@ -1,4 +1,4 @@
-"""Damages to files, each by a random generator of its own: number K is always the same."""
+"""Damages to files, each by a random generator of its own: file number K is always the same."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import random
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 SEED = 20261128
 Spans = list[tuple[int, int]]  # where the parts of a file begin and end
 _PNG = b"\x89PNG\r\n\x1a\n"
+_HUGE = (
+    (16000, 16000), (65535, 65535), (16383, 16383), (30000, 8000), (2**20, 200), (2**31 - 1, 1),
+    (8192, 4096), (8192, 8192), (12000, 9000), (65500, 4000),
+)  # fmt: skip
 _EXTREMES = (
     0,
     1,
@@ -126,12 +129,7 @@ def _blown_up(file: bytearray, dice: random.Random) -> bytes:
 
 def _bomb(file: bytearray, dice: random.Random) -> bytes:
     """It says of itself that it is huge, wherever it says how large it is."""
-    sides = dice.choice(
-        [
-            *[(16000, 16000), (65535, 65535), (16383, 16383), (30000, 8000), (2**20, 200)],
-            *[(2**31 - 1, 1), (8192, 8192), (12000, 9000), (65500, 4000)],
-        ]
-    )
+    sides = dice.choice(_HUGE)
     for form in (">I", "<I", ">H", "<H"):
         most = 2 ** (8 * struct.calcsize(form)) - 1
         for said, huge in zip((160, 120), sides, strict=True):
@@ -217,12 +215,3 @@ def _checked(file: bytearray) -> bytearray:
             if end - start >= 12:
                 struct.pack_into(">I", file, end - 4, zlib.crc32(file[start + 4 : end - 4]))
     return file
-
-
-def write_all(whole: dict[str, bytes], folder: Path, numbers: range) -> list[Path]:
-    """Those of these numbers."""
-    files = []
-    for each in list(damaged(whole, numbers.stop))[numbers.start :: numbers.step]:
-        (folder / each.name).write_bytes(each.content)
-        files.append(folder / each.name)
-    return files

@@ -14,12 +14,16 @@ export async function settingsOf(file) {
     const kind = String.fromCharCode(...new Uint8Array(buffer, at + 4, 4));
     if (kind === "iTXt" && at + 12 + length <= buffer.byteLength) {
       const text = await textOf(new Uint8Array(buffer, at + 8, length));
-      if (text !== null) return JSON.parse(text);
+      if (text !== null) return asObject(JSON.parse(text));
     }
     if (kind === "IEND") break;
     at += 12 + length;
   }
   return null;
+}
+
+function asObject(held) {
+  return held instanceof Object && !Array.isArray(held) ? held : null;
 }
 
 /** keyword 0, whether compressed, method, language 0, keyword translated 0, text */
