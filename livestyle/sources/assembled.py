@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 
 from livestyle.errors import SourceError
 from livestyle.installation import adding
-from livestyle.sources.pixels import check_pixels
+from livestyle.sources.bounds import check_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 
 from livestyle.errors import SourceError
 from livestyle.sources.assembled import Assembled, assembly
+from livestyle.sources.bounds import check_pixels, most_pixels
 from livestyle.sources.fields import deinterlaced
-from livestyle.sources.pixels import check_pixels, most_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
