@@ -177,8 +177,9 @@ def test_manifests_are_read_or_refused(count: int, tmp_path: Path) -> None:
     @given(st.data())
     def holds(how: Any) -> None:
         given = _varied(usual, how)
-        if how.draw(st.booleans()) and isinstance(given.get("spec"), dict):
-            given["spec"] = _varied(given["spec"], how)
+        spec = given.get("spec")
+        if how.draw(st.booleans()) and spec and isinstance(spec, dict):
+            given["spec"] = _varied(spec, how)
         try:
             content = canonical(given)
         except (ValueError, TypeError):  # what JSON can't hold nobody writes so
