@@ -58,7 +58,8 @@ def live() -> Figures:
         front.send_signal(signal.SIGTERM)
         figures["ended"] = front.wait(30)
     figures["writable_after"] = list_cameras()[-1].writable
-    with _livestyle("again", "--stylizer", "lite", "--style", "noir", "--keep", KEPT) as front:
+    styled = "--stylizer", "lite", "--style", "noir", "--keep", KEPT
+    with _livestyle("again", "--idle", "off", *styled) as front:  # its first frame takes long here
         wait_until(lambda: _raw_picture("kept") and _is_styled(), PATIENCE)
         front.send_signal(signal.SIGTERM)
         figures["again"] = front.wait(30)
@@ -147,11 +148,13 @@ def _last_frames(count: int) -> list[str]:
 def idle() -> Figures:
     """The camera from its last reader to the next: what it costs, and how soon it is back."""
     from livestyle.client import connect
+    from livestyle.runs import list_runs
 
     load_module(exclusive_caps=1, card_label="livestyle", video_nr=20)
     figures: Figures = {}
     with _livestyle("idle", "--sink", "web", "--port", "0") as front:
         wait_until(lambda: not list_cameras()[-1].writable, PATIENCE)
+        wait_until(list_runs, PATIENCE)  # the page comes after the camera
         run = connect()
         with ffmpeg("watching", 100_000):
             wait_until(lambda: frames_read("watching") > 12 * FPS, PATIENCE)
