@@ -39,6 +39,8 @@ _PIXELS = bytes(WIDTH * HEIGHT * 3 // 2)
 class Worker:
     """In place of a Child, and its own end of the pipe: what it would do at each look."""
 
+    pid = 0
+
     def __init__(self, day: Day) -> None:
         self.day = day
         self.counts = Counts()
@@ -123,9 +125,10 @@ class Worker:
     def close(self) -> None:
         pass
 
-    def end(self) -> None:
+    def end(self) -> int:
         self.code = -9 if self.code is None else self.code
         self.day.told += self.told
+        return self.code
 
     def exit_code(self) -> int:
         return self.code or 0
