@@ -157,7 +157,9 @@ def idle() -> Figures:
         wait_until(list_runs, PATIENCE)  # the page comes after the camera
         run = connect()
         with ffmpeg("watching", 100_000):
-            wait_until(lambda: frames_read("watching") > 12 * FPS, PATIENCE)
+            wait_until(lambda: run.status()["state"] == "running", PATIENCE)
+            began = frames_read("watching")
+            wait_until(lambda: frames_read("watching") > began + 6 * FPS, PATIENCE)
             figures["watched"] = run.status()["state"]
             figures["working_cpu"] = _cpu(front.pid, 5)
         left = time.monotonic()

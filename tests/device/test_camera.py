@@ -213,7 +213,7 @@ def test_sigterm_closes_the_camera_and_the_next_run_gets_it(guest: Guest) -> Non
 def test_a_run_that_nobody_watches_rests_until_somebody_does(guest: Guest) -> None:
     figures = guest.figures("idle")
     assert figures["watched"] == "running"
-    assert figures["rests_after_s"] < 8  # emulated: 5 are meant
+    assert figures["rests_after_s"] < 12  # emulated: 5 are meant
     assert figures["captured_at_rest"] == 0
     assert figures["resting_cpu"] < 0.25 * figures["working_cpu"]
     assert figures["first_frames"] <= 12 and figures["back_s"] < 2  # at 10 fps, emulated
