@@ -69,6 +69,17 @@ def save_pipeline(
     return folder
 
 
+def save_pipeline_of_unread_word(folder: Path, word: str) -> Path:
+    """Save a small one whose second tokenizer knows a word that its text encoder doesn't. Returns
+    the folder.
+    """
+    save_pipeline(folder, "sdxl", "pico")
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
+    tokenizer.add_tokens([word])
+    tokenizer.save_pretrained(folder / "tokenizer_2")
+    return folder
+
+
 def _scheduler(kind: str) -> EulerAncestralDiscreteScheduler | LCMScheduler:
     if kind == "lcm":
         return LCMScheduler(**BETAS)

@@ -149,6 +149,18 @@ def captures(run: FakeRun, pixels: Pixels) -> Iterator[list[int]]:
         yield put
 
 
+@contextmanager
+def serving(size: tuple[int, int]) -> Iterator[WebPreview]:
+    """A page with pictures of both kinds, as of a run that goes on."""
+    run, pixels = run_with_slots(size), picture(*size)
+    with (
+        WebPreview(size, port=0, controls=run) as opened,
+        clock(opened, pixels),
+        captures(run, pixels),
+    ):
+        yield opened
+
+
 def _copy(pixels: Pixels, into: memoryview) -> None:
     into[:] = pixels.reshape(-1).data
 

@@ -30,7 +30,7 @@ class Cover:
     def rest(self, config: Config) -> None:
         """Cover the last frame while nobody watches: who comes next is not to see it."""
         if config.on_failure != "freeze":
-            self._clock.card = self._cards[_BLACK if config.on_failure == "black" else _AWAY]
+            self._show(_AWAY, config)
 
     def look(self, worker: Supervisor | InProcess, config: Config) -> None:
         """Cover the last frame where it is old, and it is known why."""
@@ -42,5 +42,7 @@ class Cover:
             return
         if config.on_failure == "freeze" and newest_at:
             return
-        text = _FAILED if failed else _AWAY
+        self._show(_FAILED if failed else _AWAY, config)
+
+    def _show(self, text: str, config: Config) -> None:
         self._clock.card = self._cards[_BLACK if config.on_failure == "black" else text]

@@ -129,7 +129,7 @@ def _open_camera(number: str, size: Size | None, fps: float) -> Source:
     return Camera(int(number), size, fps)
 
 
-_ROOMS = "screen", "testcard", "blank", "file", "camera"  # modules, by what they open
+_MODULES = "screen", "testcard", "blank", "file", "camera"  # by what they open
 
 
 def source_size(
@@ -146,7 +146,7 @@ def source_size(
         with open_source(spec, size, fps, tell, cursor=cursor) as source:
             return source.size
 
-    if (kind := spec.partition(":")[0]) in _ROOMS:
+    if (kind := spec.partition(":")[0]) in _MODULES:
         # which takes longer on a slow machine than any source takes to answer
         importlib.import_module(f"livestyle.sources.{kind}")
     return answered(look, f"source {spec!r}")

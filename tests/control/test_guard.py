@@ -14,15 +14,13 @@ from web_client import (
     UPGRADE,
     ask,
     bearer,
-    captures,
-    clock,
     cookie,
     figures,
     ignore,
-    picture,
     port,
     run_with_slots,
     send,
+    serving,
     token,
 )
 
@@ -69,12 +67,7 @@ KINDS = ("application/json", "text/plain", "application/x-www-form-urlencoded", 
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[WebPreview]:
-    run = run_with_slots(SIZE)
-    with (
-        WebPreview(SIZE, port=0, controls=run) as opened,
-        clock(opened, picture(*SIZE)),
-        captures(run, picture(*SIZE)),
-    ):
+    with serving(SIZE) as opened:
         yield opened
 
 

@@ -15,13 +15,11 @@ from web_client import (
     UPGRADE,
     ask,
     bearer,
-    captures,
-    clock,
     figures,
-    picture,
     port,
     run_with_slots,
     send,
+    serving,
 )
 
 from livestyle.config import live_settings
@@ -61,13 +59,7 @@ OPERATIONS = _served()
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[WebPreview]:
-    run = run_with_slots(SIZE)
-    pixels = picture(*SIZE)
-    with (
-        WebPreview(SIZE, port=0, controls=run) as opened,
-        clock(opened, pixels),
-        captures(run, pixels),
-    ):
+    with serving(SIZE) as opened:
         yield opened
 
 

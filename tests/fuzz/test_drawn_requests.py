@@ -20,12 +20,9 @@ from waiting import until
 from web_client import (
     ask,
     bearer,
-    captures,
-    clock,
     figures,
-    picture,
     port,
-    run_with_slots,
+    serving,
     token,
 )
 from websockets.exceptions import ConnectionClosed
@@ -43,13 +40,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[WebPreview]:
-    run = run_with_slots(SIZE)
-    pixels = picture(*SIZE)
-    with (
-        WebPreview(SIZE, port=0, controls=run) as opened,
-        clock(opened, pixels),
-        captures(run, pixels),
-    ):
+    with serving(SIZE) as opened:
         yield opened
 
 

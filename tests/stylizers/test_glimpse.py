@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from random_pipelines import save_pipeline
-from transformers import CLIPTokenizer
+from random_pipelines import save_pipeline_of_unread_word
 from waiting import until
 
 from livestyle.between.look import Finishing, Look
@@ -45,10 +44,7 @@ OTHERS = [_look("a pencil drawing", 0.8, 5), _look("a maze", 0.3), _look("a maze
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """Of a real autoencoder; its second tokenizer knows a word that its text encoder doesn't."""
-    folder = save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "pico")
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
-    tokenizer.add_tokens(["zebra"])
-    tokenizer.save_pretrained(folder / "tokenizer_2")
+    folder = save_pipeline_of_unread_word(tmp_path_factory.mktemp("model"), "zebra")
     weights = ModelFolder(folder)
     return load_model(
         Choice(

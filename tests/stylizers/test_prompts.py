@@ -21,8 +21,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from random_pipelines import save_pipeline
-from transformers import CLIPTokenizer
+from random_pipelines import save_pipeline_of_unread_word
 from waiting import until
 
 import livestyle
@@ -50,11 +49,7 @@ LONG = "an " + "x" * 80  # a token a letter
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose second tokenizer knows a word that its text encoder doesn't."""
-    folder = save_pipeline(tmp_path_factory.mktemp("model"), "sdxl", "pico")
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
-    tokenizer.add_tokens(["zebra"])
-    tokenizer.save_pretrained(folder / "tokenizer_2")
-    return folder
+    return save_pipeline_of_unread_word(tmp_path_factory.mktemp("model"), "zebra")
 
 
 @pytest.fixture
