@@ -159,9 +159,10 @@ def test_a_killed_worker_costs_no_frame_of_the_camera(guest: Guest) -> None:
     assert seconds > 10
     assert len(times) - 1 == pytest.approx(seconds * 10, rel=0.02)
     killed_at = figures["worker_killed_at"]
-    assert len(set(pictures[: killed_at - 1])) == 1
+    # the first is the card of a run that rested until there was a reader
+    assert len(set(pictures[1 : killed_at - 1])) == 1
     assert len(set(pictures[killed_at:])) == 2, "the last picture, then a card, then pictures again"
-    assert pictures[-1] == pictures[0]
+    assert pictures[-1] == pictures[1]
 
 
 def test_a_wall_clock_that_jumps_changes_nothing(guest: Guest) -> None:
@@ -215,7 +216,7 @@ def test_a_run_that_nobody_watches_rests_until_somebody_does(guest: Guest) -> No
     assert figures["watched"] == "running"
     assert figures["rests_after_s"] < 12  # emulated: 5 are meant
     assert figures["captured_at_rest"] == 0
-    assert figures["resting_cpu"] < 0.25 * figures["working_cpu"]
+    assert figures["resting_cpu"] < 0.5 * figures["working_cpu"]  # which is passthrough's
     assert figures["first_frames"] <= 12 and figures["back_s"] < 2  # at 10 fps, emulated
     assert figures["ended"] == 130
 
