@@ -9,7 +9,7 @@ from typing import Any, Literal
 from livestyle.commands.status import is_loading, notes
 
 Level = Literal["INFO", "WARNING", "ERROR"]
-_WELL = ("starting", "loading", "running", "standby")
+_WELL = ("starting", "loading", "running")
 
 
 class Noticed:
@@ -40,7 +40,7 @@ class Noticed:
         if state != self._state:
             self._state = state
             words = f"{name}: {message}" if message else name
-            yield words, "INFO" if name in _WELL else "WARNING"
+            yield words, "INFO" if name in _WELL or status["rests"] else "WARNING"
 
     def _new_source(self, source: dict[str, Any]) -> Iterator[tuple[str, Level]]:
         if source["reconnects"] != self._reconnects:

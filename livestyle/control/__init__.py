@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 STATES = ("starting", "loading", "running", "degraded", "standby", "recovering", "failed")
 """Of a run, the same words wherever it says how it is."""
-RESTS = "nobody watches: capturing and styling rest until somebody does"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from livestyle.aside import Aside
-from livestyle.control import RESTS
 from livestyle.errors import FrameRefused, SinkError, SinkLost
 from livestyle.frame import Frame
 from livestyle.pacing import RETRY_AFTER, RETRY_EVERY, SECOND
@@ -143,7 +142,7 @@ def without_outputs(status: dict[str, Any]) -> dict[str, Any]:
     is left to show pictures, else degraded.
     """
     away = [sink for sink in status["sinks"] if sink["away"]]
-    if not away or (status["state"] != "running" and status["message"] != RESTS):
+    if not away or (status["state"] != "running" and not status["rests"]):
         return status
     state = "standby" if len(away) == len(status["sinks"]) else "degraded"
     message = "; ".join(f"{sink['name']} is {sink['note']}" for sink in away)

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from livestyle.config import Config, plain
-from livestyle.control import RESTS
 from livestyle.errors import LivestyleError
 from livestyle.frame import Size
 from livestyle.front.advice import Advice
@@ -21,6 +20,7 @@ from livestyle.stylizers.change import is_style_changed
 from livestyle.version import __version__
 
 SCHEMA_VERSION = 1
+_RESTS = "nobody watches: capturing and styling rest until somebody does"
 
 
 class Reporter:
@@ -56,11 +56,12 @@ class Reporter:
         stylized = self._worker.counts().stylize
         advice = self._advice.update(now, self._worker.asked.config, self._worker.running, stylized)
         state, message = self._worker.state, self._worker.message
-        if self._clock.rests:
-            state, message = "standby", RESTS
+        if rests := self._clock.rests:
+            state, message = "standby", _RESTS
         return {
             "state": _state(state, message, unique_fps),
             "message": message,
+            "rests": rests,
             "advice": advice,
             "limit": self._advice.limit,
             **self._report(fps, unique_fps, latency),

@@ -70,6 +70,7 @@ def _run_with_secrets(display: Display, home: Path) -> str:
     window = PatternWindow(display.name, TITLE, (240, 160), 1)
     environment = {**os.environ, **display.environment, "LIVESTYLE_FAULT": "worker.kill@10m"}
     command = [*LIVESTYLE, "run", "--output-size", "320x180", "--sink", "web", "--port", "0"]
+    command += ["--idle", "off"]  # nobody watches, and it is to notice what happens
     command += ["--frame-log", str(home / "frames.csv")]
     said = home / "said"
     with said.open("wb") as stderr:

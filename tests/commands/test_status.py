@@ -138,7 +138,7 @@ def _status(**other: Any) -> dict[str, Any]:
          "recovering: it ended; restart in 1 s …"),
         ({"state": "degraded", "message": "cam is away: it is gone",
           "sinks": [{"name": "cam", "note": "away: it is gone"}]}, 60,
-         "degraded: cam is away: it is gone · 29.9 unique fps, …"),
+         "degraded: cam is away: it is gone · 29.9 unique fps, latency"),
         ({"sinks": [{"name": "cam", "note": "3 frames not taken: it is full"}]}, 75,
          "running: 29.9 unique fps, latency 13 ms · cam: 3 frames not taken: it is …"),
         ({"state": "degraded", "message": "screen:1 has given nothing for 3 s"}, 60,

@@ -151,7 +151,7 @@ def test_another_error_is_the_end_of_it() -> None:
 def test_the_state_of_the_run(state: str, away: tuple[bool, ...], told: str) -> None:
     sinks = [{"name": f"camera {n}", "note": "away: gone", "away": is_away}
              for n, is_away in enumerate(away)]  # fmt: skip
-    status = without_outputs({"state": state, "message": "", "sinks": sinks})
+    status = without_outputs({"state": state, "message": "", "rests": False, "sinks": sinks})
     assert status["state"] == told
     is_told = state == "running" and any(away)
     assert status["message"].startswith("camera 0 is away: gone" if is_told else "")
