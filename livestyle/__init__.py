@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from livestyle.errors import (
         ConfigError,
         EngineError,
+        FrameRefused,
         GpuError,
         GpuLost,
         GpuMemory,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         PictureError,
         RunError,
         SinkError,
+        SinkLost,
         SourceError,
         SourceLost,
         SpoiltFrame,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "EngineError",
+    "FrameRefused",
     "GpuError",
     "GpuLost",
     "GpuMemory",
@@ -63,6 +66,7 @@ __all__ = [
     "PictureError",
     "RunError",
     "SinkError",
+    "SinkLost",
     "SourceError",
     "SourceLost",
     "SpoiltFrame",
