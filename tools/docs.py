@@ -1,4 +1,4 @@
-"""Write those parts of docs/ that the code knows best: settings, commands, metrics.
+"""Write those parts of docs/ that the code knows best: settings, commands, metrics, what is live.
 
     python tools/docs.py
 
@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from livestyle import commands
-from livestyle.config import ALL, GROUPS, IN_FILES, Config, Setting, key, plain, settings
+from livestyle.config import (
+    ALL,
+    GROUPS,
+    IN_FILES,
+    Config,
+    Setting,
+    key,
+    live_settings,
+    plain,
+    settings,
+)
 from livestyle.control.api.metrics import exposition
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -104,6 +114,32 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
 )
 
 
+def live_table() -> str:
+    """Every setting that may change in a run."""
+    return _table(
+        ["key", "takes", "of"],
+        (
+            [f"`{name}`", _takes(setting.parse.schema), ", ".join(setting.live)]
+            for name, (_, setting) in live_settings().items()
+        ),
+    )
+
+
+def _takes(schema: Any) -> str:
+    """A schema in words."""
+    if "anyOf" in schema:
+        return " or ".join(_takes(each) for each in schema["anyOf"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{each}`" for each in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of: {_takes(schema['items'])}"
+    if "minimum" in schema:
+        return f"{schema['minimum']:.10g} to {schema['maximum']:.10g}"
+    return {"string": "text", "boolean": "true, false"}[schema["type"]]
+
+
 def command_sections() -> str:
     """What each command takes, beside the settings."""
     return "\n".join(
@@ -180,6 +216,7 @@ def _lines(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Seq
 
 # Page, part, and what writes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "api.md": {"what may change": live_table},
     "settings.md": {"settings": setting_tables},
     "commands.md": {"commands": command_sections},
     "figures.md": {"metrics": metrics_table},

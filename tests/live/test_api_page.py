@@ -108,27 +108,3 @@ def test_hotkeys_are_settings(tmp_path: Path) -> None:
     for action in config.hotkeys:
         key, equals, _ = action.partition("=")
         assert not equals or key in live_settings()
-
-
-def _takes(schema: Any) -> str:
-    """A schema in words."""
-    if "anyOf" in schema:
-        return " or ".join(_takes(each) for each in schema["anyOf"])
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    if "enum" in schema:
-        return ", ".join(f"`{each}`" for each in schema["enum"])
-    if schema["type"] == "array":
-        return f"list of: {_takes(schema['items'])}"
-    if "minimum" in schema:
-        return f"{schema['minimum']:.10g} to {schema['maximum']:.10g}"
-    return {"string": "text", "boolean": "true, false"}[schema["type"]]
-
-
-def test_what_may_change_is_listed() -> None:
-    rows = [
-        f"| `{key}` | {_takes(setting.parse.schema)} | {', '.join(setting.live)} |"
-        for key, (_, setting) in live_settings().items()
-    ]
-    listed = PAGE.read_text(encoding="utf-8").partition("| key | takes | of |\n|---|---|---|\n")[2]
-    assert listed.split("\n\n")[0].splitlines() == rows

@@ -66,6 +66,8 @@ def test_a_worker_killed_again_and_again(
             assert worker is not None and run.watcher.is_open
             killed.append(time.monotonic_ns())
             worker.kill()
+            worker.wait()
+            time.sleep(0.2)  # what it had made is read
         until(lambda: _styled(run))
         time.sleep(1)
         held.append(_held(run.front))
