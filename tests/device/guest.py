@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 SHARED = Path(sys.argv[1])
+NEWER = SHARED / "v4l2loopback.ko"
 DEVICE = "/dev/video20"
 SIZE = (320, 240)
 Figures = dict[str, Any]
@@ -25,10 +26,17 @@ fork = multiprocessing.get_context("fork")  # a fresh Python takes many seconds 
 
 
 def load_module(**parameters: object) -> None:
-    """Load v4l2loopback anew; returns once udev, which opens every new device, has let go of it."""
+    """Load v4l2loopback anew; returns once udev, which opens every new device, has let go of it.
+
+    The one that is installed, but for where the shared folder has another.
+    """
     unload_module()
+    load = ["modprobe", "v4l2loopback"]
+    if NEWER.exists():
+        subprocess.run(["modprobe", "videodev"], check=True, timeout=60)  # which it needs
+        load = ["insmod", str(NEWER)]
     options = [f"{name}={value}" for name, value in parameters.items()]
-    subprocess.run(["modprobe", "v4l2loopback", *options], check=True, timeout=60)
+    subprocess.run([*load, *options], check=True, timeout=60)
     device = f"/dev/video{parameters['video_nr']}"
     wait_until(lambda: os.path.exists(device), 10)
     wait_until(_udev_record(device).exists, 60)

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from guest import (
     DEVICE,
@@ -17,6 +19,7 @@ from guest import (
     SIZE,
     Figures,
     ffmpeg,
+    fork,
     frames_read,
     load_module,
     opencv,
@@ -209,4 +212,62 @@ def _alike(one: bytes, other: bytes) -> bool:
     return bool(np.median(abs(first - second)) < 4)
 
 
-SCENARIOS = (live, idle)
+def crowd() -> Figures:
+    """Eleven readers at once for 12 s, of which one is slow."""
+    from livestyle.client import connect
+    from livestyle.runs import list_runs
+
+    load_module(exclusive_caps=1, card_label="livestyle", video_nr=20)
+    version = Path("/sys/module/v4l2loopback/version").read_text().strip()
+    with _livestyle("crowd", "--idle", "off", "--sink", "web", "--port", "0") as front:
+        wait_until(list_runs, PATIENCE)
+        run = connect()
+        wait_until(lambda: run.status()["state"] == "running", PATIENCE)
+        before, began = run.status()["output"], time.monotonic()
+        readers = [_Reader(12, pause) for pause in (1.0, *[0.0] * 10)]
+        slow, *told = [reader.told() for reader in readers]
+        after, seconds = run.status()["output"], time.monotonic() - began
+        front.send_signal(signal.SIGTERM)
+        front.wait(30)
+    return {
+        "version": version,
+        "slow": slow,
+        "readers": told,
+        "frames": after["frames"] - before["frames"],
+        "late": after["late"] - before["late"],
+        "seconds": seconds,
+    }
+
+
+class _Reader:
+    """A process that reads the camera for some s and waits for some after each frame."""
+
+    def __init__(self, seconds: float, pause: float) -> None:
+        self._ours, theirs = fork.Pipe()
+        arguments = seconds, pause, theirs
+        self._process = fork.Process(target=_read, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def told(self) -> Figures:
+        """How many frames there were, of how many kinds, and how many were not whole."""
+        figures: Figures = self._ours.recv()
+        self._process.join(10)
+        return figures
+
+
+def _read(seconds: float, pause: float, parent: Any) -> None:
+    frame = SIZE[0] * SIZE[1] * 3 // 2
+    frames, broken, kinds = 0, 0, set[int]()
+    ends = time.monotonic() + seconds
+    with open(DEVICE, "rb", buffering=0) as camera:
+        while time.monotonic() < ends:
+            read = camera.read(frame)
+            frames += 1
+            broken += len(read) != frame
+            kinds.add(zlib.adler32(read))
+            time.sleep(pause)
+    parent.send({"frames": frames, "broken": broken, "kinds": len(kinds)})
+
+
+SCENARIOS = (live, idle, crowd)

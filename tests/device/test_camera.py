@@ -221,6 +221,17 @@ def test_a_run_that_nobody_watches_rests_until_somebody_does(guest: Guest) -> No
     assert figures["ended"] == 130
 
 
+def test_ten_readers_and_a_slow_one_change_nothing(guest: Guest) -> None:
+    figures = guest.figures("crowd")
+    assert figures["frames"] == pytest.approx(figures["seconds"] * 10, abs=2)
+    assert len(figures["readers"]) == 10
+    for reader in figures["readers"]:
+        assert reader["kinds"] == 1 and reader["broken"] == 0
+        assert reader["frames"] == pytest.approx(120, abs=12)
+    assert figures["slow"]["kinds"] == 1 and figures["slow"]["broken"] == 0
+    assert figures["slow"]["frames"] >= 8
+
+
 def _awake(report: dict[str, Any]) -> Any:
     """How many frames there are to be, at 10 fps."""
     rested = report["output"]["rested_s"]
