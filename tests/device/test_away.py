@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from vm import Guest
 
-pytestmark = pytest.mark.timeout(1000)  # the first test waits for the VM
+pytestmark = pytest.mark.timeout(1300)  # the first test waits for the VM
 
 FRAME = 320 * 240 * 3 // 2
 

@@ -16,7 +16,7 @@ from vm import Guest
 
 from livestyle.finish.planes import Planes
 
-pytestmark = pytest.mark.timeout(1000)  # the first test waits for the VM
+pytestmark = pytest.mark.timeout(1300)  # the first test waits for the VM
 
 LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=livestyle video_nr=20"
 CAMERA = "livestyle (/dev/video20)"
