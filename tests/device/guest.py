@@ -120,12 +120,12 @@ def _write(open_camera: Callable[[], Any], parent: Any) -> None:
 
 
 @contextlib.contextmanager
-def ffmpeg(name: str, frames: int) -> Iterator[subprocess.Popen[bytes]]:
+def ffmpeg(name: str, frames: int, device: str = DEVICE) -> Iterator[subprocess.Popen[bytes]]:
     """An ffmpeg that reads the camera into NAME.crc (a line a frame) and NAME.i420 (the first 2).
 
     Ends after `frames` frames.
     """
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "v4l2", "-i", DEVICE]
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "v4l2", "-i", device]
     command += ["-map", "0:v", "-c", "copy", "-frames:v", str(frames)]
     command += ["-flush_packets", "1", "-f", "framecrc", str(SHARED / f"{name}.crc")]
     command += ["-map", "0:v", "-c", "copy", "-frames:v", "2"]

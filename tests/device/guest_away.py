@@ -26,6 +26,7 @@ from guest import (
     wait_until,
 )
 
+from livestyle.frame import Frame
 from livestyle.sinks.v4l2 import V4l2Camera
 
 OTHER = "/dev/video21"
@@ -96,14 +97,20 @@ def _format(front: subprocess.Popen[bytes]) -> Figures:
     os.rename(OTHER, HIDDEN)
     front.send_signal(signal.SIGUSR1)
     wait_until(lambda: f"there is no {OTHER}" in _log(), PATIENCE)
-    with V4l2Camera((640, 480), 15, HIDDEN):
-        held = os.open(HIDDEN, os.O_RDWR)  # so the format stays
-    os.rename(HIDDEN, OTHER)
-    wait_until(lambda: "stays at 640x480" in _log(), PATIENCE)
-    os.close(held)
+    with ffmpeg("holds", 100_000, HIDDEN):  # which stays when the writer is gone
+        with V4l2Camera((640, 480), 15, HIDDEN) as camera:
+            wait_until(lambda: _write(camera) or frames_read("holds") > 0, PATIENCE)
+        os.rename(HIDDEN, OTHER)
+        wait_until(lambda: "stays at 640x480" in _log(), PATIENCE)
     began = time.monotonic()
     _picture(OTHER)
     return {"back_after": time.monotonic() - began}
+
+
+def _write(camera: V4l2Camera) -> None:
+    import numpy as np
+
+    camera.write(Frame(np.zeros((480 * 3 // 2, 640), np.uint8), 0, time.monotonic_ns()))
 
 
 def _picture(device: str) -> bytes:

@@ -224,12 +224,17 @@ def test_a_run_that_nobody_watches_rests_until_somebody_does(guest: Guest) -> No
 def test_ten_readers_and_a_slow_one_change_nothing(guest: Guest) -> None:
     figures = guest.figures("crowd")
     assert figures["frames"] == pytest.approx(figures["seconds"] * 10, abs=2)
-    assert len(figures["readers"]) == 10
-    for reader in figures["readers"]:
-        assert reader["kinds"] == 1 and reader["broken"] == 0
-        assert reader["frames"] == pytest.approx(120, abs=12)
-    assert figures["slow"]["kinds"] == 1 and figures["slow"]["broken"] == 0
-    assert figures["slow"]["frames"] >= 8
+    slow, readers = figures["slow"], figures["readers"]
+    assert len(readers) == 10
+    one_alone = figures["version"] == "0.15.0"  # it lets one read; 0.12 does not say its version
+    for reader in (slow, *readers):
+        if one_alone and reader is not slow:
+            assert reader["error"] == "[Errno 16] Device or resource busy"
+        else:
+            assert (reader["kinds"], reader["broken"], reader["error"]) == (1, 0, "")
+    assert slow["frames"] >= 8
+    if not one_alone:
+        assert all(reader["frames"] == pytest.approx(120, abs=12) for reader in readers)
 
 
 def _awake(report: dict[str, Any]) -> Any:
