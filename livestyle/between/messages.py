@@ -85,7 +85,7 @@ class Running:
     trouble: str  # one line on what is wrong (a lost source, a frame spoilt), or ""
     spoilt_why: str  # why a frame was, the last that was, or ""
     loading: str  # what is, while another stylizer stands in for the one wanted, or ""
-    fresh: bool  # whether that stylizer has made no frame yet: its first may take long
+    fresh: bool  # whether that stylizer is to make its first frame, which may take long
     opening: str  # what is, because of a change, while all goes on as it was, or ""
     building: str  # how far an engine is that will take over, or why there is none, or ""
     rests: bool  # whether nothing is captured, for nobody wants frames

@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from livestyle.endings import endings_held
 from livestyle.leash import Leash, run_leashed
@@ -45,6 +46,15 @@ class Child:
     def pid(self) -> int:
         """The number of its process."""
         return self._process.ident or 0
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it (SIGSTOP); only Linux tells."""
+        try:
+            told = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return told.rpartition(")")[2].split()[0] == "T"  # proc(5); the name may hold anything
 
     def exit_code(self) -> int:
         """What it ended with; below 0 a signal. It is waited for a moment."""

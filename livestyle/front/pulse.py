@@ -37,8 +37,10 @@ class Pulse:
             self._moved = now
         self._latest = message
 
-    def trouble(self, now: float) -> str:
-        """Why it counts as hung, or ""."""
+    def trouble(self, now: float, *, stopped: bool = False) -> str:
+        """Why it counts as hung, or "". stopped: the system has stopped it: whatever it was at, it
+        does not go on.
+        """
         if (passed := now - self._looked) > PAUSED:
             # Ctrl-Z, a suspended machine: the worker may have been stopped with this process
             self._heard += passed
@@ -47,7 +49,9 @@ class Pulse:
         latest = self._latest
         running = latest if isinstance(latest, Running) else None
         begins = running is None or (running.fresh and not running.trouble)
-        if running is None or running.loading:
+        if stopped:
+            longest = SILENCE
+        elif running is None or running.loading:
             longest = LOADING_SILENCE
         else:
             longest = FIRST_SILENCE if begins else SILENCE

@@ -141,7 +141,7 @@ class Supervisor:
                 self._cause or f"the worker {ended(code)}", from_outside=code in _FROM_OUTSIDE
             )
             return
-        if trouble := self._pulse.trouble(time.monotonic()):
+        if trouble := self._pulse.trouble(time.monotonic(), stopped=self._child.is_stopped):
             self._gone(trouble)
 
     def stop(self) -> None:

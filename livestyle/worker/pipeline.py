@@ -185,7 +185,7 @@ class Pipeline:
             spoilt_why=self._spoilt_why,
             loading=self.loading,
             opening="",
-            fresh=ladder is not self._proven,
+            fresh=ladder is not self._proven and not asked.config.off,
             building=self.building,
             rests=self._slot.rests,
         )

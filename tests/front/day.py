@@ -40,6 +40,7 @@ class Worker:
     """In place of a Child, and its own end of the pipe: what it would do at each look."""
 
     pid = 0
+    is_stopped = False
 
     def __init__(self, day: Day) -> None:
         self.day = day

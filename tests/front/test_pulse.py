@@ -111,6 +111,18 @@ def test_silence_is_noticed(pulse: Pulse, message: Loading | Running, silence: f
     assert trouble == f"the worker said nothing for {now:.0f} s"
 
 
+@pytest.mark.parametrize("message", [None, Loading("turbo"), FRESH, running(5)])
+def test_one_that_is_stopped_is_noticed_whatever_it_was_at(
+    pulse: Pulse, message: Loading | Running | None
+) -> None:
+    if message:
+        pulse.hear(message, 0.0)
+    now = 0.0
+    while not pulse.trouble(now, stopped=True):
+        now += 0.25
+    assert SILENCE < now <= SILENCE + 0.5
+
+
 def test_frames_that_stop_are_noticed_but_not_without_a_source(pulse: Pulse) -> None:
     away = running(5, trouble="display :1 cannot be opened")
     assert beats(pulse, away, 10 * STALLED) == ""

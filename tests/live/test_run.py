@@ -223,6 +223,18 @@ def test_hung_worker_is_replaced_and_the_card_shown(run: Run, tmp_path: Path) ->
     assert not worker.is_running()
 
 
+def test_a_worker_that_is_stopped_while_it_loads_is_replaced(run: Run, tmp_path: Path) -> None:
+    running = run(*BASE, "--sink", "null", "--frame-log", "f.csv", "--report", "r.json")
+    worker = running.worker()
+    worker.send_signal(signal.SIGSTOP)
+    running.worker(other_than=worker.pid)
+    _wait_for_styled(tmp_path)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.wait() == 130
+    assert _report(tmp_path / "r.json")["worker_restarts"] == 1
+    assert "said nothing for" in running.said() and not worker.is_running()
+
+
 def _kinds_after_gap(file: Path) -> list[str]:
     """The kinds of frames after the first second in which none was new."""
     kinds = [line["kind"] for line in _log(file)] if file.exists() else []
