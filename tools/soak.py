@@ -23,8 +23,8 @@ from typing import Any
 from display import Display
 from soak_explain import explain, restarts
 from soak_faults import Faults
-from soak_judge import Soaked, judge, quiet_stretches
-from soak_plan import plan
+from soak_judge import Soaked, judge, latencies, quiet_stretches
+from soak_plan import BEGUN, plan
 from soak_plot import plot
 from soak_run import SoakRun, recovery
 from soak_samples import Sampler
@@ -36,10 +36,13 @@ from livestyle.files import Target
 from livestyle.machine import describe_machine
 from livestyle.pacing import SECOND
 
+_FRESH = 90.0  # s of the run before it and of the one after it
+
 
 def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[str, Any]:
     """One run of so many s: all figures, with the criteria. folder: for what it writes."""
     display = Display(SIZE)
+    before = fresh(folder / "before", display, arguments)
     faults, visits = plan(seed, seconds)
     environment = {"LIVESTYLE_FAULT": ",".join(filter(None, (each.words for each in faults)))}
     try:
@@ -51,6 +54,7 @@ def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[
                 Visits(visits, began, run, seed) as visited,
             ):
                 code = run.end(seconds + 60)
+        after = fresh(folder / "after", display, arguments)
     finally:
         display.stop()
     told = restarts(run.said.lines, round(began * SECOND))
@@ -78,10 +82,12 @@ def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[
         recoveries=recoveries,
         said=run.said.bytes,
         faults=len(faults) + len(visits),
+        fresh=(before["p99"], after["p99"]),
     )
     return {
         "exit_code": code,
         "criteria": judge(soaked),
+        "fresh": [before, after],
         "quiet": quiet_stretches(soaked),
         "recoveries_s": [round(each, 3) for each in recoveries],
         "restarts": told,
@@ -92,6 +98,15 @@ def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[
         "said": [line for _, line in run.said.lines if not line.startswith("running: ")],
         "samples": sampler.samples,
     }
+
+
+def fresh(folder: Path, display: Display, arguments: list[str]) -> dict[str, Any]:
+    """The latency of a run that nothing is done to: of the machine at that time."""
+    folder.mkdir()
+    with SoakRun(folder, display, _FRESH, arguments, {}) as run:
+        began = time.monotonic()
+        run.end(_FRESH + 60)
+    return latencies(run.frames(), round(began * SECOND), [(BEGUN, _FRESH)])
 
 
 def main() -> int:

@@ -44,6 +44,7 @@ class Soaked:
     recoveries: list[float]
     said: int  # bytes
     faults: int
+    fresh: tuple[float, float]  # ms, the p99 of fresh runs before it and after it
 
     @property
     def judged_from(self) -> float:
@@ -74,6 +75,7 @@ def judge(soaked: Soaked) -> list[dict[str, Any]]:
     lives = _lives(soaked.samples)
     bytes_said = _LINES[0] * soaked.seconds / 3600 + _LINES[1] * (soaked.faults + 5)
     first, last = _p99(soaked)
+    aged = round((last or 0) / soaked.fresh[1] / ((first or 1) / soaked.fresh[0]) - 1, 3)
     return [
         _at_most("pictures torn", soaked.torn, 0),
         _at_most("pictures older than the one before", soaked.backwards, 0),
@@ -90,7 +92,7 @@ def judge(soaked: Soaked) -> list[dict[str, Any]]:
         _at_most("restarts unexplained", len(soaked.unexplained), 0, which=soaked.unexplained),
         _at_most("kills without a restart", len(soaked.unanswered), 0, which=soaked.unanswered),
         _at_most("s to the next styled picture, median", _median(soaked.recoveries), _RECOVERY),
-        _at_most("latency p99, first to last", _drift(first, last), _DRIFT, first=first, last=last),
+        _at_most("latency p99, first to last, by fresh runs' then", aged, _DRIFT, ms=(first, last)),
         _at_most("worker: memory, first to last life", _drift(*lives), _WORKER_DRIFT, mb=lives),
         _at_most("bytes said", soaked.said, round(bytes_said)),
     ]
@@ -147,33 +149,36 @@ def quiet_stretches(soaked: Soaked) -> list[dict[str, Any]]:
 
 
 def _stretch(soaked: Soaked, span: Span) -> dict[str, Any]:
-    latencies = _latencies(soaked, [span])
     busy = [each["busy"] for each in soaked.samples if span[0] < each["at"] < span[1]]
     return {
         "from": round(span[0], 1),
         "to": round(span[1], 1),
-        "pictures": len(latencies),
-        "p50": _percentile(latencies, 50),
-        "p99": _percentile(latencies, 99),
+        **latencies(soaked.frames, soaked.began, [span]),
         "busy": _median(busy),
     }
+
+
+def latencies(frames: list[dict[str, str]], began: int, spans: list[Span]) -> dict[str, Any]:
+    """Of the new pictures in these stretches, ms, and how many they are."""
+    found = _latencies(frames, began, spans)
+    return {"pictures": len(found), "p50": _percentile(found, 50), "p99": _percentile(found, 99)}
 
 
 def _p99(soaked: Soaked) -> tuple[float | None, float | None]:
     """ms, in the quiet stretches of the first and of the last third."""
     spans = quiet(soaked.seconds)
     third = soaked.seconds / 3
-    first = _latencies(soaked, [span for span in spans if span[0] < third])
-    last = _latencies(soaked, [span for span in spans if span[0] >= 2 * third])
-    return _percentile(first, 99), _percentile(last, 99)
+    first = latencies(soaked.frames, soaked.began, [span for span in spans if span[0] < third])
+    last = latencies(soaked.frames, soaked.began, [span for span in spans if span[0] >= 2 * third])
+    return first["p99"], last["p99"]
 
 
-def _latencies(soaked: Soaked, spans: list[Span]) -> list[int]:
+def _latencies(frames: list[dict[str, str]], began: int, spans: list[Span]) -> list[int]:
     """ns from the capture of each new picture in these stretches until it was written."""
     found = []
-    for frame in soaked.frames:
+    for frame in frames:
         written = int(frame["written_at_ns"])
-        at = (written - soaked.began) / SECOND
+        at = (written - began) / SECOND
         if frame["kind"] == "unique" and any(begin < at < end for begin, end in spans):
             found.append(written - int(frame["captured_at_ns"]))
     return found

@@ -10,7 +10,7 @@ Span = tuple[float, float]  # s of the run
 PARTS = 6  # of a run, each of which begins with a quiet stretch; another ends it
 _SHARE = 30  # such a stretch is so small a part of the run
 _SHORTEST = 5.0  # s
-_BEGUN = 8.0  # s after the start, at which a run is up
+BEGUN = 8.0  # s after the start, at which a run is up
 _MARGIN = 12.0  # s before a quiet stretch in which nothing begins, for what is to be got over
 
 # each kind: how often it comes, for how long, s
@@ -68,7 +68,7 @@ class Planned:
 def quiet(seconds: float) -> list[Span]:
     """The stretches of a run in which nothing is done to it."""
     part, length = seconds / PARTS, max(_SHORTEST, seconds / _SHARE)
-    first = (_BEGUN, _BEGUN + length)
+    first = (BEGUN, BEGUN + length)
     rest = [(part * number, part * number + length) for number in range(1, PARTS)]
     return [first, *rest, (seconds - length, seconds)]
 
@@ -77,7 +77,7 @@ def plan(seed: int, seconds: float) -> tuple[list[Planned], list[Planned]]:
     """The faults and the visits of a run, each in their order."""
     chance = random.Random(seed)
     faults, visits = _drawn(chance, FAULTS, 8.0, seconds), _drawn(chance, VISITS, 4.0, seconds)
-    times = [_BEGUN / 2, *(begin - _MARGIN / 2 for begin, _ in quiet(seconds)[1:])]
+    times = [BEGUN / 2, *(begin - _MARGIN / 2 for begin, _ in quiet(seconds)[1:])]
     back = [Planned(at, BASE, 0.0) for at in times]
     return faults, sorted([*visits, *back], key=lambda each: each.at)
 

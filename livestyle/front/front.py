@@ -23,6 +23,7 @@ from livestyle.front.cover import Cover
 from livestyle.front.decide import Announce, decide, size_of_source
 from livestyle.front.framelog import FrameLog
 from livestyle.front.gallery import Gallery
+from livestyle.front.heap import give_back
 from livestyle.front.idle import Idle
 from livestyle.front.inprocess import InProcess
 from livestyle.front.offer import Offer
@@ -77,6 +78,7 @@ class Front:
                 self._announce(line)
 
     def _open(self) -> None:
+        give_back()
         config = self._began
         # also the first check of the source, before a camera is opened
         seen = size_of_source(config, self._announce)
