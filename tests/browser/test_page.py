@@ -289,6 +289,10 @@ def test_at_4k_the_picture_has_the_height(page: Page) -> None:
         picture = page.locator("#frame").bounding_box()
         assert picture and picture["height"] > 0.8 * 2160
         assert picture["width"] / picture["height"] == pytest.approx(16 / 9, rel=0.01)
+        page.keyboard.press("b")
+        picture = page.locator("#frame").bounding_box()
+        assert picture and picture["height"] > 0.9 * 2160
+        assert page.evaluate("document.documentElement.scrollHeight") <= 2160
 
 
 @pytest.mark.parametrize("source", ["screen:1", "canvas"])

@@ -217,6 +217,10 @@ def test_keys_act_and_are_listed(page: Page) -> None:
         expect(page.locator("#record")).to_have_attribute("aria-pressed", "false")
         with page.expect_download():
             page.keyboard.press("s")
+        page.keyboard.press("b")
+        expect(page.locator("#right")).to_be_hidden()
+        page.keyboard.press("b")
+        expect(page.locator("#right")).to_be_visible()
         page.keyboard.press("f")
         page.wait_for_function("document.fullscreenElement !== null")
         page.keyboard.press("f")
@@ -224,7 +228,7 @@ def test_keys_act_and_are_listed(page: Page) -> None:
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
         listed = page.locator("#help-keys").inner_text()
-        assert all(key in listed for key in "OSRWKF/?")
+        assert all(key in listed for key in "OSRWKBF/?")
         page.keyboard.press("Escape")
         expect(page.locator("#help")).to_be_hidden()
 

@@ -179,6 +179,10 @@ $("prompt").oninput = (event) =>
   changes.change({ prompt: $("prompt").value }, TYPING_MS, event.timeStamp);
 $("prompt-form").onsubmit = (event) => event.preventDefault();
 $("on").onclick = () => change({ off: $("on").getAttribute("aria-checked") === "true" });
+$("big").onclick = () => {
+  const isBig = document.body.classList.toggle("big");
+  $("big").setAttribute("aria-pressed", String(!isBig));
+};
 $("full").hidden = !document.fullscreenEnabled;
 $("full").onclick = () =>
   document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen();
@@ -240,6 +244,7 @@ const keys = new Keys({
     ["R", ["r"], "record, and stop", press("record")],
     ["W", ["w"], "wipe: before and after", press("wipe-open")],
     ["K", ["k"], "what is kept", press("keep-open")],
+    ["B", ["b"], "the picture alone, and the panels again", press("big")],
     ["F", ["f"], "full screen", press("full")],
     ["/", ["/"], "to the prompt", () => $("prompt").focus()],
     ["1 … 9", [..."123456789"], "styles", (key) => styles.names[key - 1] && change({ style: styles.names[key - 1] })],
