@@ -42,10 +42,10 @@ _FRESH = 90.0  # s of the run before it and of the one after it
 def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[str, Any]:
     """One run of so many s: all figures, with the criteria. folder: for what it writes."""
     display = Display(SIZE)
-    before = fresh(folder / "before", display, arguments)
     faults, visits = plan(seed, seconds)
     environment = {"LIVESTYLE_FAULT": ",".join(filter(None, (each.words for each in faults)))}
     try:
+        before = fresh(folder / "before", display, arguments)
         with SoakRun(folder, display, seconds, arguments, environment) as run:
             began = time.monotonic()
             with (
@@ -82,7 +82,6 @@ def soak(seconds: float, seed: int, folder: Path, arguments: list[str]) -> dict[
         recoveries=recoveries,
         said=run.said.bytes,
         faults=len(faults) + len(visits),
-        fresh=(before["p99"], after["p99"]),
     )
     return {
         "exit_code": code,

@@ -44,7 +44,6 @@ class Soaked:
     recoveries: list[float]
     said: int  # bytes
     faults: int
-    fresh: tuple[float, float]  # ms, the p99 of fresh runs before it and after it
 
     @property
     def judged_from(self) -> float:
@@ -75,7 +74,6 @@ def judge(soaked: Soaked) -> list[dict[str, Any]]:
     lives = _lives(soaked.samples)
     bytes_said = _LINES[0] * soaked.seconds / 3600 + _LINES[1] * (soaked.faults + 5)
     first, last = _p99(soaked)
-    aged = round((last or 0) / soaked.fresh[1] / ((first or 1) / soaked.fresh[0]) - 1, 3)
     return [
         _at_most("pictures torn", soaked.torn, 0),
         _at_most("pictures older than the one before", soaked.backwards, 0),
@@ -92,7 +90,7 @@ def judge(soaked: Soaked) -> list[dict[str, Any]]:
         _at_most("restarts unexplained", len(soaked.unexplained), 0, which=soaked.unexplained),
         _at_most("kills without a restart", len(soaked.unanswered), 0, which=soaked.unanswered),
         _at_most("s to the next styled picture, median", _median(soaked.recoveries), _RECOVERY),
-        _at_most("latency p99, first to last, by fresh runs' then", aged, _DRIFT, ms=(first, last)),
+        _at_most("latency p99, first to last", _drift(first, last), _DRIFT, first=first, last=last),
         _at_most("worker: memory, first to last life", _drift(*lives), _WORKER_DRIFT, mb=lives),
         _at_most("bytes said", soaked.said, round(bytes_said)),
     ]

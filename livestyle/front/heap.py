@@ -14,8 +14,8 @@ _SPARE = 128 * 1024  # bytes
 def give_back() -> None:
     """Have glibc give back what is freed. By itself it keeps a heap for each thread, and once
     something large was freed it puts all up to that size there, between what stays: resident memory
-    then grows for hours, though nothing is kept. Measured at two visits of the page a second: after
-    five minutes 124 MB in place of 139, and half the growth.
+    then grows for hours, though nothing is kept. Measured at nearly one visit of the page a
+    second: after five minutes 124 MB in place of 139, and half the growth.
 
     Other C libraries are left as they are.
     """

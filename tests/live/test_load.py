@@ -15,6 +15,8 @@ import psutil
 
 LOAD = Path(__file__).with_name("load.py")
 SECONDS, WATCHERS, REQUESTS = 20, 20, 100  # requests a second
+LATE = 0.01  # of the frames
+TRIES = 3  # what else the machine does is late once; what the crowd does, each time
 RUN = [
     "run",
     "--source",
@@ -62,14 +64,17 @@ def test_a_crowd_delays_no_frame_and_takes_no_memory(tmp_path: Path) -> None:
             assert time.monotonic() < ends
             time.sleep(0.2)
         view = urlsplit(ask(address, token, "POST /api/v1/view")["page"]).path
-        told = crowd(process, address, token, view)
+        for _ in range(TRIES):
+            told = crowd(process, address, token, view)
+            print(json.dumps(told))
+            if told["late"] <= LATE * told["frames"]:
+                break
     finally:
         process.kill()
         process.communicate()
-    print(json.dumps(told))
     assert told["failed"] == 0 and told["answers"] > 0.8 * SECONDS * REQUESTS
     assert min(told["kilobytes"]) > 0 and told["ended"] == 0
-    assert told["late"] <= 0.05 * told["frames"]  # under 0.01 where nothing else runs
+    assert told["late"] <= LATE * told["frames"]
     assert told["grown"] < 30e6
 
 
