@@ -308,6 +308,8 @@ def test_by_thumb_everything_is_large_enough(browser: Browser, source: str) -> N
         small = page.evaluate(SMALL)
         assert small == []
         assert page.evaluate("innerWidth") == 360
+        expect(page.locator("#full")).to_be_visible()
+        expect(page.locator("#big")).to_be_hidden()  # there are no panels beside the picture
     context.close()
 
 
