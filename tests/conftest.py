@@ -50,6 +50,25 @@ def endings_as_they_were() -> Iterator[None]:
         signal.signal(ending, handler)
 
 
+def _scheduling() -> object:
+    if not hasattr(os, "sched_getscheduler"):
+        return None
+    return os.sched_getscheduler(0), os.sched_getaffinity(0), os.nice(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def scheduling() -> object:
+    """Of this thread, at the start."""
+    return _scheduling()
+
+
+@pytest.fixture(autouse=True)
+def scheduled_as_at_the_start(scheduling: object) -> Iterator[None]:
+    """What a library does to this thread, all that later tests start would inherit."""
+    yield
+    assert _scheduling() == scheduling
+
+
 @pytest.fixture
 def make_display() -> Iterator[Callable[..., Display]]:
     """Starts displays of a given width and height; they end with the test."""
