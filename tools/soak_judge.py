@@ -142,17 +142,20 @@ def _drift(first: float | None, last: float | None) -> float | None:
 
 
 def quiet_stretches(soaked: Soaked) -> list[dict[str, Any]]:
-    """Each with the latency of its new pictures, ms, and how busy the machine was, %."""
+    """Each with the latency of its new pictures, ms, how busy the machine was, %, and the ms of a
+    core that it took for work that is always the same.
+    """
     return [_stretch(soaked, span) for span in quiet(soaked.seconds)]
 
 
 def _stretch(soaked: Soaked, span: Span) -> dict[str, Any]:
-    busy = [each["busy"] for each in soaked.samples if span[0] < each["at"] < span[1]]
+    within = [each for each in soaked.samples if span[0] < each["at"] < span[1]]
     return {
         "from": round(span[0], 1),
         "to": round(span[1], 1),
         **latencies(soaked.frames, soaked.began, [span]),
-        "busy": _median(busy),
+        "busy": _median([each["busy"] for each in within]),
+        "pace_ms": _median([each["pace_ms"] for each in within]),
     }
 
 

@@ -21,6 +21,7 @@ def plot(figures: dict[str, Any]) -> bytes:
     samples = figures["samples"]
     minutes = [each["at"] / 60 for each in samples]
     memory.plot(minutes, [each["rss_mb"] for each in samples], linewidth=1, label="RSS")
+    memory.plot(minutes, [each["anon_mb"] for each in samples], linewidth=1, label="anonymous")
     pss = [(each["at"] / 60, each["pss_mb"]) for each in samples if "pss_mb" in each]
     memory.plot(*zip(*pss, strict=True), linewidth=1, label="PSS")
     memory.set(ylabel="front, MB")

@@ -9,11 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import psutil
 from soak_run import SoakRun
 
 _EVERY = 1.0  # s
 _PSS_EVERY = 10  # samples: the kernel walks all of a process's memory for it
+_WORK = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
 _MB = 1e6
 
 
@@ -48,6 +51,7 @@ class Sampler:
         sample = {
             "at": round(time.monotonic() - self._began, 2),
             "rss_mb": round(front.memory_info().rss / _MB, 3),
+            "anon_mb": _anonymous(front.pid),
             "threads": front.num_threads(),
             "fds": len(links),
             "memfds": sum("memfd:" in link for link in links),
@@ -55,6 +59,7 @@ class Sampler:
             "children": len(others),
             "busy": psutil.cpu_percent(),
             "load": round(os.getloadavg()[0], 2),
+            "pace_ms": _pace(),
         }
         if number % _PSS_EVERY == 0:
             sample["pss_mb"] = round(front.memory_full_info().pss / _MB, 3)
@@ -62,6 +67,19 @@ class Sampler:
             with contextlib.suppress(psutil.Error):
                 sample["worker"] = _of_worker(worker)
         return sample
+
+
+def _anonymous(pid: int) -> float:
+    """MB of its resident memory that no file is behind: what a leak would be in."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return round(int(status.partition("RssAnon:")[2].split()[0]) * 1024 / _MB, 3)
+
+
+def _pace() -> float:
+    """ms of a core for work that is always the same: those of a machine that is slower are more."""
+    began = time.thread_time_ns()
+    cv2.bilateralFilter(_WORK, 5, 40, 40)
+    return round((time.thread_time_ns() - began) / 1e6, 3)
 
 
 def _of_worker(worker: psutil.Process) -> dict[str, Any]:
