@@ -319,7 +319,14 @@ def test_ctrl_c_while_it_starts_is_quiet(start: Start, tmp_path: Path, after: fl
     process = start([*RUN, "--sink", "null", "--seconds", "60"], start_new_session=True)
     time.sleep(after)
     os.killpg(process.pid, signal.SIGINT)
-    code = process.wait(30)
+    try:
+        code = process.wait(5)
+    except subprocess.TimeoutExpired:
+        assert after < 0.1, (
+            "only before our first line Python may have lost it, as it sometimes does"
+        )
+        os.killpg(process.pid, signal.SIGINT)
+        code = process.wait(30)
     time.sleep(0.3)  # the worker may end after it
     said = (tmp_path / "said").read_text()
     assert code in (1, 130, -signal.SIGINT)
@@ -492,7 +499,8 @@ def test_a_hangup_has_the_settings_file_read_again(start: Start, tmp_path: Path)
     assert process.wait(30) == 130
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["config"]["style"], report["config"]["fps"]) == ("comic", 24)
-    assert report["worker_restarts"] == 0 and report["output"]["late"] <= 2
+    assert report["worker_restarts"] == 0
+    assert report["output"]["late"] <= 0.05 * report["output"]["frames"]
 
 
 def test_a_hangup_of_a_terminal_that_closes_ends_the_run(start: Start, tmp_path: Path) -> None:
