@@ -45,6 +45,10 @@ class ConfigError(LivestyleError):
     exit_code = 2
 
 
+class NotNow(LivestyleError):
+    """What is asked for can't be done as things stand, such as to end what does not go on."""
+
+
 class PictureError(LivestyleError, ValueError):
     """What a stylizer was called with is no picture that it takes."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from livestyle.between.slot import Slot, Slots
 from livestyle.config import Config
 from livestyle.control import Recording, SinkChoice, SourceChoice, StyleChoice
-from livestyle.errors import ConfigError
+from livestyle.errors import ConfigError, NotNow
 
 STYLES = "comic", "mosaic"
 JPEG = b"\xff\xd8 a picture \xff\xd9"
@@ -64,12 +64,12 @@ class FakeRun:
 
     def start_recording(self) -> Recording:
         if self.recorded:
-            raise ConfigError("a recording goes on already; stop it first")
+            raise NotNow("a recording goes on already; stop it first")
         self.recorded = Recording("livestyle.mp4", 0.0, 0)
         return self.recorded
 
     def stop_recording(self) -> Recording:
         if not self.recorded:
-            raise ConfigError("there is no recording to stop; start one first")
+            raise NotNow("there is no recording to stop; start one first")
         ended, self.recorded = self.recorded, None
         return ended

@@ -60,7 +60,7 @@ class Front:
         self._record = record
         self._report = config.report and Target("--report", config.report, config.overwrite)
         self._opened = contextlib.ExitStack()
-        self._status: Status = {"state": "starting", "message": ""}
+        self._status: Status = {}  # the first is there before anybody can ask for one
         self._log: FrameLog | None = None
         self._is_finished = False
         self._changing = threading.Lock()  # one change after the other
@@ -103,6 +103,9 @@ class Front:
         self._gallery = Gallery(self._painter(config.stylizer))
         self._sinks = Sinks(self._clock, self._size, self)
         self._opened.callback(self._sinks.close)
+        self._reporter = Reporter(self._size, self._worker, self._clock)
+        first = {"state": "starting", "message": "", "sinks": [], "ended": []}
+        self._status = without_outputs(self._reporter.live() | first)
         self._sinks.begin(config)
         self._opened.callback(self._clock.stop)
         self._opened.callback(self._recordings.close)
@@ -110,7 +113,6 @@ class Front:
         if config.frame_log is not None:
             self._log = self._opened.enter_context(FrameLog(config.frame_log, config.overwrite))
             self._clock.log = self._log.written
-        self._reporter = Reporter(self._size, self._worker, self._clock)
         self._cover = Cover(self._clock, self._size)
         self._idle = Idle(self._clock, self._cover)
         snapshots = Snapshots(

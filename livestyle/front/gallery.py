@@ -30,6 +30,7 @@ class Gallery:
         self._new = threading.Condition()  # protects what is below
         self._made: dict[str, bytes | str] = {}  # by style: JPEG, or why there is none
         self._made_at = float("-inf")  # s, monotonic: when the first of the round was
+        self._made_of = ""  # the source of the round
         self._is_making = self._is_served = self._is_closed = False
         self._failure = ""  # why the last round ended early
         self._serving: Aside | None = None
@@ -57,10 +58,10 @@ class Gallery:
             raise LivestyleError(f"style {name!r}: this run has no pictures of its styles")
         find_preset(name) if config.stylizer == "turbo" else find_style(name)
         with self._new:
-            is_old = time.monotonic() - self._made_at > _FRESH
+            is_old = time.monotonic() - self._made_at > _FRESH or config.source != self._made_of
             if not self._is_making and (is_old or name not in self._made):
                 self._is_making = True
-                self._made, self._failure = {}, ""
+                self._made, self._made_of, self._failure = {}, config.source, ""
                 self._begin(self._painter)
             self._new.wait_for(lambda: name in self._made or not self._is_making or self._is_closed)
             why = "the run ends" if self._is_closed else self._failure

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livestyle.control import Recording
-from livestyle.errors import ConfigError, LivestyleError, SinkError
+from livestyle.errors import LivestyleError, NotNow, SinkError
 from livestyle.frame import Size
 from livestyle.places import make_folder, videos_folder
 
@@ -70,7 +70,7 @@ class Recordings:
 
         with self._lock:
             if now := self._going_on():
-                raise ConfigError(f"{str(now.file)!r} is being recorded already; stop that first")
+                raise NotNow(f"{str(now.file)!r} is being recorded already; stop that first")
             make_folder(self.folder)
             file = self._new_name()
             recorder = Recorder(str(file), self._size, self._clock.fps)
@@ -83,7 +83,7 @@ class Recordings:
         with self._lock:
             now, self._now = self._going_on(), None
         if now is None:
-            raise ConfigError("nothing is being recorded; start a recording first")
+            raise NotNow("nothing is being recorded; start a recording first")
         self._clock.remove(now.recorder)
         ended = now.state(now.file)
         try:

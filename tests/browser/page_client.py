@@ -75,7 +75,7 @@ class Run(FakeRun):
 
     def sources(self) -> list[SourceChoice]:
         return [
-            SourceChoice(spec, f"The {kind}", kind, chosen=spec == self.config.source)
+            SourceChoice(spec, f"The {kind}", kind, chosen=spec.startswith(self.config.source))
             for spec, kind in SOURCES.items()
         ]
 

@@ -11,6 +11,8 @@ import pytest
 from page_client import LITE, TURBO, Run, figure, is_live, preview
 from playwright.sync_api import Page, expect
 
+from livestyle.config import Config
+
 
 def test_a_prompt_acts_while_one_types(page: Page) -> None:
     run = Run(TURBO)
@@ -64,7 +66,7 @@ def test_sliders_are_made_from_what_may_change(page: Page) -> None:
         page.get_by_label("Aspect").select_option("fill")
         page.get_by_label("Cursor").uncheck()
         page.get_by_label("Fps").fill("25")
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1200)  # it may still be typed
         assert run.sent == values | {"aspect": "fill", "cursor": False, "fps": 25}
 
 
@@ -122,6 +124,36 @@ def test_a_number_is_never_left_as_one_that_cannot_be_sent(page: Page) -> None:
         page.wait_for_timeout(500)
         assert run.config.fps == 1
         assert all(1 <= change["fps"] <= 240 for change in run.changes)
+
+
+def test_a_number_that_is_typed_is_sent_whole(page: Page) -> None:
+    run = Run()
+    with preview(run) as web:
+        page.goto(web.name)
+        is_live(page)
+        page.locator("#advanced summary").click()
+        fps = page.get_by_label("Fps")
+        fps.select_text()
+        fps.press_sequentially("144", delay=150)
+        page.wait_for_timeout(1500)
+        assert run.changes == [{"fps": 144}]
+        fps.select_text()
+        fps.press_sequentially("25", delay=50)
+        fps.press("Enter")
+        page.wait_for_timeout(200)
+        assert run.changes == [{"fps": 144}, {"fps": 25}]
+        page.wait_for_timeout(1000)
+        assert len(run.changes) == 2
+
+
+def test_a_source_that_is_named_in_other_words_is_found_in_the_list(page: Page) -> None:
+    run = Run(Config(source="screen", stylizer="lite", style="ink"))
+    with preview(run) as web:
+        page.goto(web.name)
+        is_live(page)
+        pick = page.get_by_label("Source", exact=True)
+        expect(pick).to_have_value("screen:1")
+        assert page.locator("#source-pick > option").count() == 0
 
 
 def test_a_refusal_is_said_where_it_happened(page: Page) -> None:

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from livestyle.between.slot import Slot
-from livestyle.errors import ConfigError, LivestyleError
+from livestyle.errors import LivestyleError, NotNow
 from livestyle.front.output import OutputClock
 from livestyle.front.recordings import Recordings
 from livestyle.places import videos_folder
@@ -42,7 +42,7 @@ def test_a_recording_is_a_file_of_the_users_alone(clock: OutputClock, tmp_path: 
     begun = recordings.start()
     assert folder.stat().st_mode & 0o777 == 0o700
     assert Path(begun.file).parent == folder
-    with pytest.raises(ConfigError, match="is being recorded already"):
+    with pytest.raises(NotNow, match="is being recorded already"):
         recordings.start()
     time.sleep(1)
     now = recordings.state()
@@ -53,7 +53,7 @@ def test_a_recording_is_a_file_of_the_users_alone(clock: OutputClock, tmp_path: 
     assert ended.bytes == Path(ended.file).stat().st_size
     assert 25 <= _frames(ended.file) <= 60
     assert recordings.finished() == [Path(ended.file)]
-    with pytest.raises(ConfigError, match="nothing is being recorded"):
+    with pytest.raises(NotNow, match="nothing is being recorded"):
         recordings.stop()
 
 

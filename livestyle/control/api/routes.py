@@ -158,7 +158,7 @@ def _recording(run: Run) -> list[Operation]:
             path,
             "Record into a new file of the user's folder, under a name that is made for it",
             run.start_recording,
-            {200: given("it goes on", RECORDING), **_SLOW},
+            {200: given("it goes on", RECORDING), 409: error("one goes on already"), **_SLOW},
             body=_NONE,
         ),
         Operation(
@@ -166,7 +166,7 @@ def _recording(run: Run) -> list[Operation]:
             path,
             "End the recording",
             run.stop_recording,
-            {200: given("what it became", RECORDING), **_SLOW},
+            {200: given("what it became", RECORDING), 409: error("none goes on"), **_SLOW},
         ),
     ]
 

@@ -17,7 +17,7 @@ from livestyle.control.api.operation import JSON
 from livestyle.control.api.reply import body_of, refusal, reply
 from livestyle.control.api.turn import Turn
 from livestyle.control.guard import Key
-from livestyle.errors import ConfigError, LivestyleError
+from livestyle.errors import ConfigError, LivestyleError, NotNow
 from livestyle.frame import Size
 
 WAIT_SECONDS = 15.0  # the longest wait for a list, or for a recording to begin or end
@@ -105,6 +105,8 @@ class Run:
             return reply(await turn.take(work, WAIT_SECONDS))
         except ConfigError as error:
             return refusal(400, str(error))
+        except NotNow as error:
+            return refusal(409, str(error))
         except LivestyleError as error:
             return refusal(503, str(error))
         except TimeoutError:

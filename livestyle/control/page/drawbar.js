@@ -134,6 +134,6 @@ function icon(name, words, act) {
 }
 
 export const showDelay = (element, from, to) => (ms, median) => {
-  write(element, `${from} to ${to} ${Math.round(ms)} ms, mostly ${Math.round(median)}`);
+  write(element, `${from} to ${to} ${Math.round(ms)} ms, median ${Math.round(median)}`);
   Object.assign(element.dataset, { ms: Math.round(ms), median: Math.round(median) });
 };

@@ -1,5 +1,6 @@
 // Controls made from what the API says of a setting. None can hold what can't be sent.
 
+const TYPED = 600; // ms after the last key: the 1 of a rate of 144 is not one that is wanted
 const RANGE_STEPS = 8; // a whole number of so many values at most is a slider
 
 /** What schema each control is for. */
@@ -110,9 +111,19 @@ class Num extends Field {
     this.isWhole = type === "integer";
     return make("input", {
       type: "number", min: minimum, max: maximum, step: this.isWhole ? 1 : "any", inputMode: "decimal",
-      oninput: () => this.input.checkValidity() && this.input.value && this.change(this.input.valueAsNumber),
+      oninput: () => {
+        clearTimeout(this.waits);
+        this.waits = setTimeout(() => this.input.value && this.input.checkValidity() && this.send(), TYPED);
+      },
       onchange: () => this.settle(),
     });
+  }
+
+  send() {
+    clearTimeout(this.waits);
+    if (this.input.valueAsNumber === this.sent) return;
+    this.sent = this.input.valueAsNumber;
+    this.change(this.sent);
   }
 
   /** Whoever leaves it finds it with what can be sent: within the limits, emptied the default. */
@@ -121,13 +132,13 @@ class Num extends Field {
     let value = this.input.valueAsNumber;
     if (!Number.isFinite(value)) value = this.setting.default ?? minimum;
     value = Math.min(maximum, Math.max(minimum, this.isWhole ? Math.round(value) : value));
-    if (String(value) === this.input.value && this.input.checkValidity()) return;
-    this.show(value);
-    this.change(value);
+    this.input.value = value;
+    this.send();
   }
 
   show(value) {
     this.input.value = value;
+    this.sent = value;
   }
 }
 

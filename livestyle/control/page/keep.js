@@ -1,6 +1,6 @@
 // What is kept as the source has it: rectangles on the picture, in pixels of the output.
 
-const LEAST = 8; // pixels of the output: less was a click
+const LEAST = 8; // CSS pixels: less was a click
 
 const parse = (text) => {
   const numbers = text.split(",").map(Number);
@@ -118,7 +118,8 @@ export class Keep {
       this.dragging = false;
       ghost.remove();
       if (ended.type === "pointercancel") return;
-      if (drawn && Math.min(drawn[2], drawn[3]) >= LEAST) this.want([...this.list, drawn]);
+      const isDrawn = Math.min(Math.abs(ended.clientX - event.clientX), Math.abs(ended.clientY - event.clientY)) >= LEAST;
+      if (drawn && isDrawn) this.want([...this.list, drawn]);
       else if (target !== undefined) this.remove(Number(target));
     };
   }

@@ -30,7 +30,7 @@ export class Keys {
   }
 }
 
-const isTyping = (element) =>
+export const isTyping = (element) =>
   element.closest?.("textarea, select, [contenteditable], input:not([type=range], [type=checkbox], [type=button])");
 
 function row(shown, words) {

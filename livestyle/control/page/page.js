@@ -8,7 +8,7 @@ import { Drawing } from "/drawing.js";
 import { makeField } from "/fields.js";
 import { showFigures, showState, write } from "/figures.js";
 import { Keep } from "/keep.js";
-import { Keys } from "/keys.js";
+import { isTyping, Keys } from "/keys.js";
 import { Link, NOTICES } from "/link.js";
 import { Past } from "/past.js";
 import { Picture } from "/picture.js";
@@ -78,9 +78,9 @@ const wipe = new Wipe({ handle: $("wipe"), canvas: $("source-picture"), button: 
 const keep = new Keep({ layer: $("kept"), button: $("keep-open"), bar: $("keep-bar"), add: $("keep-add"),
   clear: $("keep-clear"), changed: (list) => change({ keep: list }) });
 const styles = new Styles({ section: $("styles"), cards: $("cards"), name: $("style-name"),
-  again: $("styles-again"), chosen: (style) => change({ style }) });
+  again: $("styles-again"), error: document.querySelector('[data-error="style"]'), chosen: (style) => change({ style }) });
 const blend = new Blend({ place: $("blend"), chosen: (style) => change({ style }) });
-const source = new Source($("source-pick"), (spec) => change({ source: spec }));
+const source = new Source($("source-pick"), { chosen: (spec) => change({ source: spec }), waits: quietly });
 const outputs = new Outputs({ list: $("sinks"), chosen: (sink) => change({ sink }) });
 const recording = new Recording({ button: $("record"), word: $("record-word"), line: $("recording"),
   error: $("record-error") });
@@ -118,7 +118,8 @@ function showSettings(config) {
   if ($("prompt") !== document.activeElement) $("prompt").value = config.prompt ?? "";
   styles.show({ style: config.style ?? null, changed: status.style_changed, frame: status.stylizer?.ms?.p50 });
   blend.show(config.style);
-  source.show(config.source);
+  quietly(source.show(config.source));
+  styles.follow(config.source);
   quietly(outputs.follow(config.sink, status.sinks));
   keep.show(config.keep ?? [], status.output?.size);
 }
@@ -227,7 +228,7 @@ addEventListener("drop", (event) => {
 });
 addEventListener("keydown", (event) => {
   const undoes = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
-  if (!undoes || !status.canvas || event.target.closest("textarea, input")) return;
+  if (!undoes || !status.canvas || isTyping(event.target)) return;
   event.preventDefault();
   const isRedo = event.key.toLowerCase() === "y" || event.shiftKey;
   drawing.surface[isRedo ? "redo" : "undo"](event.timeStamp);
@@ -244,7 +245,7 @@ const keys = new Keys({
     ["R", ["r"], "record, and stop", press("record")],
     ["W", ["w"], "wipe: before and after", press("wipe-open")],
     ["K", ["k"], "what is kept", press("keep-open")],
-    ["B", ["b"], "the picture alone, and the panels again", press("big")],
+    ["B", ["b"], "the panels away, and back", press("big")],
     ["F", ["f"], "full screen", press("full")],
     ["/", ["/"], "to the prompt", () => $("prompt").focus()],
     ["1 … 9", [..."123456789"], "styles", (key) => styles.names[key - 1] && change({ style: styles.names[key - 1] })],

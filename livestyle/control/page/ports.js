@@ -13,26 +13,32 @@ const make = (tag, more = {}, ...children) => {
 };
 
 export class Source {
-  constructor(select, chosen) {
+  /** chosen(spec): that source is wanted; waits(promise): for what may fail. */
+  constructor(select, { chosen, waits }) {
     this.select = select;
     select.onchange = () => chosen(select.value);
-    select.onpointerdown = select.onfocus = () => this.load(); // what is plugged in changes
+    select.onpointerdown = select.onfocus = () => waits(this.load()); // what is plugged in changes
   }
 
   async load() {
     const { sources } = await ask("sources");
     const groups = Map.groupBy(sources, (each) => KINDS[each.kind] ?? "Other");
     const key = JSON.stringify(sources.map(({ spec, label }) => [spec, label]));
-    if (key === this.key) return;
+    if (key !== this.key)
+      this.select.replaceChildren(...[...groups].map(([label, those]) => make("optgroup", { label },
+        ...those.map((each) => make("option", { value: each.spec, textContent: each.label })))));
     this.key = key;
-    this.select.replaceChildren(...[...groups].map(([label, those]) => make("optgroup", { label },
-      ...those.map((each) => make("option", { value: each.spec, textContent: each.label })))));
-    this.show(this.shown);
+    this.pick(sources.find((each) => each.chosen)?.spec ?? this.shown);
   }
 
-  show(spec) {
+  /** spec: as the settings have it, which may name what is in the list in other words. */
+  async show(spec) {
+    if (!spec || spec === this.shown) return;
     this.shown = spec;
-    if (!spec || this.select.value === spec) return;
+    await this.load();
+  }
+
+  pick(spec) {
     if (![...this.select.options].some((each) => each.value === spec))
       this.select.prepend(make("option", { value: spec, textContent: spec }));
     this.select.value = spec;
@@ -122,8 +128,19 @@ export class View {
   }
 
   draw({ page, stream }, error = "") {
-    const button = (textContent, method) =>
-      make("button", { type: "button", className: "quiet", textContent, onclick: () => this.load(method) });
+    const button = (textContent, method) => {
+      const made = make("button", { type: "button", className: "quiet", textContent });
+      made.onclick = () => {
+        if (!page || made.dataset.asked) return this.load(method);
+        made.dataset.asked = "true"; // scenes that have the address lose the picture
+        made.textContent = `${textContent}: OBS loses this one. Sure?`;
+      };
+      made.onblur = () => {
+        delete made.dataset.asked;
+        made.textContent = textContent;
+      };
+      return made;
+    };
     const rows = [["Browser source", page], ["Media source", stream]].filter(([, url]) => url);
     this.box.replaceChildren(
       make("p", { className: "head" }, make("span", { textContent: "For OBS" }),

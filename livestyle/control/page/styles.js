@@ -10,8 +10,8 @@ const spoken = (name) => name.replaceAll("_", " ");
 
 export class Styles {
   /** chosen(name): a style is wanted. */
-  constructor({ section, cards, name, again, chosen }) {
-    Object.assign(this, { section, cards, name, again, chosen });
+  constructor({ section, cards, name, again, error, chosen }) {
+    Object.assign(this, { section, cards, name, again, error, chosen });
     this.names = [];
     this.round = 0;
     this.sight = new IntersectionObserver(([{ isIntersecting }]) => {
@@ -56,15 +56,29 @@ export class Styles {
     this.hasBegun = true;
     this.round += 1;
     const mine = this.round;
+    let failure = "";
+    this.cards.setAttribute("aria-busy", "true");
+    write(this.error, "");
     for (const each of this.cards.children) {
       if (!each.dataset.picture) continue;
       const reply = await fetch(each.dataset.picture).catch(() => null);
       if (mine !== this.round) return;
-      if (!reply?.ok) continue; // the card stays, its name says what it is
+      if (!reply?.ok) { // the card stays, its name says what it is
+        failure = (await reply?.json().catch(() => null))?.error ?? "livestyle does not answer";
+        continue;
+      }
       const image = each.querySelector("img");
       URL.revokeObjectURL(image.src);
       image.src = URL.createObjectURL(await reply.blob());
     }
+    this.cards.removeAttribute("aria-busy");
+    write(this.error, failure);
+  }
+
+  /** source: whose pictures these are to be; others are made when it is another. */
+  follow(source) {
+    if (this.source !== undefined && source !== this.source && this.hasBegun) this.renew();
+    this.source = source;
   }
 
   /** style: the one that runs, or null; changed: whether something of it is other than its own;
