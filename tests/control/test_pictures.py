@@ -187,13 +187,13 @@ def test_a_recording_begins_and_ends(web: WebPreview) -> None:
         return told, ask(web, "GET /api/v1/status", bearer(web)).json()["recording"]
 
     assert now() == (None, None)
-    assert ask(web, f"DELETE {path}", bearer(web)).status == 400
+    assert ask(web, f"DELETE {path}", bearer(web)).status == 409
     begun = send(web, f"POST {path}", {})
     going = {"file": "livestyle.mp4", "seconds": 0.0, "bytes": 0}
     assert (begun.status, begun.json()) == (200, going)
     assert now() == (going, going)
     again = send(web, f"POST {path}", {})
-    assert again.status == 400 and "goes on already" in again.json()["error"]
+    assert again.status == 409 and "goes on already" in again.json()["error"]
     ended = ask(web, f"DELETE {path}", bearer(web))
     assert (ended.status, ended.json()) == (200, going)
     assert now() == (None, None)
