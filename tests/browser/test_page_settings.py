@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from page_client import LITE, TURBO, Run, figure, is_live, preview
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from livestyle.config import Config
 
@@ -110,13 +110,18 @@ def test_an_emptied_seed_is_random_and_may_be_typed_into(page: Page) -> None:
         assert run.config.seed == 4294967295
 
 
+def _field_of_fps(page: Page, address: str) -> Locator:
+    """Of the run that is shown at that address."""
+    page.goto(address)
+    is_live(page)
+    page.locator("#advanced summary").click()
+    return page.get_by_label("Fps")
+
+
 def test_a_number_is_never_left_as_one_that_cannot_be_sent(page: Page) -> None:
     run = Run()
     with preview(run) as web:
-        page.goto(web.name)
-        is_live(page)
-        page.locator("#advanced summary").click()
-        fps = page.get_by_label("Fps")
+        fps = _field_of_fps(page, web.name)
         for typed, becomes in (("900", "240"), ("", "30"), ("0", "1")):
             fps.fill(typed)
             fps.blur()
@@ -129,10 +134,7 @@ def test_a_number_is_never_left_as_one_that_cannot_be_sent(page: Page) -> None:
 def test_a_number_that_is_typed_is_sent_whole(page: Page) -> None:
     run = Run()
     with preview(run) as web:
-        page.goto(web.name)
-        is_live(page)
-        page.locator("#advanced summary").click()
-        fps = page.get_by_label("Fps")
+        fps = _field_of_fps(page, web.name)
         fps.select_text()
         fps.press_sequentially("144", delay=150)
         page.wait_for_timeout(1500)

@@ -492,8 +492,7 @@ def test_a_hangup_has_the_settings_file_read_again(start: Start, tmp_path: Path)
     assert process.wait(30) == 130
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["config"]["style"], report["config"]["fps"]) == ("comic", 24)
-    assert report["worker_restarts"] == 0
-    assert report["output"]["late"] <= 0.05 * report["output"]["frames"]
+    assert report["worker_restarts"] == 0 and report["output"]["late"] <= 2
 
 
 def test_a_hangup_of_a_terminal_that_closes_ends_the_run(start: Start, tmp_path: Path) -> None:

@@ -202,9 +202,7 @@ def test_slow_decoding_slows_the_film_down(tmp_path):
     path = make(tmp_path / "fast.mkv", "-c:v", "ffv1", graph=graph)
     with VideoFile(path) as source:
         numbers = [source.read().seq for _ in range(40)]
-    assert numbers[-1] < 39 * 40, (
-        "not ever more is left out"
-    )  # then it were 94 a frame, in the mean
+    assert numbers[-1] < 39 * 12, "not ever more is left out"
 
 
 def test_times_of_the_file_count(tmp_path):

@@ -118,8 +118,8 @@ export class Keep {
       this.dragging = false;
       ghost.remove();
       if (ended.type === "pointercancel") return;
-      const isDrawn = Math.min(Math.abs(ended.clientX - event.clientX), Math.abs(ended.clientY - event.clientY)) >= LEAST;
-      if (drawn && isDrawn) this.want([...this.list, drawn]);
+      const shown = this.layer.getBoundingClientRect().width / this.size[0]; // CSS pixels for one of the output
+      if (drawn && Math.min(drawn[2], drawn[3]) * shown >= LEAST) this.want([...this.list, drawn]);
       else if (target !== undefined) this.remove(Number(target));
     };
   }

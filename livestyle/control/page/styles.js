@@ -75,10 +75,12 @@ export class Styles {
     write(this.error, failure);
   }
 
-  /** source: whose pictures these are to be; others are made when it is another. */
+  /** source: whose pictures these are to be; of another one they begin anew. */
   follow(source) {
-    if (this.source !== undefined && source !== this.source && this.hasBegun) this.renew();
+    if (source === this.source) return;
     this.source = source;
+    this.hasBegun = false;
+    this.begin();
   }
 
   /** style: the one that runs, or null; changed: whether something of it is other than its own;
